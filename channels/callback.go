@@ -1,0 +1,23 @@
+package channels
+
+import "paysaga/domain/payment"
+
+// Subject is the operation a callback speaks of.
+type Subject string
+
+// The subjects of callbacks.
+const (
+	SubjectCharge Subject = "charge"
+	SubjectRefund Subject = "refund"
+	SubjectPayout Subject = "payout"
+	SubjectOther  Subject = "other" // understood, verified, and nothing to do
+)
+
+// Callback is a verified callback. Amount and currency are part of the
+// outcome, so that a mismatch can't pass unseen.
+type Callback struct {
+	EventID   string  // the channel's id of this delivery; empty: the hash of the body serves
+	Subject   Subject //
+	Reference string  // ours, see Key
+	Outcome   payment.Outcome
+}

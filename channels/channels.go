@@ -1,0 +1,194 @@
+// Package channels is the contract that every payment channel keeps, and the
+// only words the rest of paysaga knows for a bank, a wallet or a card network.
+//
+// A call names the account it is made for and the key it is made under. It
+// answers with a typed Outcome: a bank's "no" and a seen "I don't know" are
+// outcomes, not errors. An error is of a kind of domain/fault, and says that
+// the channel was not moved (Unavailable, Invalid, NotFound) or that we are
+// broken (Internal).
+package channels
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+)
+
+// Channel is one payment channel. An adapter embeds Unsupported and overrides
+// what its channel can do; Describe lists exactly those operations.
+//
+// An adapter never retries, never opens the store, and never logs a body.
+type Channel interface {
+	Describe() Description
+
+	// Charge asks the channel to move or reserve the customer's money.
+	Charge(context.Context, Call, ChargeRequest) (payment.Outcome, error)
+	// Capture takes (part of) what Charge authorized.
+	Capture(context.Context, Call, CaptureRequest) (payment.Outcome, error)
+	// Cancel closes an unpaid charge or voids an authorization, so that it can
+	// never succeed afterwards. Closed means the channel confirmed it; a charge
+	// that was paid first answers Succeeded.
+	Cancel(context.Context, Call, ChargeRequest) (payment.Outcome, error)
+	// Ask reads what became of a charge. It changes nothing.
+	Ask(context.Context, Call, ChargeRequest) (payment.Outcome, error)
+
+	Refund(context.Context, Call, RefundRequest) (payment.Outcome, error)
+	AskRefund(context.Context, Call, RefundRequest) (payment.Outcome, error)
+	Payout(context.Context, Call, PayoutRequest) (payment.Outcome, error)
+	AskPayout(context.Context, Call, PayoutRequest) (payment.Outcome, error)
+
+	// ParseCallback verifies the signature over the raw bytes and reads them.
+	// A forged, stale or unreadable callback is fault.Denied or fault.Invalid.
+	ParseCallback(Account, RawCallback) (Callback, error)
+	// Statement streams the channel's own account of one day.
+	Statement(context.Context, Account, StatementRequest) (io.ReadCloser, error)
+}
+
+// Operation names a method of Channel.
+type Operation string
+
+// The operations a channel may offer.
+const (
+	OpCharge    Operation = "charge"
+	OpCapture   Operation = "capture"
+	OpCancel    Operation = "cancel"
+	OpAsk       Operation = "ask"
+	OpRefund    Operation = "refund"
+	OpAskRefund Operation = "ask_refund"
+	OpPayout    Operation = "payout"
+	OpAskPayout Operation = "ask_payout"
+	OpCallback  Operation = "callback"
+	OpStatement Operation = "statement"
+)
+
+// Description is what a channel says of itself. It is constant.
+type Description struct {
+	Name       string // "sandbox", "stripe": the path segment and the queue's suffix
+	Operations []Operation
+	Methods    []payment.MethodType
+	Currencies []string // nil: every currency of domain/money
+	// KeyLife is how long the channel recognises a repeated key. Past half of
+	// it Guard sends nothing more under that key and answers Unknown (I-14).
+	// Zero means for ever.
+	KeyLife time.Duration
+	// AbsenceIsFinal says that once Ask answered Absent, no request that is
+	// still on its way can create the object: a closed reference is refused.
+	AbsenceIsFinal bool
+}
+
+// Can says whether the channel offers op.
+func (d Description) Can(op Operation) bool {
+	return slices.Contains(d.Operations, op)
+}
+
+// Takes says whether the channel can charge by method in currency.
+func (d Description) Takes(m payment.MethodType, currency string) bool {
+	return slices.Contains(d.Methods, m) && (d.Currencies == nil || slices.Contains(d.Currencies, currency))
+}
+
+// Key is the idempotency key of one step (I-13): made from committed business
+// ids, the same on every retry, reset and replay. NewKey makes it.
+type Key struct {
+	ID        string    // "<id>:<step>", for example pay_01…:ch1
+	Reference string    // ID as a channel's field can carry it: ≤ 32 of [0-9a-z], one to one with ID
+	BodyHash  string    // hex SHA-256 of the frozen request's canonical JSON
+	BornAt    time.Time // when the intent was committed; judges KeyLife
+}
+
+// NewKey is the key of a committed intent. An id that isn't "<id>:<step>" is
+// fault.Invalid.
+func NewKey(keyID, bodyHash string, bornAt time.Time) (Key, error) {
+	ref, err := id.Reference(keyID)
+	if err != nil {
+		return Key{}, err
+	}
+	return Key{ID: keyID, Reference: ref, BodyHash: bodyHash, BornAt: bornAt}, nil
+}
+
+// Account is one account at a channel, with its credentials opened. It lives
+// only as long as the call and is never logged.
+type Account struct {
+	ID          string // cha_…
+	Channel     string
+	Book        id.Book
+	BaseURL     string            // empty: the channel's public address
+	Credentials map[string]string // names are the adapter's own
+}
+
+// Call says for which account and under which key an operation is made.
+type Call struct {
+	Account Account
+	Key     Key
+	Now     time.Time // the caller's clock, for signatures and time windows
+}
+
+// RawCallback is a callback exactly as it arrived.
+type RawCallback struct {
+	Header map[string][]string // canonical MIME header names
+	Query  map[string][]string
+	Body   []byte
+	Now    time.Time // judges the signature's age
+}
+
+// Unsupported answers every operation with fault.Invalid
+// "operation_unsupported". Adapters embed it.
+type Unsupported struct{}
+
+func unsupported(op Operation) error {
+	return fault.New(fault.KindInvalid, "operation_unsupported", "the channel does not offer "+string(op))
+}
+
+// Charge is not offered.
+func (Unsupported) Charge(context.Context, Call, ChargeRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpCharge)
+}
+
+// Capture is not offered.
+func (Unsupported) Capture(context.Context, Call, CaptureRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpCapture)
+}
+
+// Cancel is not offered.
+func (Unsupported) Cancel(context.Context, Call, ChargeRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpCancel)
+}
+
+// Ask is not offered.
+func (Unsupported) Ask(context.Context, Call, ChargeRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpAsk)
+}
+
+// Refund is not offered.
+func (Unsupported) Refund(context.Context, Call, RefundRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpRefund)
+}
+
+// AskRefund is not offered.
+func (Unsupported) AskRefund(context.Context, Call, RefundRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpAskRefund)
+}
+
+// Payout is not offered.
+func (Unsupported) Payout(context.Context, Call, PayoutRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpPayout)
+}
+
+// AskPayout is not offered.
+func (Unsupported) AskPayout(context.Context, Call, PayoutRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpAskPayout)
+}
+
+// ParseCallback is not offered.
+func (Unsupported) ParseCallback(Account, RawCallback) (Callback, error) {
+	return Callback{}, unsupported(OpCallback)
+}
+
+// Statement is not offered.
+func (Unsupported) Statement(context.Context, Account, StatementRequest) (io.ReadCloser, error) {
+	return nil, unsupported(OpStatement)
+}

@@ -1,0 +1,84 @@
+package channels
+
+import (
+	"slices"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/payment"
+	"paysaga/domain/routing"
+)
+
+// Registry holds the channels of this process by name, each behind Guard.
+type Registry map[string]Channel
+
+// NewRegistry registers channels under the names they give themselves.
+func NewRegistry(list ...Channel) Registry {
+	r := Registry{}
+	for _, c := range list {
+		r[c.Describe().Name] = Guard(c)
+	}
+	return r
+}
+
+// Get finds a channel; an unknown name is fault.NotFound.
+func (r Registry) Get(name string) (Channel, error) {
+	c, ok := r[name]
+	if !ok {
+		return nil, fault.NotFound("channel " + name)
+	}
+	return c, nil
+}
+
+// Names are the registered channels, sorted.
+func (r Registry) Names() []string {
+	names := make([]string, 0, len(r))
+	for n := range r {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// OpenAccount is a channel account as routing sees it: no credentials.
+type OpenAccount struct {
+	ID         string // cha_…
+	Channel    string
+	Lane       payment.Lane
+	Priority   int
+	Currencies []string // narrows the channel's own list; nil: doesn't
+}
+
+// Candidates joins open accounts with what their channels can do; accounts of
+// channels that this process doesn't know are left out.
+func (r Registry) Candidates(open []OpenAccount) []routing.Candidate {
+	var list []routing.Candidate
+	for _, a := range open {
+		c, ok := r[a.Channel]
+		if !ok {
+			continue
+		}
+		d := c.Describe()
+		list = append(list, routing.Candidate{
+			ChannelAccount: a.ID, Channel: a.Channel, Lane: a.Lane, Priority: a.Priority,
+			Methods: d.Methods, Currencies: both(d.Currencies, a.Currencies),
+		})
+	}
+	return list
+}
+
+// both intersects two lists in which nil means everything.
+func both(a, b []string) []string {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	out := []string{}
+	for _, x := range a {
+		if slices.Contains(b, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}

@@ -1,0 +1,41 @@
+// Package access says who a caller is and what they may do.
+package access
+
+import (
+	"slices"
+
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+)
+
+// Scope is one permission of a principal.
+type Scope string
+
+// The scopes.
+const (
+	PaymentsRead  Scope = "payments:read"
+	PaymentsWrite Scope = "payments:write"
+	OrdersRead    Scope = "orders:read"
+	OrdersWrite   Scope = "orders:write"
+	LedgerRead    Scope = "ledger:read"
+	CasesResolve  Scope = "cases:resolve" // operators only
+)
+
+// MerchantScopes are what a merchant's key gets unless told otherwise.
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead}
+
+// OperatorScopes are what an operator's key gets unless told otherwise.
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesResolve}
+
+// Principal is an authenticated caller. The key fixes the book (I-25).
+type Principal struct {
+	Kind       ledger.PrincipalKind
+	ID         string // key_… of a merchant's key, opr_… of an operator
+	Book       id.Book
+	MerchantID string // the merchant the caller acts for; empty for operators: all of the book
+	Children   []string
+	Scopes     []Scope
+}
+
+// May says whether the principal has scope s.
+func (p Principal) May(s Scope) bool { return slices.Contains(p.Scopes, s) }

@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"math"
+	"time"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/money"
+)
+
+// Entry is one leg. Amount is in minor units of the account's currency: a
+// debit is positive, a credit negative, never zero.
+type Entry struct {
+	Account Account
+	Amount  int64
+}
+
+// Dr debits an account.
+func Dr(a Account, amount money.Amount) Entry { return Entry{a, amount.Minor} }
+
+// Cr credits an account.
+func Cr(a Account, amount money.Amount) Entry { return Entry{a, -amount.Minor} }
+
+// Journal is a balanced posting. The zero Journal is not one: only Post and
+// Reverse make them, so a Journal that doesn't balance can't be built (I-01).
+type Journal struct {
+	cause       string
+	kind        string
+	effectiveAt time.Time
+	reverses    string
+	entries     []Entry
+}
+
+// Posting is what Post needs to build a Journal.
+type Posting struct {
+	Cause       string    // "<id>:<step>", unique in its book (I-05)
+	Kind        string    // "captured", "matured", "unknown", …: the line of the chart it belongs to
+	EffectiveAt time.Time // the world's time of it, often the channel's
+	Reverses    string    // the cause of the journal this one reverses, if any (I-07)
+}
+
+// Post builds a journal. Legs of zero are left out. It refuses, as
+// fault.Invalid: fewer than two legs, a sum that isn't zero, legs in two books
+// or two currencies, an account named twice, an overflow.
+func Post(p Posting, legs ...Entry) (Journal, error) {
+	j := Journal{cause: p.Cause, kind: p.Kind, effectiveAt: p.EffectiveAt, reverses: p.Reverses}
+	if p.Cause == "" || p.Kind == "" {
+		return Journal{}, refuse("journal_without_cause", "a journal needs a cause and a kind")
+	}
+	var sum int64
+	seen := make(map[string]bool, len(legs))
+	for _, e := range legs {
+		if e.Amount == 0 {
+			continue
+		}
+		if len(j.entries) > 0 {
+			if first := j.entries[0].Account; e.Account.Book != first.Book {
+				return Journal{}, refuse("journal_spans_books", "no journal spans two books")
+			} else if e.Account.Currency != first.Currency {
+				return Journal{}, refuse("journal_mixes_currencies", "no journal mixes currencies")
+			}
+		}
+		if seen[e.Account.Code] {
+			return Journal{}, refuse("journal_repeats_account", "an account stands once in a journal")
+		}
+		seen[e.Account.Code] = true
+		if (e.Amount > 0 && sum > math.MaxInt64-e.Amount) || (e.Amount < 0 && sum < math.MinInt64-e.Amount) {
+			return Journal{}, refuse("journal_overflows", "the amounts overflow")
+		}
+		sum += e.Amount
+		j.entries = append(j.entries, e)
+	}
+	if len(j.entries) < 2 {
+		return Journal{}, refuse("journal_too_short", "a journal has at least two legs")
+	}
+	if sum != 0 {
+		return Journal{}, refuse("journal_unbalanced", "debits and credits differ")
+	}
+	return j, nil
+}
+
+func refuse(code, message string) error { return fault.New(fault.KindInvalid, code, message) }
+
+// Reverse builds the exact opposite of j (I-07).
+func (j Journal) Reverse(cause string, effectiveAt time.Time) (Journal, error) {
+	legs := make([]Entry, len(j.entries))
+	for i, e := range j.entries {
+		if e.Amount == math.MinInt64 {
+			return Journal{}, refuse("journal_overflows", "the amounts overflow")
+		}
+		legs[i] = Entry{e.Account, -e.Amount}
+	}
+	return Post(Posting{Cause: cause, Kind: j.kind + "_reversed", EffectiveAt: effectiveAt, Reverses: j.cause}, legs...)
+}
+
+// Cause is the journal's unique cause.
+func (j Journal) Cause() string { return j.cause }
+
+// Kind is the line of the chart of postings it belongs to.
+func (j Journal) Kind() string { return j.kind }
+
+// Reverses is the cause of the journal it undoes, or empty.
+func (j Journal) Reverses() string { return j.reverses }
+
+// EffectiveAt is the world's time of the posting.
+func (j Journal) EffectiveAt() time.Time { return j.effectiveAt }
+
+// Book is the one book of all legs.
+func (j Journal) Book() id.Book { return j.entries[0].Account.Book }
+
+// Currency is the one currency of all legs.
+func (j Journal) Currency() money.Currency { return j.entries[0].Account.Currency }
+
+// Entries are the legs in posting order. The caller must not change them.
+func (j Journal) Entries() []Entry { return j.entries }

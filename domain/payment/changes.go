@@ -1,0 +1,154 @@
+package payment
+
+import (
+	"encoding/json"
+	"time"
+
+	"paysaga/domain/id"
+	"paysaga/domain/money"
+	"paysaga/domain/trade"
+)
+
+// The changes a Step can make to payments. Each is plain data: the store keeps
+// one writer per type, and judges it under the row's lock.
+
+// Idempotency is the row that decides who was first (I-20): unique by book,
+// merchant, operation and key. A repeat with the same hash returns the first
+// object; another hash is fault.Invalid "idempotency_key_reused".
+type Idempotency struct {
+	MerchantID  string
+	Operation   string // "POST /v1/payments", with path ids filled in
+	Key         string
+	RequestHash string // hex SHA-256 over the canonical JSON of the body as sent
+}
+
+// Receive brings a payment into being, with everything that came in its
+// request: one Step, one commit (I-19).
+type Receive struct {
+	Idempotency Idempotency
+	// Order is a new order, or one with the same merchant reference that stands
+	// already with the same content; nil when Payment.OrderID names one.
+	Order        *trade.Order
+	AllowPartial bool
+	Payment      Payment // an empty Amount.Minor takes what the order leaves unpaid
+	Customer     *Customer
+	Secrets      Secrets
+}
+
+// Content implements ledger.Change.
+func (r Receive) Content() any { return []any{"receive", r.Payment.ID, r.Idempotency} }
+
+// Customer is the person who pays, upserted by the merchant's reference.
+// Details are personal data: stored sealed, apart, erasable.
+type Customer struct {
+	ID        string // of a user that stands already; or the one to mint
+	Existing  bool   // ID was given by the caller
+	Reference string
+	Details   map[string]string // name, email, phone
+}
+
+// Secrets are what the saga needs of the request and nobody else may see;
+// stored sealed beside the payment.
+type Secrets struct {
+	Token       string `json:"token,omitempty"`
+	ReturnURL   string `json:"return_url,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// Intend commits the intent of an attempt: nothing is sent before (I-13).
+type Intend struct {
+	Attempt Attempt
+	Request json.RawMessage // the frozen canonical request; stored sealed
+}
+
+// Content implements ledger.Change.
+func (i Intend) Content() any {
+	return []any{"intend", i.Attempt.Key, i.Attempt.ChannelAccount, i.Attempt.RequestHash}
+}
+
+// Update moves a payment from Before to After by compare-and-swap on
+// Before.Sequence and Before.Status; After.Sequence is one more. With Event set
+// the move leaves an outbox event of that type, whose data is After.Public().
+type Update struct {
+	Before, After Payment
+	Event         string
+	Opened        bool   // the saga has taken the payment over: the relay needn't start it
+	Plan          []byte // JSON of the routing plan with its reason, set by Open
+	Risk          []byte // JSON of the risk verdict, set by Open
+}
+
+// Content implements ledger.Change.
+func (u Update) Content() any {
+	return []any{"update", u.After.ID, u.After.Status, u.After.InDoubt, u.After.Parked, u.After.Captured.Minor, u.After.DeclineCode}
+}
+
+// AttemptUpdate writes what is known of an attempt now.
+type AttemptUpdate struct {
+	Before Verdict // compare-and-swap
+	After  Attempt
+}
+
+// Content implements ledger.Change.
+func (a AttemptUpdate) Content() any {
+	return []any{"attempt", a.After.Key, a.After.Verdict, a.After.Dead, a.After.AmountMinor, a.After.DeclineCode}
+}
+
+// RequestCancel notes that somebody wants the payment cancelled. It is refused
+// as Conflict "payment_not_cancelable" once the payment is terminal; a second
+// request changes nothing.
+type RequestCancel struct {
+	Idempotency Idempotency
+	PaymentID   string
+	At          time.Time
+}
+
+// Content implements ledger.Change.
+func (c RequestCancel) Content() any { return []any{"cancel", c.PaymentID, c.Idempotency} }
+
+// OpenCase records an exception that a person or a policy has to settle.
+type OpenCase struct {
+	ID             string // "case/<payment>/<kind>/<n>"
+	Book           id.Book
+	MerchantID     string
+	PaymentID      string // empty for an orphan
+	ChannelAccount string
+	Kind           string // amount_mismatch, late_success, contradiction, orphan, …
+	Amount         money.Amount
+	Reason         string
+}
+
+// Content implements ledger.Change.
+func (c OpenCase) Content() any { return []any{"case", c.ID, c.Kind, c.Amount.Minor} }
+
+// CloseCase settles one, with the decision.
+type CloseCase struct {
+	ID       string
+	Decision string
+	Actor    string
+	Reason   string
+}
+
+// Content implements ledger.Change.
+func (c CloseCase) Content() any { return []any{"close_case", c.ID, c.Decision} }
+
+// Act records what an operator did, who and why.
+type Act struct {
+	PaymentID string
+	Act       string // ask_channel, retry_now, resolve
+	Decision  string
+	Actor     string
+	Verified  bool // by a signature or an authenticated request
+	Reason    string
+}
+
+// Content implements ledger.Change.
+func (a Act) Content() any { return []any{"act", a.PaymentID, a.Act, a.Decision, a.Actor} }
+
+// SeeCallback marks a stored callback as dealt with.
+type SeeCallback struct {
+	ID          string // clb_…
+	Disposition string // applied, already_booked, case, orphan
+}
+
+// Content implements ledger.Change.
+func (s SeeCallback) Content() any { return []any{"callback", s.ID, s.Disposition} }

@@ -1,0 +1,49 @@
+package payment
+
+import (
+	"encoding/json"
+	"time"
+
+	"paysaga/domain/id"
+)
+
+// Dossier is everything a step of the saga reads of one payment, in one go.
+type Dossier struct {
+	Payment  Payment
+	Attempts []Attempt // by ordinal
+	Terms    Terms
+	Secrets  Secrets
+	Opened   bool            // the saga has taken it over
+	Plan     json.RawMessage // the routing plan that Open stored; nil before
+}
+
+// Attempt finds an attempt by ordinal, or nil.
+func (d *Dossier) Attempt(ordinal int) *Attempt {
+	for i := range d.Attempts {
+		if d.Attempts[i].Ordinal == ordinal {
+			return &d.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// Occurrence is one line of a payment's timeline.
+type Occurrence struct {
+	At   time.Time      `json:"at"`
+	Kind string         `json:"kind"` // request, risk, routing, intent, channel_call, callback, journal, event, act, case
+	Text string         `json:"text"` // for people
+	Data map[string]any `json:"data,omitempty"`
+}
+
+// Filter selects payments of one book for a list, newest first.
+type Filter struct {
+	Book          id.Book
+	MerchantID    string // empty: every merchant of the book (operators)
+	Status        Status
+	OrderID       string
+	Channel       string
+	CreatedFrom   time.Time // inclusive
+	CreatedBefore time.Time // exclusive
+	After         string    // the id after which the page starts
+	Limit         int       // 1–100
+}

@@ -1,0 +1,164 @@
+// Package payment is the payment core as rules: what a payment is, which state
+// may follow which, and what a channel's outcome means for it. It knows money
+// instructions, not orders and not channels.
+package payment
+
+import (
+	"time"
+
+	"paysaga/domain/id"
+	"paysaga/domain/money"
+)
+
+// Payment is one pay-in. Its mutable fields change only by an Update, by
+// compare-and-swap on Sequence.
+type Payment struct {
+	Book       id.Book
+	ID         string // pay_…
+	MerchantID string
+	OrderID    string
+	OrderRef   string // the merchant's reference of the order
+	CustomerID string // usr_…; empty without a customer
+	Amount     money.Amount
+	Method     MethodType
+	Capture    CaptureMethod
+	Channel    string // the channel asked for, or the one in use; empty: not routed yet
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // an unpaid payment is closed then
+	Metadata   map[string]string
+
+	Status       Status
+	InDoubt      bool   // an outcome is unknown (§ memo/in_doubt)
+	Parked       string // why a person is needed; empty: nobody is
+	Sequence     int64  // counts the moves; the event of a move carries it
+	Captured     money.Amount
+	Refunded     money.Amount
+	Fee          money.Amount
+	DeclineCode  string
+	BusinessDate string    // YYYY-MM-DD in the merchant's zone and cut; set once, at capture
+	EffectiveAt  time.Time // the channel's time of the success
+	UpdatedAt    time.Time
+
+	Parts []Part
+
+	// NextAction is what the customer has to do; opened only for the API's answer
+	// and stored sealed.
+	NextAction *Action
+	// CancelRequested is when somebody asked for the cancel; zero: nobody did.
+	CancelRequested time.Time
+}
+
+// CaptureMethod says who takes authorized money.
+type CaptureMethod string
+
+// The ways to capture.
+const (
+	CaptureAutomatic CaptureMethod = "automatic"
+	CaptureManual    CaptureMethod = "manual"
+)
+
+// Source says where a part's money comes from.
+type Source string
+
+// The sources of a part.
+const (
+	FromChannel Source = "channel"
+	FromWallet  Source = "wallet"
+)
+
+// Part is one source of a payment's money. Attempts, captures and refunds
+// belong to a part.
+type Part struct {
+	Ordinal    int // from 1
+	Source     Source
+	Amount     money.Amount
+	Authorized money.Amount
+	Captured   money.Amount
+	Refunded   money.Amount
+}
+
+// Attempt is one try to charge one part at one channel account. Its intent is
+// committed before any call (I-13).
+type Attempt struct {
+	Book           id.Book
+	PaymentID      string
+	Part           int
+	Ordinal        int    // 1–99 over the whole payment; the next only after this one is dead
+	Key            string // "<payment id>:ch<ordinal>"
+	Reference      string // the key as the channel sees it
+	Channel        string
+	ChannelAccount string
+	Lane           Lane
+	RequestHash    string // hex SHA-256 of the frozen canonical request
+	BornAt         time.Time
+
+	Verdict     Verdict // "" until the first answer
+	ChannelID   string
+	Dead        bool
+	DeclineCode string
+	HardDecline bool
+	AmountMinor int64 // what the channel says it took or reserved
+	ExpiresAt   time.Time
+	EffectiveAt time.Time
+}
+
+// Lane is how the saga calls the channel.
+type Lane string
+
+// The two lanes. Express runs the call inside the workflow task: for channels
+// that answer fast and honour a repeated key.
+const (
+	Express  Lane = "express"
+	Standard Lane = "standard"
+)
+
+// Outcome is what the attempt knows already, in the contract's words.
+func (a Attempt) Outcome() Outcome {
+	o := Outcome{
+		Verdict: a.Verdict, ChannelID: a.ChannelID, Dead: a.Dead,
+		AmountMinor: a.AmountMinor, ExpiresAt: a.ExpiresAt, EffectiveAt: a.EffectiveAt,
+	}
+	if a.Verdict == Declined {
+		o.Decline = &Decline{Code: a.DeclineCode, Hard: a.HardDecline}
+	}
+	return o
+}
+
+// Terms are the merchant's conditions that decide what a capture books.
+type Terms struct {
+	MerchantID     string
+	FeeBasisPoints int64
+	FeeFixed       map[money.Currency]int64 // minor units; absent: none
+	FeeOnRefund    string                   // "return" or "keep"
+	SettlementDays int                      // 0: available at once
+	DebtLimit      int64
+	Zone           *time.Location
+	DayCut         time.Duration // how long after midnight a business day ends
+}
+
+// Fee is our fee on gross: basis points, rounded half up, plus the fixed part,
+// never more than gross.
+func (t Terms) Fee(gross money.Amount) (money.Amount, error) {
+	fee, err := money.Bps(gross, t.FeeBasisPoints, money.HalfUp)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	fee, err = fee.Add(money.Amount{Minor: t.FeeFixed[gross.Currency], Currency: gross.Currency})
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if fee.Minor > gross.Minor {
+		return gross, nil
+	}
+	return fee, nil
+}
+
+// BusinessDate is the day at's money belongs to, in the merchant's zone: a day
+// ends DayCut after midnight.
+func (t Terms) BusinessDate(at time.Time) string {
+	zone := t.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return at.In(zone).Add(-t.DayCut).Format(time.DateOnly)
+}

@@ -1,0 +1,74 @@
+package payment
+
+import (
+	"time"
+)
+
+// Public is a payment as the API and its events show it: schema Payment of
+// openapi.yaml.
+type Public struct {
+	ID             string            `json:"id"`
+	Object         string            `json:"object"`
+	Livemode       bool              `json:"livemode"`
+	MerchantID     string            `json:"merchant_id"`
+	OrderID        string            `json:"order_id"`
+	OrderReference string            `json:"order_reference"`
+	CustomerID     string            `json:"customer_id,omitempty"`
+	Amount         string            `json:"amount"`
+	Currency       string            `json:"currency"`
+	AmountCaptured string            `json:"amount_captured"`
+	AmountRefunded string            `json:"amount_refunded"`
+	Fee            string            `json:"fee"`
+	Method         PublicMethod      `json:"method"`
+	CaptureMethod  CaptureMethod     `json:"capture_method"`
+	Channel        string            `json:"channel,omitempty"`
+	Status         Status            `json:"status"`
+	InDoubt        bool              `json:"in_doubt"`
+	NeedsOperator  bool              `json:"needs_operator"`
+	DeclineCode    string            `json:"decline_code,omitempty"`
+	NextAction     *PublicAction     `json:"next_action,omitempty"`
+	BusinessDate   string            `json:"business_date,omitempty"`
+	Metadata       map[string]string `json:"metadata"`
+	Sequence       int64             `json:"sequence"`
+	CreatedAt      time.Time         `json:"created_at"`
+	UpdatedAt      time.Time         `json:"updated_at"`
+	ExpiresAt      time.Time         `json:"expires_at"`
+	EffectiveAt    *time.Time        `json:"effective_at,omitempty"`
+}
+
+// PublicMethod shows how is paid, without the token.
+type PublicMethod struct {
+	Type MethodType `json:"type"`
+}
+
+// PublicAction is what the customer has to do next.
+type PublicAction struct {
+	Type      string    `json:"type"`
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Public renders p. The next action is shown only while the customer can act.
+func (p Payment) Public() Public {
+	v := Public{
+		ID: p.ID, Object: "payment", Livemode: p.Book.Livemode(), MerchantID: p.MerchantID,
+		OrderID: p.OrderID, OrderReference: p.OrderRef, CustomerID: p.CustomerID,
+		Amount: p.Amount.Decimal(), Currency: string(p.Amount.Currency),
+		AmountCaptured: p.Captured.Decimal(), AmountRefunded: p.Refunded.Decimal(), Fee: p.Fee.Decimal(),
+		Method: PublicMethod{p.Method}, CaptureMethod: p.Capture, Channel: p.Channel,
+		Status: p.Status, InDoubt: p.InDoubt, NeedsOperator: p.Parked != "", DeclineCode: p.DeclineCode,
+		BusinessDate: p.BusinessDate, Metadata: p.Metadata, Sequence: p.Sequence,
+		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
+	}
+	if v.Metadata == nil {
+		v.Metadata = map[string]string{}
+	}
+	if !p.EffectiveAt.IsZero() {
+		at := p.EffectiveAt.UTC()
+		v.EffectiveAt = &at
+	}
+	if p.NextAction != nil && p.Status == RequiresAction {
+		v.NextAction = &PublicAction{Type: p.NextAction.Type, URL: p.NextAction.URL, ExpiresAt: p.ExpiresAt.UTC()}
+	}
+	return v
+}
