@@ -125,6 +125,9 @@ type Call struct {
 	Account Account
 	Key     Key
 	Now     time.Time // the caller's clock, for signatures and time windows
+	// ChannelID is the channel's own id of what the key made, if an earlier
+	// answer or callback told it. It only saves a search: empty is always right.
+	ChannelID string
 }
 
 // RawCallback is a callback exactly as it arrived.

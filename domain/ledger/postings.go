@@ -29,6 +29,19 @@ func Captured(cause string, c Capture) (Journal, error) {
 		Cr(c.Chart.Fees(), c.Fee))
 }
 
+// Explained books a sale out of suspense, where Unexplained had put it: a
+// captured journal whose money had come in before.
+func Explained(cause string, c Capture, reason string) (Journal, error) {
+	net, err := c.Gross.Sub(c.Fee)
+	if err != nil {
+		return Journal{}, err
+	}
+	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At},
+		Dr(c.Chart.Suspense(c.ChannelAccount, reason), c.Gross),
+		Cr(c.Chart.Pending(c.Merchant), net),
+		Cr(c.Chart.Fees(), c.Fee))
+}
+
 // Matured moves a merchant's money from pending to available.
 func Matured(cause string, c Capture) (Journal, error) {
 	net, err := c.Gross.Sub(c.Fee)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"paysaga/domain/access"
 	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/trade"
@@ -12,15 +13,8 @@ import (
 // The changes a Step can make to payments. Each is plain data: the store keeps
 // one writer per type, and judges it under the row's lock.
 
-// Idempotency is the row that decides who was first (I-20): unique by book,
-// merchant, operation and key. A repeat with the same hash returns the first
-// object; another hash is fault.Invalid "idempotency_key_reused".
-type Idempotency struct {
-	MerchantID  string
-	Operation   string // "POST /v1/payments", with path ids filled in
-	Key         string
-	RequestHash string // hex SHA-256 over the canonical JSON of the body as sent
-}
+// Idempotency is access.Idempotency, as every receiving change carries it.
+type Idempotency = access.Idempotency
 
 // Receive brings a payment into being, with everything that came in its
 // request: one Step, one commit (I-19).
@@ -67,8 +61,10 @@ func (i Intend) Content() any {
 }
 
 // Update moves a payment from Before to After by compare-and-swap on
-// Before.Sequence and Before.Status; After.Sequence is one more. With Event set
-// the move leaves an outbox event of that type, whose data is After.Public().
+// Before.Sequence and Before.Status. With Event set, After.Sequence is one more
+// and the move leaves an outbox event of that type under it, whose data is
+// After.Public(). Without Event nothing that a merchant sees has changed, and
+// the sequence stays (I-23).
 type Update struct {
 	Before, After Payment
 	Event         string

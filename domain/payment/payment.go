@@ -72,7 +72,7 @@ type Part struct {
 	Ordinal    int // from 1
 	Source     Source
 	Amount     money.Amount
-	Authorized money.Amount
+	Authorized money.Amount // reserved and not yet captured
 	Captured   money.Amount
 	Refunded   money.Amount
 }
@@ -97,7 +97,8 @@ type Attempt struct {
 	Dead        bool
 	DeclineCode string
 	HardDecline bool
-	AmountMinor int64 // what the channel says it took or reserved
+	AmountMinor int64  // what the channel says it took or reserved
+	Currency    string // of AmountMinor
 	ExpiresAt   time.Time
 	EffectiveAt time.Time
 }
@@ -116,7 +117,7 @@ const (
 func (a Attempt) Outcome() Outcome {
 	o := Outcome{
 		Verdict: a.Verdict, ChannelID: a.ChannelID, Dead: a.Dead,
-		AmountMinor: a.AmountMinor, ExpiresAt: a.ExpiresAt, EffectiveAt: a.EffectiveAt,
+		AmountMinor: a.AmountMinor, Currency: a.Currency, ExpiresAt: a.ExpiresAt, EffectiveAt: a.EffectiveAt,
 	}
 	if a.Verdict == Declined {
 		o.Decline = &Decline{Code: a.DeclineCode, Hard: a.HardDecline}

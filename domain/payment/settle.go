@@ -7,6 +7,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
+	"paysaga/domain/trade"
 )
 
 // Case is all that Settle looks at.
@@ -34,8 +35,8 @@ type Ruling struct {
 	Attempt  *Attempt
 	Journals []ledger.Journal
 	Case     *OpenCase
-	// OrderPaid is what the order is paid by more.
-	OrderPaid money.Amount
+	// Order is what the order's sums change by.
+	Order trade.Change
 }
 
 // Settle says what an outcome means for a payment (I-15, I-16). It never moves
@@ -121,7 +122,7 @@ func (s *settling) note() {
 		a.DeclineCode, a.HardDecline = o.Decline.Code, o.Decline.Hard
 	}
 	if o.Verdict == Succeeded || o.Verdict == Authorized {
-		a.AmountMinor = o.AmountMinor
+		a.AmountMinor, a.Currency = o.AmountMinor, o.Currency
 	}
 	if !o.ExpiresAt.IsZero() {
 		a.ExpiresAt = o.ExpiresAt
@@ -194,13 +195,24 @@ func (s *settling) capture(gross money.Amount, at time.Time) error {
 		return err
 	}
 	s.r.Journals = append(s.r.Journals, j)
-	if s.Terms.SettlementDays == 0 && fee.Minor < gross.Minor {
-		if j, err = ledger.Matured(s.cause(id.Mature), sale); err != nil {
-			return err
-		}
-		s.r.Journals = append(s.r.Journals, j)
+	if err := s.mature(sale); err != nil {
+		return err
 	}
 	s.sold(gross, fee, at)
+	return nil
+}
+
+// mature makes the money available in the same Step, for a merchant without a
+// settlement delay.
+func (s *settling) mature(sale ledger.Capture) error {
+	if s.Terms.SettlementDays > 0 || sale.Fee.Minor == sale.Gross.Minor {
+		return nil
+	}
+	j, err := ledger.Matured(s.cause(id.Mature), sale)
+	if err != nil {
+		return err
+	}
+	s.r.Journals = append(s.r.Journals, j)
 	return nil
 }
 
@@ -211,8 +223,9 @@ func (s *settling) sold(gross, fee money.Amount, at time.Time) {
 	p.Captured, p.Fee, p.EffectiveAt = gross, fee, at
 	p.BusinessDate = s.Terms.BusinessDate(at)
 	part := &p.Parts[s.Attempt.Part-1]
-	part.Authorized, part.Captured = gross, gross
-	s.r.OrderPaid, s.r.Event = gross, "payment.succeeded"
+	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: gross.Minor}
+	part.Authorized, part.Captured = money.Zero(gross.Currency), gross
+	s.r.Event = "payment.succeeded"
 }
 
 // differs: the channel took another amount, or another currency, than meant.
@@ -231,7 +244,7 @@ func (s *settling) mismatch() error {
 	s.r.After.Parked = "amount_mismatch: the channel took " + took.Text() + ", meant was " + s.Payment.Amount.Text()
 	s.r.After.NextAction = nil
 	s.r.Event = "payment.parked"
-	s.r.Case = &OpenCase{ID: "case/" + s.Payment.ID + "/amount_mismatch/1", Book: s.Payment.Book,
+	s.r.Case = &OpenCase{ID: MismatchCase(s.Payment.ID), Book: s.Payment.Book,
 		MerchantID: s.Payment.MerchantID, PaymentID: s.Payment.ID, ChannelAccount: s.Attempt.ChannelAccount,
 		Kind: "amount_mismatch", Amount: took, Reason: s.r.After.Parked}
 	if took.Minor <= 0 {
@@ -265,6 +278,7 @@ func (s *settling) authorized() error {
 	}
 	p.Status, p.Parked = Reserved, ""
 	p.Parts[s.Attempt.Part-1].Authorized = s.Payment.Amount
+	s.r.Order = trade.Change{Authorized: s.Payment.Amount.Minor}
 	s.r.Event = "payment.authorized"
 	return nil
 }
@@ -300,7 +314,8 @@ func (s *settling) closed() error {
 	}
 	p := &s.r.After
 	p.Status, p.Parked, p.NextAction = s.End, "", nil
-	for i := range p.Parts {
+	for i := range p.Parts { // what was reserved is free again
+		s.r.Order.Authorized -= p.Parts[i].Authorized.Minor
 		p.Parts[i].Authorized = money.Zero(p.Amount.Currency)
 	}
 	if s.End == Failed {

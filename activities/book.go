@@ -1,0 +1,139 @@
+package activities
+
+import (
+	"context"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// BookInput brings what became of an attempt.
+type BookInput struct {
+	Ref
+	Ordinal int    `json:"ordinal,omitempty"` // 0: no attempt was ever made
+	Answer  Answer `json:"answer"`
+	// Last: after this "no" there is no other channel to try.
+	Last bool `json:"last,omitempty"`
+	// End is what a closed attempt makes of the payment; empty: nothing yet.
+	End payment.Status `json:"end,omitempty"`
+}
+
+// Booked is where the payment stands afterwards.
+type Booked struct {
+	Status       payment.Status `json:"status"`
+	InDoubt      bool           `json:"in_doubt,omitempty"`
+	Parked       string         `json:"parked,omitempty"`
+	BusinessDate string         `json:"business_date,omitempty"`
+}
+
+func booked(p payment.Payment) Booked {
+	return Booked{Status: p.Status, InDoubt: p.InDoubt, Parked: p.Parked, BusinessDate: p.BusinessDate}
+}
+
+// Book commits what an outcome means: state, journals and event in one Step.
+// Repeated, it answers with what stands. An outcome that contradicts a payment
+// that has ended changes nothing there and opens a case.
+func (s *Steps) Book(ctx context.Context, in BookInput) (Booked, error) {
+	out, err := s.unseal(in.Answer)
+	if err != nil {
+		return Booked{}, failure(ctx, err)
+	}
+	p, err := s.Settle(ctx, Settlement{Ref: in.Ref, Ordinal: in.Ordinal, Outcome: out, Last: in.Last, End: in.End})
+	return booked(p), failure(ctx, err)
+}
+
+// Settlement is an outcome to be settled outside of a saga's step, by the
+// relay of callbacks for one.
+type Settlement struct {
+	Ref
+	Ordinal int
+	Outcome payment.Outcome
+	Last    bool
+	End     payment.Status
+	By      ledger.Principal // zero: the saga
+}
+
+// staleTries bounds how often Settle reads again because the row had moved
+// between its reading and its commit: a cancel that was asked for meanwhile.
+const staleTries = 3
+
+// Settle reads, rules and commits. Its errors are faults.
+func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, error) {
+	for try := 1; ; try++ {
+		d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		p, err := s.settle(ctx, d, in)
+		if !fault.Is(err, fault.KindConflict, "stale_state") || try == staleTries {
+			return p, err
+		}
+	}
+}
+
+func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (payment.Payment, error) {
+	c := payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms,
+		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End}
+	r, err := payment.Settle(c)
+	if fault.Is(err, fault.KindConflict, "contradicts_state") {
+		return d.Payment, s.contradiction(ctx, c, in.By)
+	}
+	if err != nil || r.Quiet {
+		return d.Payment, err
+	}
+	by := in.By
+	if by.Kind == "" {
+		by = ledger.Service("payment-saga")
+	}
+	step := ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, r.Step), Business: in.PaymentID, By: by,
+		Changes: r.Changes(d.Payment, c.Attempt), Journals: r.Journals}
+	_, err = s.c.Committer.Commit(ctx, step)
+	return r.After, err
+}
+
+// contradiction opens a case for an outcome that a finished payment can't take
+// any more; what came in stands on suspense until somebody decides.
+func (s *Steps) contradiction(ctx context.Context, c payment.Case, by ledger.Principal) error {
+	kind := "contradiction"
+	if c.Outcome.Verdict == payment.Succeeded {
+		kind = "late_success"
+	}
+	if c.Attempt == nil {
+		return fault.Internal("a contradiction without an attempt", nil)
+	}
+	cur, err := money.ParseCurrency(c.Outcome.Currency)
+	if err != nil {
+		cur = c.Payment.Amount.Currency
+	}
+	took := money.New(c.Outcome.AmountMinor, cur)
+	at := id.Step{Code: id.Case, Ordinal: c.Attempt.Ordinal}
+	step := ledger.Step{Book: c.Payment.Book, Cause: id.Key(c.Payment.ID, at), Business: c.Payment.ID, By: by,
+		Changes: []ledger.Change{payment.OpenCase{
+			ID: "case/" + c.Payment.ID + "/" + kind + "/" + at.String(), Book: c.Payment.Book, MerchantID: c.Payment.MerchantID,
+			PaymentID: c.Payment.ID, ChannelAccount: c.Attempt.ChannelAccount, Kind: kind, Amount: took,
+			Reason: "the channel says " + string(c.Outcome.Verdict) + ", the payment is " + string(c.Payment.Status),
+		}}}
+	if by.Kind == "" {
+		step.By = ledger.Service("payment-saga")
+	}
+	if c.Outcome.Verdict == payment.Succeeded && took.Minor > 0 {
+		when := c.Outcome.EffectiveAt
+		if when.IsZero() {
+			when = c.Now
+		}
+		chart := ledger.Chart{Book: c.Payment.Book, Currency: cur}
+		j, err := ledger.Unexplained(step.Cause, chart, c.Attempt.ChannelAccount, kind, took, when)
+		if err != nil {
+			return err
+		}
+		step.Journals = append(step.Journals, j)
+	}
+	_, err = s.c.Committer.Commit(ctx, step)
+	if fault.Is(err, fault.KindConflict, "cause_conflict") {
+		return nil // the case stands; a later callback with other words adds nothing to it
+	}
+	return err
+}

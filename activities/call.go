@@ -1,0 +1,185 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"paysaga/channels"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+)
+
+// CallInput names the intent to be carried out.
+type CallInput struct {
+	Ref
+	Key string `json:"key"`
+}
+
+// Answer is a channel's outcome as it travels through a history: the action
+// the customer has to take is a secret, and sealed. Only Book opens it.
+type Answer struct {
+	payment.Outcome
+	Sealed []byte `json:"sealed,omitempty"`
+}
+
+// Charge sends the intent under its key. A "no", a pending and a seen Unknown
+// are answers; fault.Unavailable means that nothing was done.
+//
+// What stands already is returned without a call. A try after the first asks
+// before it sends: the one before it may have got through (I-14).
+func (s *Steps) Charge(ctx context.Context, in CallInput) (Answer, error) {
+	return s.call(ctx, in, channels.OpCharge, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		if i.Attempt.Verdict != "" && i.Attempt.Verdict != payment.Unknown {
+			return i.Attempt.Outcome(), nil
+		}
+		if activity.GetInfo(ctx).Attempt > 1 {
+			out, err := c.Ask(ctx, call, i.Request)
+			if err != nil || out.Verdict != payment.Absent {
+				return out, err
+			}
+		}
+		return c.Charge(ctx, call, i.Request)
+	})
+}
+
+// AskInput asks what became of an intent.
+type AskInput struct {
+	CallInput
+	// Final waits for the end of what is pending; otherwise any certain answer
+	// does, "pending" and "absent" too.
+	Final bool `json:"final,omitempty"`
+}
+
+// Ask asks the channel once, and fails with NotYet while the answer isn't the
+// one waited for: Temporal's retries are the poll, and the history stays short.
+func (s *Steps) Ask(ctx context.Context, in AskInput) (Answer, error) {
+	a, err := s.call(ctx, in.CallInput, channels.OpAsk, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		return c.Ask(ctx, call, i.Request)
+	})
+	switch {
+	case err != nil:
+		return a, err
+	case a.Verdict.Known(), !in.Final && a.Verdict != payment.Unknown:
+		return a, nil
+	case a.Verdict == payment.Unknown:
+		return a, notYet("the channel doesn't say: " + a.Reason)
+	}
+	return a, notYet("the channel says " + string(a.Verdict))
+}
+
+// Close cancels or voids at the channel, until the channel has an answer.
+// Succeeded means that the money was there first.
+func (s *Steps) Close(ctx context.Context, in CallInput) (Answer, error) {
+	a, err := s.call(ctx, in, channels.OpCancel, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		return c.Cancel(ctx, call, i.Request)
+	})
+	if err == nil && a.Verdict == payment.Unknown {
+		return a, notYet("the channel doesn't say whether it closed: " + a.Reason)
+	}
+	return a, err
+}
+
+type operation func(context.Context, channels.Channel, channels.Call, channels.Intent) (payment.Outcome, error)
+
+// call reads the intent, makes one operation of its channel, and notes a line.
+// No transaction is open across the call.
+func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, do operation) (Answer, error) {
+	i, err := s.c.Files.Intent(ctx, in.Book, in.Key)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	c, err := s.c.Channels.Get(i.Attempt.Channel)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	limit := s.c.CallTimeout
+	if activity.GetInfo(ctx).IsLocalActivity {
+		limit = s.c.ExpressTimeout
+	}
+	bounded, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	start := s.c.Now()
+	out, err := do(bounded, c, channels.Call{Account: i.Account, Key: i.Key, Now: start}, i)
+	s.note(in, i, op, start, out, err)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	a, err := s.seal(out)
+	return a, failure(ctx, err)
+}
+
+func (s *Steps) note(in CallInput, i channels.Intent, op channels.Operation, start time.Time, out payment.Outcome, err error) {
+	line := channels.CallLine{
+		Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Attempt.Channel, ChannelAccount: i.Attempt.ChannelAccount,
+		Operation: op, StartedAt: start, Duration: s.c.Now().Sub(start), Verdict: out.Verdict, Note: out.Reason,
+	}
+	switch {
+	case err != nil:
+		f := fault.As(err)
+		line.Verdict, line.Fault = "", string(f.Kind)+" "+f.Code
+	case out.Decline != nil:
+		line.Note = out.Decline.Code
+	case out.ChannelID != "":
+		line.Note = out.ChannelID
+	}
+	s.c.Calls.Note(line)
+}
+
+// seal closes the customer's action away.
+func (s *Steps) seal(out payment.Outcome) (Answer, error) {
+	a := Answer{Outcome: out}
+	if out.Action == nil {
+		return a, nil
+	}
+	sealed, err := s.c.Sealer.Seal(asJSON(out.Action))
+	a.Action, a.Sealed = nil, sealed
+	return a, err
+}
+
+// open gives the action back.
+func (s *Steps) unseal(a Answer) (payment.Outcome, error) {
+	out := a.Outcome
+	if len(a.Sealed) == 0 {
+		return out, nil
+	}
+	plain, err := s.c.Sealer.OpenSealed(a.Sealed)
+	if err != nil {
+		return out, err
+	}
+	out.Action = new(payment.Action)
+	if err := json.Unmarshal(plain, out.Action); err != nil {
+		return out, fault.Internal("a sealed action can't be read", err)
+	}
+	return out, nil
+}
+
+// HeedInput names a stored callback.
+type HeedInput struct {
+	Ref
+	CallbackID string `json:"callback_id"`
+}
+
+// Heard is what a stored callback says.
+type Heard struct {
+	Answer
+	Ordinal int `json:"ordinal"` // of the attempt it speaks of
+}
+
+// Heed reads a stored, verified callback of this payment. A callback of
+// another one is fault.NotFound.
+func (s *Steps) Heed(ctx context.Context, in HeedInput) (Heard, error) {
+	cb, err := s.c.Files.Callback(ctx, in.Book, in.CallbackID)
+	if err != nil {
+		return Heard{}, failure(ctx, err)
+	}
+	business, step, err := id.ParseReference(cb.Reference)
+	if err != nil || business != in.PaymentID {
+		return Heard{}, failure(ctx, fault.NotFound("callback "+in.CallbackID+" of this payment"))
+	}
+	a, err := s.seal(cb.Outcome)
+	return Heard{Answer: a, Ordinal: step.Ordinal}, failure(ctx, err)
+}

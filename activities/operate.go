@@ -1,0 +1,102 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"paysaga/domain/access"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/payment"
+)
+
+// ParkInput asks to show a payment to a person, and why.
+type ParkInput struct {
+	Ref
+	Ordinal int    `json:"ordinal"`
+	Reason  string `json:"reason"`
+}
+
+// Park marks the payment as one that needs a person. Whatever was going on
+// goes on (I-18).
+func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
+	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+	if err != nil {
+		return Booked{}, failure(ctx, err)
+	}
+	p := d.Payment
+	if p.Status.Terminal() || p.Parked != "" {
+		return booked(p), nil
+	}
+	after := p
+	after.Parked = in.Reason
+	after.Sequence++
+	after.UpdatedAt = s.c.Now()
+	step := id.Step{Code: id.Case, Ordinal: max(in.Ordinal, 1)}
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{
+		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
+		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: "payment.parked", Opened: true}},
+	})
+	return booked(after), failure(ctx, err)
+}
+
+// ResolveInput is an operator's decision, as typed or as the API passed it.
+type ResolveInput struct {
+	Ref
+	Ordinal  int              `json:"ordinal"`
+	Act      int              `json:"act"` // counts the acts on this payment, from 1
+	Decision payment.Decision `json:"decision"`
+	Actor    string           `json:"actor"`
+	Reason   string           `json:"reason"`
+	Code     string           `json:"code,omitempty"` // from `paysaga operator sign`
+}
+
+// Resolve verifies who decided, records it, and settles the payment by it. In
+// the live book an unsigned decision is fault.Denied; in the others it counts,
+// and is recorded as unverified.
+func (s *Steps) Resolve(ctx context.Context, in ResolveInput) (Booked, error) {
+	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+	if err != nil {
+		return Booked{}, failure(ctx, err)
+	}
+	verified, actor, err := s.verify(ctx, in)
+	if err != nil {
+		return Booked{}, failure(ctx, err)
+	}
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Now: s.c.Now(), Last: true, End: payment.Failed}, in.Decision)
+	if err != nil {
+		return Booked{}, failure(ctx, err)
+	}
+	by := ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}
+	step := ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, id.Step{Code: id.Act, Ordinal: in.Act}), Business: in.PaymentID, By: by,
+		Journals: r.Journals,
+		Changes: append(r.Changes(d.Payment, d.Attempt(in.Ordinal)), payment.Act{PaymentID: in.PaymentID, Act: "resolve",
+			Decision: string(in.Decision), Actor: actor, Verified: verified, Reason: in.Reason})}
+	if in.Decision == payment.Accept {
+		step.Changes = append(step.Changes, payment.CloseCase{ID: payment.MismatchCase(in.PaymentID), Decision: string(in.Decision), Actor: actor, Reason: in.Reason})
+	}
+	_, err = s.c.Committer.Commit(ctx, step)
+	return booked(r.After), failure(ctx, err)
+}
+
+// verify says whether a signed code proves the actor. Only a readable, fresh
+// code of a known operator for exactly this decision does.
+func (s *Steps) verify(ctx context.Context, in ResolveInput) (bool, string, error) {
+	if in.Code == "" {
+		if in.Book == id.Live {
+			return false, "", fault.Denied("code_missing", "in the live book a decision needs a code from `paysaga operator sign`")
+		}
+		return false, in.Actor, nil
+	}
+	d, err := access.ReadDecision(in.Code)
+	if err != nil {
+		return false, "", err
+	}
+	operator, err := s.c.Files.Operator(ctx, d.Operator)
+	if err != nil {
+		return false, "", err
+	}
+	want := access.Decision{BusinessID: in.PaymentID, Decision: string(in.Decision), Reason: in.Reason, SignedAt: time.Time{}}
+	return true, operator.ID, operator.Verify(in.Code, want, s.c.Now())
+}
