@@ -1,9 +1,6 @@
 package trade
 
-import (
-	"paysaga/domain/access"
-	"paysaga/domain/money"
-)
+import "paysaga/domain/access"
 
 // The changes a Step can make to orders. Each is plain data: the store keeps
 // one writer per type, and judges it under the row's lock.
@@ -19,20 +16,16 @@ type Receive struct {
 // Content implements ledger.Change.
 func (r Receive) Content() any { return []any{"receive_order", r.Order.ID, r.Idempotency} }
 
-// Pay moves an order's sums by what one payment's move means for them, and
+// Move moves an order's sums by what one payment's move means for them, and
 // leaves the event order.paid, order.partially_paid or order.updated.
-type Pay struct {
+type Move struct {
 	OrderID string
-	// Amount is what was captured.
-	Amount money.Amount
-	// Authorized is what came to be held at channels, in minor units; negative
-	// when a hold was captured or given back.
-	Authorized int64
+	Change  Change
 }
 
 // Content implements ledger.Change.
-func (p Pay) Content() any {
-	return []any{"pay_order", p.OrderID, p.Amount.Minor, p.Amount.Currency, p.Authorized}
+func (m Move) Content() any {
+	return []any{"move_order", m.OrderID, m.Change.Authorized, m.Change.Paid, m.Change.Refunded}
 }
 
 // EventOf names the event of an order's move to o.
