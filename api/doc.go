@@ -1,0 +1,20 @@
+// Package api is paysaga's HTTP front: it says who is asking, judges what is asked, commits what was received and joins
+// the saga that carries it on.
+//
+// A request goes through it in this order, and is refused at the first step that objects; nothing is stored before the
+// last of them:
+//
+//	routes.go       which operations there are, their scope, whether they need an idempotency key
+//	auth.go         who asks, and for which merchant
+//	idempotency.go  the key, and the hash of the body
+//	strict.go       the bytes of the body
+//	intake.go       the fields
+//	payments.go, orders.go, callbacks.go   routing, commit, saga, answer
+//	problem.go      the one table from fault kinds to HTTP
+//
+// openapi.yaml is the source: models and stubs (server.gen.go) and the Go client are generated from it. The fields are
+// checked by hand, because validating every request against the document by reflection costs more than the rest of
+// the request; the tests hold requests, responses and routes against the document instead.
+package api
+
+//go:generate go tool -modfile=../tools.mod oapi-codegen -config server.codegen.yaml openapi.yaml

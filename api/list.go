@@ -1,0 +1,78 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+)
+
+const (
+	maxPage     = 100
+	defaultPage = 20
+)
+
+// checkPage judges query values before the generated stubs read them: these would say less, and quote the request.
+func checkPage(c echo.Context) error {
+	for name, values := range c.QueryParams() {
+		if message := queryFault(name, values[0]); message != "" {
+			return fault.Invalid("parameter_invalid", name, message)
+		}
+	}
+	return nil
+}
+
+// queryFault says what is wrong with a value; empty if nothing is.
+func queryFault(name, text string) string {
+	switch name {
+	case "status":
+		if !payment.Status(text).Valid() {
+			return "this is not a status of payments"
+		}
+	case "order_id":
+		if !id.Is(id.Order, text) {
+			return "this is not an order's id"
+		}
+	case "starting_after":
+		if !id.Is(id.Payment, text) {
+			return "this is not a payment's id"
+		}
+	case "channel":
+		if !channelName.MatchString(text) {
+			return "no channel has such a name"
+		}
+	case "created_from", "created_before":
+		if _, err := time.Parse(time.RFC3339, text); err != nil {
+			return "this is not a time as in 2026-01-31T08:00:00Z"
+		}
+	case "limit":
+		if n, err := strconv.Atoi(text); err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != text {
+			return "a limit is 1 to 100"
+		}
+	}
+	return ""
+}
+
+// ListPayments lists payments, newest first.
+func (s *server) ListPayments(c echo.Context, p ListPaymentsParams) error {
+	who := callerOf(c)
+	filter := payment.Filter{
+		Book: who.Book, MerchantID: who.merchant, Status: value(p.Status), OrderID: value(p.OrderID), Channel: value(p.Channel),
+		CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage,
+	}
+	if p.Limit != nil {
+		filter.Limit = *p.Limit
+	}
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	list, more, err := s.Reader.Payments(ctx, filter)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, mediaJSON, PaymentList{Data: public(list), HasMore: more})
+}

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+
+	"paysaga/channels"
+	"paysaga/domain/access"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/payment"
+	"paysaga/domain/trade"
+)
+
+// Keys knows the API keys.
+type Keys interface {
+	// Authenticate finds the principal of a key; one that is unknown or revoked is fault.Denied.
+	Authenticate(ctx context.Context, token string) (access.Principal, error)
+}
+
+// Accounts knows the accounts at channels.
+type Accounts interface {
+	// OpenAccounts lists the accounts that are open to a merchant in a book.
+	OpenAccounts(ctx context.Context, book id.Book, merchantID string) ([]channels.OpenAccount, error)
+	// Account opens an account's credentials, to verify a callback; an unknown one is fault.NotFound.
+	Account(ctx context.Context, channel, accountID string) (channels.Account, error)
+}
+
+// Book is where things are received.
+type Book interface {
+	// Commit does all of a Step or nothing of it; see ledger.Receipt for what a repeat does.
+	Commit(ctx context.Context, step ledger.Step) (ledger.Receipt, error)
+	// Replayed says which object an idempotency key stands for. Another body under the key is fault.Invalid
+	// "idempotency_key_reused".
+	Replayed(ctx context.Context, book id.Book, key access.Idempotency) (objectID string, found bool, err error)
+	// Mint makes an id. It never fails and asks nobody.
+	Mint(prefix id.Prefix) string
+}
+
+// Reader reads what was received. An empty merchant is every merchant of the book. What isn't there, or is another
+// merchant's, is fault.NotFound (I-25).
+type Reader interface {
+	Payment(ctx context.Context, book id.Book, merchantID, paymentID string) (payment.Payment, error)
+	Payments(ctx context.Context, filter payment.Filter) (page []payment.Payment, more bool, err error)
+	Order(ctx context.Context, book id.Book, merchantID, orderID string) (trade.Order, []payment.Payment, error)
+	Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error)
+}
+
+// Inbox keeps callbacks.
+type Inbox interface {
+	// ReceiveCallback stores a verified callback; one that is there already isn't fresh, and its id is the first one's.
+	ReceiveCallback(ctx context.Context, callback channels.Received) (callbackID string, fresh bool, err error)
+}
+
+// Pinger says whether a part can be reached.
+type Pinger interface {
+	Health(ctx context.Context) error
+}
+
+// Starter joins a payment's saga, starting it if need be.
+type Starter interface {
+	// Accept returns nil once the payment has reached a stable state. A context's error, fault.Unknown or
+	// fault.Unavailable mean that it hasn't yet, or that nobody knows.
+	Accept(ctx context.Context, p payment.Payment) error
+	// Cancel asks the saga to cancel, with the errors of Accept.
+	Cancel(ctx context.Context, p payment.Payment) error
+	Pinger
+}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"paysaga/domain/access"
+	"paysaga/domain/fault"
+)
+
+// operation is what holds for every call of one operation of openapi.yaml.
+type operation struct {
+	scope access.Scope // empty: open to everyone
+	// key: an Idempotency-Key is required, and a merchant to act for.
+	key   bool
+	query []string // the query parameters it knows
+	anyQ  bool     // the query is somebody else's business: the channel's, the browser's
+}
+
+// operations has an entry for each operationId, and no other; a test holds it against openapi.yaml.
+var operations = map[string]operation{
+	"createPayment":      {scope: access.PaymentsWrite, key: true},
+	"listPayments":       {scope: access.PaymentsRead, query: []string{"status", "order_id", "channel", "created_from", "created_before", "limit", "starting_after"}},
+	"getPayment":         {scope: access.PaymentsRead},
+	"cancelPayment":      {scope: access.PaymentsWrite, key: true},
+	"getPaymentTimeline": {scope: access.PaymentsRead},
+	"createOrder":        {scope: access.OrdersWrite, key: true},
+	"getOrder":           {scope: access.OrdersRead},
+	"receiveCallback":    {anyQ: true},
+	"getHealth":          {anyQ: true},
+	"getReadiness":       {anyQ: true},
+	"getMetrics":         {anyQ: true},
+	"getSpecification":   {anyQ: true},
+	"getReference":       {anyQ: true},
+}
+
+// guard keeps a request from its operation until caller, merchant, query and idempotency key are in order.
+func (s *server) guard(op operation) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if op.scope != "" {
+				if err := s.admit(c, op); err != nil {
+					return err
+				}
+			}
+			if !op.anyQ {
+				if err := checkQuery(c, op.query); err != nil {
+					return err
+				}
+			}
+			if op.key {
+				key, err := idempotencyKey(c.Request().Header)
+				if err != nil {
+					return err
+				}
+				c.Set(keyOfKey, key)
+			}
+			return next(c)
+		}
+	}
+}
+
+// checkQuery refuses what an operation doesn't know: a filter that is spelled wrong would list everything.
+func checkQuery(c echo.Context, known []string) error {
+	if c.Request().URL.RawQuery == "" {
+		return nil
+	}
+	for name, values := range c.QueryParams() {
+		if !slices.Contains(known, name) {
+			return fault.Invalid("parameter_unknown", shortParam(name), "the operation has no such query parameter")
+		}
+		if len(values) != 1 {
+			return fault.Invalid("parameter_repeated", name, "a query parameter is given once")
+		}
+	}
+	return checkPage(c)
+}
