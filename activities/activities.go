@@ -87,3 +87,6 @@ type Ref struct {
 	Book      id.Book `json:"book"`
 	PaymentID string  `json:"payment_id"`
 }
+
+// Channels are the channels these steps can call, by name.
+func (s *Steps) Channels() []string { return s.c.Channels.Names() }

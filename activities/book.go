@@ -18,7 +18,8 @@ type BookInput struct {
 	// Last: after this "no" there is no other channel to try.
 	Last bool `json:"last,omitempty"`
 	// End is what a closed attempt makes of the payment; empty: nothing yet.
-	End payment.Status `json:"end,omitempty"`
+	End     payment.Status `json:"end,omitempty"`
+	EndCode string         `json:"end_code,omitempty"` // the decline code, when End is failed
 }
 
 // Booked is where the payment stands afterwards.
@@ -41,7 +42,7 @@ func (s *Steps) Book(ctx context.Context, in BookInput) (Booked, error) {
 	if err != nil {
 		return Booked{}, failure(ctx, err)
 	}
-	p, err := s.Settle(ctx, Settlement{Ref: in.Ref, Ordinal: in.Ordinal, Outcome: out, Last: in.Last, End: in.End})
+	p, err := s.Settle(ctx, Settlement{Ref: in.Ref, Ordinal: in.Ordinal, Outcome: out, Last: in.Last, End: in.End, EndCode: in.EndCode})
 	return booked(p), failure(ctx, err)
 }
 
@@ -53,6 +54,7 @@ type Settlement struct {
 	Outcome payment.Outcome
 	Last    bool
 	End     payment.Status
+	EndCode string
 	By      ledger.Principal // zero: the saga
 }
 
@@ -76,7 +78,7 @@ func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, err
 
 func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (payment.Payment, error) {
 	c := payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms,
-		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End}
+		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End, EndCode: in.EndCode}
 	r, err := payment.Settle(c)
 	if fault.Is(err, fault.KindConflict, "contradicts_state") {
 		return d.Payment, s.contradiction(ctx, c, in.By)

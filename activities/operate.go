@@ -64,7 +64,7 @@ func (s *Steps) Resolve(ctx context.Context, in ResolveInput) (Booked, error) {
 	if err != nil {
 		return Booked{}, failure(ctx, err)
 	}
-	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Now: s.c.Now(), Last: true, End: payment.Failed}, in.Decision)
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Now: s.c.Now(), Last: true}, in.Decision)
 	if err != nil {
 		return Booked{}, failure(ctx, err)
 	}

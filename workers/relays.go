@@ -1,0 +1,156 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"paysaga/activities"
+	"paysaga/channels"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+	"paysaga/domain/trade"
+)
+
+// Waiting reads what has been received and still waits. Each row is claimed by
+// one relay for a while (SKIP LOCKED), and comes again if nothing came of it.
+type Waiting interface {
+	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
+	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
+	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
+	EventsWaiting(ctx context.Context, limit int, deliver func([]trade.Event) error) (int, error)
+}
+
+// Sagas starts and reaches sagas.
+type Sagas interface {
+	Start(context.Context, payment.Payment) error
+	Cancel(context.Context, payment.Payment) error
+	Deliver(ctx context.Context, paymentID, callbackID string) error
+}
+
+// Settler settles what comes for a payment whose saga has ended.
+type Settler interface {
+	Settle(context.Context, activities.Settlement) (payment.Payment, error)
+}
+
+// RelayConfig is what the relays need.
+type RelayConfig struct {
+	Waiting  Waiting
+	Sagas    Sagas
+	Settler  Settler
+	Steps    activities.Committer
+	Payments interface {
+		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
+	}
+	// StartAfter is how long the API has before a relay starts a payment (5 s).
+	StartAfter time.Duration
+	// OrphanAfter is how long an unknown reference is tried (1 h).
+	OrphanAfter time.Duration
+	// Every is how often each relay looks without being poked (500 ms).
+	Every time.Duration
+	Log   *slog.Logger
+	Now   func() time.Time
+}
+
+// batch is how many rows a relay takes at once.
+const batch = 64
+
+// Relays are the parts of paysaga that make good what was promised: payments
+// received and not started, cancels and callbacks not delivered, events.
+type Relays struct {
+	c         RelayConfig
+	callbacks *relay
+	all       []*relay
+}
+
+// NewRelays completes c with its defaults.
+func NewRelays(c RelayConfig) *Relays {
+	if c.StartAfter == 0 {
+		c.StartAfter = 5 * time.Second
+	}
+	if c.OrphanAfter == 0 {
+		c.OrphanAfter = time.Hour
+	}
+	if c.Every == 0 {
+		c.Every = 500 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	r := &Relays{c: c}
+	r.callbacks = newRelay("callbacks", c.Every, r.placeCallbacks)
+	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
+		r.callbacks, newRelay("events", c.Every, r.deliverEvents)}
+	return r
+}
+
+// PokeCallbacks says that a callback was stored just now.
+func (r *Relays) PokeCallbacks() { r.callbacks.Poke() }
+
+// Run runs all relays until ctx ends, and returns when each has stopped.
+func (r *Relays) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, one := range r.all {
+		wg.Go(func() { one.run(ctx, r.c.Log) })
+	}
+	wg.Wait()
+}
+
+// startReceived starts what was acknowledged and has no saga (I-19).
+func (r *Relays) startReceived(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.Unstarted(ctx, r.c.StartAfter, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.Start)
+}
+
+// deliverCancels reaches the sagas of payments whose cancel was acknowledged.
+func (r *Relays) deliverCancels(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.CancelsWaiting(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, p payment.Payment) error {
+		ctx, stop := context.WithTimeout(ctx, 3*time.Second)
+		defer stop()
+		if err := r.c.Sagas.Cancel(ctx, p); fault.Of(err) != fault.KindUnknown {
+			return err
+		}
+		return nil // the saga has it, or gets it at the next round
+	})
+}
+
+func (r *Relays) placeCallbacks(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.CallbacksWaiting(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, r.place)
+}
+
+// deliverEvents leaves events with the log. Merchants' endpoints come here.
+func (r *Relays) deliverEvents(ctx context.Context) (bool, error) {
+	n, err := r.c.Waiting.EventsWaiting(ctx, batch*4, func(events []trade.Event) error {
+		for _, e := range events {
+			r.c.Log.Debug("event", "event", e.ID, "type", e.Type, "business_id", e.BusinessID, "sequence", e.Object.Sequence)
+		}
+		return nil
+	})
+	return n == batch*4, err
+}
+
+// each does one thing with every row of a batch, a few at a time; the first
+// failure is reported after all were tried.
+func each[T any](ctx context.Context, list []T, err error, do func(context.Context, T) error) error {
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	var once sync.Once
+	slots := make(chan struct{}, 16)
+	for _, row := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if e := do(ctx, row); e != nil {
+				once.Do(func() { err = e })
+			}
+		})
+	}
+	wg.Wait()
+	return err
+}

@@ -1,0 +1,153 @@
+// Package workers says what this process does beside answering HTTP: which
+// task queues it serves, within which limits, and which relays it runs.
+package workers
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"paysaga/activities"
+	"paysaga/domain/fault"
+	"paysaga/workflows"
+)
+
+// Config says what to serve. Zero limits take the defaults.
+type Config struct {
+	Client client.Client
+	Steps  *activities.Steps
+	// Queues are the task queues to serve: workflows.TaskQueue, and
+	// workflows.ChannelQueue of each channel.
+	Queues []string
+	// CallsPerChannel bounds the calls under way at one channel (32).
+	CallsPerChannel int
+	// LedgerSteps bounds the regular database steps under way (16): no more
+	// than the pool has connections. Local ones are bounded at 256.
+	LedgerSteps int
+	// Sagas bounds the workflow tasks under way (256).
+	Sagas int
+	// StopTimeout is how long a stop waits for what is under way (30 s).
+	StopTimeout time.Duration
+	OnFatal     func(error)
+}
+
+// Set is the running workers of a process, one per queue.
+type Set []worker.Worker
+
+// New builds the workers; an unknown queue name is fault.Invalid.
+func New(c Config) (Set, error) {
+	c = c.withDefaults()
+	var set Set
+	for _, queue := range c.Queues {
+		w := worker.New(c.Client, queue, c.options(queue))
+		switch {
+		case queue == workflows.TaskQueue:
+			registerSagas(w)
+			registerLedger(w, c.Steps)
+			registerCalls(w, c.Steps) // the express lane calls from inside the saga's task
+		case slices.Contains(ChannelQueues(c.Steps), queue):
+			registerCalls(w, c.Steps)
+		default:
+			return nil, fault.Invalid("queue_unknown", "queues", "no such task queue: "+queue)
+		}
+		set = append(set, w)
+	}
+	return set, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.CallsPerChannel == 0 {
+		c.CallsPerChannel = 32
+	}
+	if c.LedgerSteps == 0 {
+		c.LedgerSteps = 16
+	}
+	if c.Sagas == 0 {
+		c.Sagas = 256
+	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = 30 * time.Second
+	}
+	return c
+}
+
+// ChannelQueues are the queues of the channels that steps knows.
+func ChannelQueues(steps *activities.Steps) []string {
+	var list []string
+	for _, name := range steps.Channels() {
+		list = append(list, workflows.ChannelQueue(name))
+	}
+	return list
+}
+
+// AllQueues is everything one process can serve.
+func AllQueues(steps *activities.Steps) []string {
+	return append([]string{workflows.TaskQueue}, ChannelQueues(steps)...)
+}
+
+func (c Config) options(queue string) worker.Options {
+	o := worker.Options{
+		WorkerStopTimeout:           c.StopTimeout,
+		WorkflowPanicPolicy:         worker.BlockWorkflow, // a bug must not fail live payments
+		DisableRegistrationAliasing: true,
+		Interceptors:                []interceptor.WorkerInterceptor{&workflows.Strict{}},
+		OnFatalError:                c.OnFatal,
+	}
+	if queue == workflows.TaskQueue {
+		o.MaxConcurrentWorkflowTaskExecutionSize = c.Sagas
+		o.MaxConcurrentLocalActivityExecutionSize = 256
+		o.MaxConcurrentActivityExecutionSize = c.LedgerSteps
+		o.MaxConcurrentWorkflowTaskPollers = 8
+		o.MaxConcurrentActivityTaskPollers = 2
+		return o
+	}
+	o.DisableWorkflowWorker = true
+	o.MaxConcurrentActivityExecutionSize = c.CallsPerChannel
+	o.MaxConcurrentActivityTaskPollers = 5
+	return o
+}
+
+func registerSagas(w worker.WorkflowRegistry) {
+	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
+}
+
+func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
+	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve})
+}
+
+func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
+	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close})
+}
+
+func register(w worker.ActivityRegistry, steps map[string]any) {
+	for name, step := range steps {
+		w.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: name})
+	}
+}
+
+// Start starts all workers; one that can't start stops the others again.
+func (s Set) Start() error {
+	for i, w := range s {
+		if err := w.Start(); err != nil {
+			s[:i].Stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop lets what is under way finish, within the stop timeout.
+func (s Set) Stop() {
+	done := make(chan struct{})
+	for _, w := range s {
+		go func() { w.Stop(); done <- struct{}{} }()
+	}
+	for range s {
+		<-done
+	}
+}

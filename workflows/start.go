@@ -1,0 +1,119 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/payment"
+)
+
+// Starter starts payment sagas and speaks to them. The API and the relays use
+// the same one, so that whoever comes first starts the same run.
+type Starter struct {
+	Client client.Client
+	Pace   Pace
+}
+
+// PaymentID is the workflow id of a payment.
+func PaymentID(paymentID string) string { return "payment/" + paymentID }
+
+func (s Starter) options(p payment.Payment) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        PaymentID(p.ID),
+		TaskQueue: TaskQueue,
+		// One run per payment, for ever: whoever starts it again joins the open
+		// run, and a closed one is never started anew.
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		TypedSearchAttributes:    attributes(p),
+		StaticSummary:            summary(p),
+		Priority:                 temporal.Priority{PriorityKey: 1, FairnessKey: p.MerchantID},
+	}
+}
+
+func (s Starter) input(p payment.Payment) PaymentInput {
+	return PaymentInput{Book: p.Book, PaymentID: p.ID, Pace: s.Pace}
+}
+
+// Accept starts the payment's saga, or joins it, and returns nil once the
+// payment is in a stable state. fault.Unknown means that it isn't yet, or that
+// nobody can tell: what was received is started by the relay in any case
+// (I-19).
+func (s Starter) Accept(ctx context.Context, p payment.Payment) error {
+	return s.join(ctx, p, UpdateAccept)
+}
+
+// Cancel asks the saga to cancel the payment, and returns nil once it has
+// ended or can't be cancelled any more. A payment that has no saga yet gets
+// one: it finds the request in the row.
+func (s Starter) Cancel(ctx context.Context, p payment.Payment) error {
+	return s.join(ctx, p, UpdateCancel)
+}
+
+// join is Update-with-Start under the update's own name as its id, so that all
+// who ask get the one answer.
+func (s Starter) join(ctx context.Context, p payment.Payment, update string) error {
+	h, err := s.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.options(p), Payment, s.input(p)),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateID: update, UpdateName: update, WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	if err == nil {
+		err = h.Get(ctx, nil)
+	}
+	return outcome(err)
+}
+
+// Start starts the payment's saga if it has none, and doesn't wait for it.
+func (s Starter) Start(ctx context.Context, p payment.Payment) error {
+	_, err := s.Client.ExecuteWorkflow(ctx, s.options(p), Payment, s.input(p))
+	return outcome(err)
+}
+
+// Deliver hands a stored callback to the payment's open saga. Its id stands for
+// one event of the channel, so the saga hears each event once. fault.NotFound
+// means that there is no open run.
+func (s Starter) Deliver(ctx context.Context, paymentID, callbackID string) error {
+	h, err := s.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: PaymentID(paymentID), UpdateID: callbackID, UpdateName: UpdateCallback,
+		Args: []any{CallbackNote{CallbackID: callbackID}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = h.Get(ctx, nil)
+	}
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		return fault.NotFound("an open saga of " + paymentID)
+	}
+	return outcome(err)
+}
+
+// Health says whether Temporal answers.
+func (s Starter) Health(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	_, err := s.Client.CheckHealth(ctx, &client.CheckHealthRequest{})
+	if err != nil {
+		return fault.Unavailable("temporal_unavailable", "Temporal doesn't answer", err)
+	}
+	return nil
+}
+
+// outcome maps what Temporal's client says. A run that has ended is no error:
+// the row says how. All else means "not known yet": the row was committed
+// before, and the relay goes on.
+func outcome(err error) error {
+	var ended *serviceerror.WorkflowExecutionAlreadyStarted
+	if err == nil || errors.As(err, &ended) {
+		return nil
+	}
+	return fault.Unknown("saga_unanswered", "the saga hasn't answered yet", err)
+}

@@ -1,0 +1,156 @@
+package workflows
+
+import (
+	"strconv"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"paysaga/activities"
+	"paysaga/domain/payment"
+)
+
+// The Updates of a payment's saga. The last three are for people, and work
+// from the Temporal Web UI.
+const (
+	UpdateAccept   = "accept"      // answers with the first stable state
+	UpdateCancel   = "cancel"      // answers once the payment has ended, or can't be cancelled
+	UpdateCallback = "callback"    // a stored callback has come
+	UpdateAsk      = "ask_channel" // ask the channel now
+	UpdateRetry    = "retry_now"   // don't wait for the next try
+	UpdateResolve  = "resolve"     // an operator's decision
+)
+
+// State is what an Update answers.
+type State struct {
+	Status payment.Status `json:"status"`
+	Doing  string         `json:"doing,omitempty"` // what the saga waits for
+}
+
+// CallbackNote names a stored callback: ids only.
+type CallbackNote struct {
+	CallbackID string `json:"callback_id"`
+}
+
+// Resolution is an operator's decision, as typed.
+type Resolution struct {
+	Decision payment.Decision `json:"decision"`
+	Actor    string           `json:"actor"`
+	Reason   string           `json:"reason"`
+	Code     string           `json:"code,omitempty"` // of `paysaga operator sign`; needed in the live book
+}
+
+// setup registers the handlers, before anything can block.
+func (p *paymentSaga) setup(ctx workflow.Context) error {
+	for _, u := range []struct {
+		name, what string
+		handler    any
+		validator  any
+	}{
+		{UpdateAccept, "answers with the first stable state", p.onAccept, nil},
+		{UpdateCancel, "cancels the payment if it still can be", p.onCancel, nil},
+		{UpdateCallback, "a stored callback has come", p.onCallback, isCallback},
+		{UpdateAsk, "ask the channel now what became of the payment", p.onNudge, p.canNudge},
+		{UpdateRetry, "don't wait for the next try of what is being retried or parked", p.onNudge, p.canNudge},
+		{UpdateResolve, "decide: {decision: accept | reject | mark_succeeded | mark_failed, actor, reason, code}", p.onResolve, p.canResolve},
+	} {
+		options := workflow.UpdateHandlerOptions{Description: u.what, Validator: u.validator}
+		if err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler, options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *paymentSaga) state() State { return State{Status: p.booked.Status, Doing: p.doing} }
+
+// onAccept never fails for a passing reason: its answer is kept for whoever
+// asks again.
+func (p *paymentSaga) onAccept(ctx workflow.Context) (State, error) {
+	err := workflow.Await(ctx, p.stable)
+	return p.state(), err
+}
+
+func (p *paymentSaga) onCancel(ctx workflow.Context) (State, error) {
+	p.asked = true
+	err := workflow.Await(ctx, p.terminal)
+	return p.state(), err
+}
+
+func isCallback(_ workflow.Context, n CallbackNote) error {
+	if n.CallbackID == "" {
+		return invalid("callback_id is missing")
+	}
+	return nil
+}
+
+// onCallback reads the stored callback and lets the run hear it. What isn't
+// certain is left to the poll; what is about another attempt, or comes after
+// the end, is settled at once, and opens a case where it contradicts.
+func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, error) {
+	var h activities.Heard
+	p.read(ctx, "read callback "+n.CallbackID, steps.Heed, activities.HeedInput{Ref: p.ref, CallbackID: n.CallbackID}, &h)
+	switch {
+	case !h.Verdict.Known():
+	case h.Ordinal == p.ordinal && !p.terminal():
+		if p.heard == nil || p.heard.Verdict == payment.Authorized {
+			p.heard = &h.Answer
+		}
+	default:
+		var after activities.Booked
+		p.read(ctx, "settle callback "+n.CallbackID, steps.Book, activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer, Last: true}, &after)
+	}
+	return p.state(), nil
+}
+
+// read runs a database step of a handler: like commit, but it leaves the run's
+// own state alone; a callback that can't be read stays with the relay.
+func (p *paymentSaga) read(ctx workflow.Context, what string, step, in, out any) {
+	if workflow.ExecuteLocalActivity(bookLocally(ctx, what), step, in).Get(ctx, out) == nil {
+		return
+	}
+	_ = workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out)
+}
+
+func (p *paymentSaga) canNudge(workflow.Context) error {
+	if p.terminal() {
+		return invalid("the payment has ended: " + string(p.booked.Status))
+	}
+	return nil
+}
+
+func (p *paymentSaga) onNudge(workflow.Context) (State, error) {
+	p.nudges++
+	return p.state(), nil
+}
+
+func (p *paymentSaga) canResolve(_ workflow.Context, r Resolution) error {
+	switch {
+	case p.terminal():
+		return invalid("the payment has ended: " + string(p.booked.Status))
+	case !r.Decision.Valid():
+		return invalid("decision must be accept, reject, mark_succeeded or mark_failed")
+	case r.Actor == "" || r.Reason == "":
+		return invalid("actor and reason are required: who decides, and why")
+	}
+	return nil
+}
+
+// onResolve records and carries out an operator's decision. A refusal is an
+// answer to the operator and changes nothing.
+func (p *paymentSaga) onResolve(ctx workflow.Context, r Resolution) (State, error) {
+	p.acts++
+	in := activities.ResolveInput{Ref: p.ref, Ordinal: p.ordinal, Act: p.acts, Decision: r.Decision, Actor: r.Actor, Reason: r.Reason, Code: r.Code}
+	var after activities.Booked
+	what := "resolve " + strconv.Itoa(p.acts) + ": " + string(r.Decision)
+	if err := workflow.ExecuteActivity(book(ctx, what), steps.Resolve, in).Get(ctx, &after); err != nil {
+		return p.state(), temporal.NewNonRetryableApplicationError(message(err), string(kindOf(err)), nil)
+	}
+	p.booked = after
+	p.show(ctx)
+	return p.state(), nil
+}
+
+func invalid(message string) error {
+	return temporal.NewNonRetryableApplicationError(message, "invalid", nil)
+}
