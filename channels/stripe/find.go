@@ -2,6 +2,8 @@ package stripe
 
 import (
 	"context"
+	"net/url"
+	"strconv"
 	"time"
 
 	sdk "github.com/stripe/stripe-go/v85"
@@ -53,36 +55,53 @@ func (s session) find(ctx context.Context) (*sdk.PaymentIntent, error) {
 	return s.retrieve(ctx, id)
 }
 
-// scan goes through the intents created from one second to another, both included. Pages are turned by hand: the
-// library's iterator never ends when a server keeps answering has_more without data.
+// scan goes through the intents created from one second to another, both included.
 func (s session) scan(ctx context.Context, from, to time.Time, pages *int) (string, error) {
-	after := ""
+	return s.search(ctx, "/v1/payment_intents", pages, url.Values{
+		"created[gte]": {strconv.FormatInt(from.Unix(), 10)}, "created[lte]": {strconv.FormatInt(to.Unix(), 10)}})
+}
+
+// listed is what a search reads of an object.
+type listed struct {
+	ID       string            `json:"id"`
+	Metadata map[string]string `json:"metadata"`
+}
+
+type page struct {
+	sdk.APIResource
+	Object  string    `json:"object"`
+	HasMore bool      `json:"has_more"`
+	Data    []*listed `json:"data"`
+}
+
+// search finds the object of a list that was made under the key, "" if there is none. The library's own lists won't do:
+// they panic on a null among the data, and never end when a server keeps answering has_more without any.
+func (s session) search(ctx context.Context, path string, pages *int, filter url.Values) (string, error) {
+	filter.Set("limit", strconv.Itoa(pageSize))
 	for ; *pages > 0; *pages-- {
-		p := &sdk.PaymentIntentListParams{CreatedRange: &sdk.RangeQueryParams{
-			GreaterThanOrEqual: from.Unix(), LesserThanOrEqual: to.Unix()}}
-		p.Limit, p.Single = sdk.Int64(pageSize), true
-		if after != "" {
-			p.StartingAfter = sdk.String(after)
-		}
-		list := s.api.V1PaymentIntents.List(ctx, p)
-		if err := list.Err(); err != nil {
+		var p page
+		err := s.raw.Call("GET", path+"?"+filter.Encode(), s.secret, &sdk.Params{Context: ctx}, &p)
+		if err != nil {
 			return "", readError(err)
 		}
-		for _, pi := range list.Data() {
-			if readable(pi) != nil {
+		if p.Object != "list" {
+			return "", unreadable()
+		}
+		for _, o := range p.Data {
+			switch {
+			case o == nil || o.ID == "":
 				return "", unreadable()
+			case s.ours(o.Metadata):
+				return o.ID, nil
 			}
-			if s.ours(pi.Metadata) {
-				return pi.ID, nil
-			}
-			after = pi.ID
+			filter.Set("starting_after", o.ID)
 		}
-		if !list.Meta().HasMore {
+		switch {
+		case !p.HasMore:
 			return "", nil
-		}
-		if len(list.Data()) == 0 {
+		case len(p.Data) == 0:
 			return "", unreadable()
 		}
 	}
-	return "", fault.Unknown("channel_search_too_long", "there are too many payment intents to look through", nil)
+	return "", fault.Unknown("channel_search_too_long", "there is too much to look through", nil)
 }

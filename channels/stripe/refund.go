@@ -2,8 +2,8 @@ package stripe
 
 import (
 	"context"
+	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	sdk "github.com/stripe/stripe-go/v85"
@@ -39,10 +39,8 @@ func (c *Channel) Refund(ctx context.Context, call channels.Call, r channels.Ref
 		}
 		return payment.Outcome{}, readError(err)
 	}
-	if re != nil && replayed(re.LastResponse) && strings.HasPrefix(re.ID, "re_") {
-		if re, err = s.api.V1Refunds.Retrieve(ctx, re.ID, nil); err != nil {
-			return payment.Outcome{}, readError(err)
-		}
+	if re != nil && re.ID != "" && replayed(re.LastResponse) {
+		return s.refundNow(ctx, re.ID)
 	}
 	return s.refundOutcome(re)
 }
@@ -65,38 +63,24 @@ func (c *Channel) AskRefund(ctx context.Context, call channels.Call, r channels.
 	if r.ChannelID == "" {
 		return payment.Outcome{}, channelIDMissing()
 	}
-	return s.searchRefund(ctx, r.ChannelID)
+	pages := maxPages
+	found, err := s.search(ctx, "/v1/refunds", &pages, url.Values{"payment_intent": {r.ChannelID}})
+	switch {
+	case err != nil:
+		return payment.Outcome{}, err
+	case found == "":
+		return payment.Outcome{Verdict: payment.Absent}, nil
+	}
+	return s.refundNow(ctx, found)
 }
 
-func (s session) searchRefund(ctx context.Context, intent string) (payment.Outcome, error) {
-	after := ""
-	for range maxPages {
-		p := &sdk.RefundListParams{PaymentIntent: sdk.String(intent)}
-		p.Limit, p.Single = sdk.Int64(pageSize), true
-		if after != "" {
-			p.StartingAfter = sdk.String(after)
-		}
-		list := s.api.V1Refunds.List(ctx, p)
-		if err := list.Err(); err != nil {
-			return payment.Outcome{}, readError(err)
-		}
-		for _, re := range list.Data() {
-			if re == nil || re.ID == "" {
-				return payment.Outcome{}, unreadable()
-			}
-			if s.ours(re.Metadata) {
-				return s.refundOutcome(re)
-			}
-			after = re.ID
-		}
-		switch {
-		case !list.Meta().HasMore:
-			return payment.Outcome{Verdict: payment.Absent}, nil
-		case len(list.Data()) == 0:
-			return payment.Outcome{}, unreadable()
-		}
+// refundNow reads a refund as it is.
+func (s session) refundNow(ctx context.Context, id string) (payment.Outcome, error) {
+	re, err := s.api.V1Refunds.Retrieve(ctx, id, nil)
+	if err != nil {
+		return payment.Outcome{}, readError(err)
 	}
-	return payment.Outcome{}, fault.Unknown("channel_search_too_long", "there are too many refunds to look through", nil)
+	return s.refundOutcome(re)
 }
 
 func channelIDMissing() error {

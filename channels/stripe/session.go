@@ -21,7 +21,9 @@ const (
 // session is one call: the account's client and the key.
 type session struct {
 	channels.Call
-	api *sdk.Client
+	api    *sdk.Client
+	raw    sdk.Backend
+	secret string
 }
 
 // session opens the account. A key of the wrong mode is refused here, before money of the wrong kind can move (I-25).
@@ -44,7 +46,8 @@ func (c *Channel) session(call channels.Call) (session, error) {
 	if call.Account.BaseURL != "" {
 		conf.URL = sdk.String(call.Account.BaseURL)
 	}
-	return session{call, sdk.NewClient(secret, sdk.WithBackends(sdk.NewBackendsWithConfig(conf)))}, nil
+	backends := sdk.NewBackendsWithConfig(conf)
+	return session{call, sdk.NewClient(secret, sdk.WithBackends(backends)), backends.API, secret}, nil
 }
 
 func (s session) metadata() map[string]string {
