@@ -27,6 +27,7 @@ type Config struct {
 	Fsync          bool   // default true; false survives kill -9, but not a power cut
 	HistoryShards  int    // default 128; fixed once the Temporal database exists
 	VisibilityFast bool   // default true; raises the cap of 10 List and Count calls a second
+	StopWithStdin  bool   // default false; a test's stack ends with the test, however that ends
 
 	Out io.Writer // the terminal; default os.Stdout
 }
@@ -53,6 +54,7 @@ func (c *Config) flags(fs *flag.FlagSet) {
 	fs.BoolVar(&c.Fsync, "fsync", true, "false is faster and survives kill -9, but not a power cut: for tests")
 	fs.IntVar(&c.HistoryShards, "history-shards", 128, "`number` of Temporal history shards; fixed by the first start on a state")
 	fs.BoolVar(&c.VisibilityFast, "visibility-fast", true, "lift Temporal's cap of 10 List and Count calls per second")
+	fs.BoolVar(&c.StopWithStdin, "stop-with-stdin", false, "stop when standard input ends: for tests, which hold the other end of the pipe")
 }
 
 // parseConfig reads flags over environment over defaults. Its error is fit for the terminal.

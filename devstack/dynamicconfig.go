@@ -17,7 +17,6 @@ func dynamicConfig(c Config) dynamicconfig.Client {
 		"frontend.namespaceRPS":                 noCap,
 		"frontend.namespaceCount":               noCap,
 		"frontend.persistenceMaxQPS":            noCap,
-		"frontend.throttledLogRPS":              1,
 		"history.rps":                           noCap,
 		"history.persistenceMaxQPS":             noCap,
 		"history.timerProcessorMaxPollRPS":      1000,

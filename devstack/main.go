@@ -81,11 +81,18 @@ func start(args []string, out io.Writer) error {
 	}
 	ctx, stop := untilSignal(out)
 	defer stop()
+	if cfg.StopWithStdin {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin) // an error is an end too
+			stop()
+		}()
+	}
 	stack, err := Start(ctx, cfg)
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintln(out, "devstack: stopped before it was ready")
+		return nil
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop while starting: everything is down
-		}
 		return err
 	}
 	err = stack.Wait(ctx)

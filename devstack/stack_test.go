@@ -80,10 +80,18 @@ type process struct {
 
 func startProcess(t *testing.T, cfg Config, more ...string) *process {
 	t.Helper()
+	return startProcessOn(t, nil, cfg, more...)
+}
+
+func startProcessOn(t *testing.T, stdin *os.File, cfg Config, more ...string) *process {
+	t.Helper()
 	args := append([]string{"--state", cfg.StateDir, "--postgres-port", "0", "--temporal-port", "0", "--ui-port", "0", "--fsync=false", "--history-shards", "4"}, more...)
 	p := &process{cmd: exec.Command(os.Args[0], args...), out: &output{}, ended: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), asDevstack+"=1", "DATABASE_URL=")
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -298,6 +306,60 @@ func checkUI(t *testing.T, r Ready) {
 		if !strings.Contains(body.String(), want) {
 			t.Errorf("the UI's settings lack %s: %s", want, &body)
 		}
+	}
+}
+
+func TestStopsWithItsStandardInput(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, &output{})
+	stdin, hold, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	p := startProcessOn(t, stdin, cfg, "--stop-with-stdin", "--no-ui")
+	p.awaitReady(t, cfg)
+	if err := hold.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; err != nil || !strings.Contains(p.out.String(), "stopped (") {
+		t.Errorf("%v; it said:\n%s", err, p.out)
+	}
+}
+
+func TestSignalWhileStarting(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, &output{})
+	p := startProcess(t, cfg)
+	if !waitUntil(time.Minute, func() bool { return strings.Contains(p.out.String(), "PostgreSQL") }) {
+		t.Fatalf("it said:\n%s", p.out)
+	}
+	if code := p.end(t, syscall.SIGINT); code != 0 || !strings.Contains(p.out.String(), "stopped") {
+		t.Errorf("exit code %d; it said:\n%s", code, p.out)
+	}
+	if left := strays(filepath.Join(cfg.StateDir, clusterName)); len(left) != 0 {
+		t.Errorf("PostgreSQL still runs: %v", left)
+	}
+}
+
+func TestPostgresDyingUnderUsIsSaid(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, &output{})
+	p := startProcess(t, cfg, "--no-ui")
+	p.awaitReady(t, cfg)
+	text, err := os.ReadFile(filepath.Join(cfg.StateDir, clusterName, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(text), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; err == nil || !strings.Contains(p.out.String(), "PostgreSQL stopped") {
+		t.Errorf("%v; it said:\n%s", err, p.out)
 	}
 }
 
