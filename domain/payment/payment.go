@@ -72,7 +72,7 @@ type Part struct {
 	Ordinal    int // from 1
 	Source     Source
 	Amount     money.Amount
-	Authorized money.Amount // reserved and not yet captured
+	Authorized money.Amount // ever authorized and not voided; a charge authorizes and captures at once
 	Captured   money.Amount
 	Refunded   money.Amount
 }

@@ -23,6 +23,8 @@ type Case struct {
 	// when no channel could be reached, Failed. Empty: closed only to make room
 	// for the next channel.
 	End Status
+	// EndCode is the decline code when End is Failed.
+	EndCode string
 }
 
 // Ruling is what an outcome does: one Step's worth of moves and postings.
@@ -224,7 +226,7 @@ func (s *settling) sold(gross, fee money.Amount, at time.Time) {
 	p.BusinessDate = s.Terms.BusinessDate(at)
 	part := &p.Parts[s.Attempt.Part-1]
 	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: gross.Minor}
-	part.Authorized, part.Captured = money.Zero(gross.Currency), gross
+	part.Authorized, part.Captured = gross, gross // I-09: captured never exceeds authorized
 	s.r.Event = "payment.succeeded"
 }
 
@@ -319,7 +321,7 @@ func (s *settling) closed() error {
 		p.Parts[i].Authorized = money.Zero(p.Amount.Currency)
 	}
 	if s.End == Failed {
-		p.DeclineCode = "channel_unavailable"
+		p.DeclineCode = s.EndCode
 	}
 	s.r.Event = "payment." + string(s.End)
 	return nil
