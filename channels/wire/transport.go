@@ -108,14 +108,8 @@ func (rt *roundTripper) once(ctx context.Context, req *http.Request, try int) (r
 			return nil, false, err
 		}
 	}
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		// net/http sends a POST again by itself when it carries an Idempotency-Key and the body can be had twice,
-		// even after the first was written. A body that can't be had twice stops that.
-		if bodiless(req) {
-			out.Body = io.NopCloser(strings.NewReader(""))
-		}
-		out.GetBody = nil
-	}
+	out.GetBody = nil // whether a body is sent once more is decided here alone
+	hide(out.Header)
 	res, err = rt.base.RoundTrip(out)
 	if err == nil {
 		return res, true, nil
@@ -127,6 +121,17 @@ func (rt *roundTripper) once(ctx context.Context, req *http.Request, try int) (r
 		err = errors.Join(errStale, err)
 	}
 	return nil, false, err
+}
+
+// hide writes the idempotency header in small letters, which mean the same to a server. Under its usual name net/http
+// takes it as leave to send a POST again by itself when a connection breaks, even after the request was written.
+func hide(h http.Header) {
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if v, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = v
+		}
+	}
 }
 
 // finish reads the answer to its end and lets only those pass that say something definite.

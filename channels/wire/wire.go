@@ -2,8 +2,8 @@
 // happen (fault.KindUnavailable) or may have happened (fault.KindUnknown): a connection that never took a byte of the
 // request is proof of the first; after the first byte everything but a complete answer is the second (I-14).
 //
-// It never sends a request a second time once a byte of it was written, never follows a redirect, and reads no answer
-// beyond a cap. It speaks HTTP/1.1 only, because there one connection carries one call and can be judged.
+// It never sends a request a second time once a byte of it was written (a GET may be, by net/http, when a kept
+// connection breaks), never follows a redirect, and reads no answer beyond a cap. It speaks HTTP/1.1 only, because there one connection carries one call and can be judged.
 package wire
 
 import (

@@ -209,6 +209,21 @@ func (s *Server) payNamed(q payRequest) error {
 	return s.pay(c, q.pay, s.Now())
 }
 
+// Pay lets the customer pay what a reference, a key or a payment id names, as POST /admin/pay does.
+func (s *Server) Pay(name string) error { return s.payNamed(payRequest{Reference: name}) }
+
+// Callback returns what the sandbox would send now about a charge: the body, and the value of Sandbox-Signature.
+func (s *Server) Callback(name string) (body []byte, signature string) {
+	s.book.mu.Lock()
+	defer s.book.mu.Unlock()
+	c := s.newest(name)
+	if c == nil {
+		return nil, ""
+	}
+	d := s.deliveryOf(c)
+	return d.body, Signature(d.secret, s.Now(), d.body)
+}
+
 // newest is the last charge under a name that isn't an extra payment; the book's mutex is held.
 func (s *Server) newest(name string) (last *Charge) {
 	charges, _ := s.book.find(name, s.Now())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,11 +74,14 @@ func decode(r *http.Request, v any) error {
 	return nil
 }
 
-// account says who calls. There is no sign-up: every secret is an account.
+// account says who calls. There is no sign-up: unless Secrets names the accounts, every secret is one.
 func (s *Server) account(r *http.Request) (string, error) {
 	secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || secret == "" || len(secret) > 255 {
 		return "", refuse(http.StatusUnauthorized, "unauthorized", "send the account's secret as Authorization: Bearer <secret>")
+	}
+	if len(s.conf.Secrets) > 0 && !slices.Contains(s.conf.Secrets, secret) {
+		return "", refuse(http.StatusUnauthorized, "unauthorized", "this secret is not an account's")
 	}
 	account := accountOf(secret)
 	s.book.mu.Lock()

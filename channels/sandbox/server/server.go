@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Addr          string           // where Run listens; default ":8090"
 	Dir           string           // the folder of the book; empty: in memory only
+	Secrets       []string         // the accounts; empty: every secret is an account
 	PublicURL     string           // how customers reach the sandbox; empty: as the caller reached it
 	KeyLife       time.Duration    // how long a key is remembered; default 24 h
 	AuthorizedFor time.Duration    // until an authorization lapses; default 7 days

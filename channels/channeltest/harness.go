@@ -1,0 +1,93 @@
+// Package channeltest is the one list of cases that every channel adapter passes against a server that speaks the
+// channel's protocol: repeats, resets, lost and hostile answers, an old key, cancels, refunds, callbacks. The judge is
+// the channel's book as the server keeps it, never what the adapter says.
+//
+// The faults of the network are made here, by a relay between the adapter and the server, so that a harness describes
+// only what is the channel's own.
+package channeltest
+
+import (
+	"testing"
+	"time"
+
+	"paysaga/channels"
+	"paysaga/channels/wire"
+)
+
+// Harness is a channel's server, fresh and empty, and an adapter for it. What is nil the channel doesn't have, and the
+// cases that need it aren't run.
+type Harness struct {
+	// New makes the adapter; it is called again for what a restarted process would do.
+	New func(*wire.Client) channels.Channel
+	// Account is an account at the server, with the server's address as BaseURL.
+	Account channels.Account
+	// Foreign are credentials of the same shape, all with other secrets: what they signed, nobody else's.
+	Foreign map[string]string
+	// Rejected are credentials that the server refuses as it would a revoked key.
+	Rejected map[string]string
+
+	Now     func() time.Time    // the server's clock
+	Advance func(time.Duration) // moves it
+
+	OK          *channels.ChargeRequest // succeeds at once
+	Authorize   *channels.ChargeRequest // is authorized at once
+	DeclineSoft *channels.ChargeRequest
+	DeclineHard *channels.ChargeRequest
+	Waiting     *channels.ChargeRequest // is pending until the customer pays, see Pay
+	Payout      *channels.PayoutRequest // succeeds at once
+
+	// Book reads from the server what it holds under a key of a charge, a refund or a payout, closed ones too.
+	Book func(channels.Key) []Entry
+	// Pay lets the customer pay a waiting charge, and reports whether the server took the money.
+	Pay func(channels.Key) bool
+	// Callback is what the server would send now about the charge of a key, signed at its present time.
+	Callback func(channels.Key) channels.RawCallback
+
+	// These falsify the JSON of an answer about a charge, each as its name says.
+	UnknownState   func(map[string]any)
+	WrongReference func(map[string]any) // the answer speaks of another's charge
+	WrongAmount    func(map[string]any) // one minor unit more
+}
+
+// Entry is one line of the channel's book.
+type Entry struct {
+	ChannelID     string
+	Paid          bool // money was taken or is reserved
+	AmountMinor   int64
+	CapturedMinor int64
+	RefundedMinor int64
+}
+
+// Run runs every case that the harness can, each on a harness of its own and in parallel.
+func Run(t *testing.T, open func(*testing.T) *Harness) {
+	t.Helper()
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t)
+			if c.needs != nil && !c.needs(h, h.New(wire.New(wire.Config{})).Describe()) {
+				t.Log("the channel doesn't have what this case is about")
+				return
+			}
+			c.run(newKit(t, h))
+		})
+	}
+}
+
+type testCase struct {
+	name  string
+	needs func(*Harness, channels.Description) bool
+	run   func(*kit)
+}
+
+func needs(has func(*Harness) bool) func(*Harness, channels.Description) bool {
+	return func(h *Harness, _ channels.Description) bool { return has(h) }
+}
+
+func cases() []testCase {
+	var list []testCase
+	for _, part := range [][]testCase{describes, repeats, lost, hostile, cancels, captures, refunds, payouts, callbacks} {
+		list = append(list, part...)
+	}
+	return list
+}

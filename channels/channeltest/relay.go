@@ -1,0 +1,248 @@
+package channeltest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// spoiler is what the relay does to one request.
+type spoiler string
+
+const (
+	none        spoiler = ""
+	cutBefore   spoiler = "the request is lost"
+	hangBefore  spoiler = "the request is held and lost"
+	limited     spoiler = "429"
+	cutAfter    spoiler = "the answer is lost"
+	hangAfter   spoiler = "the answer never comes"
+	resetAfter  spoiler = "the connection is reset before the answer"
+	halfAnswer  spoiler = "the answer ends half way"
+	webPage     spoiler = "the answer is a web page with 200"
+	empty       spoiler = "the answer is empty"
+	huge        spoiler = "the answer is 10 MB"
+	drip        spoiler = "the answer drips"
+	badGateway  spoiler = "the answer is a 502 page"
+	unavailable spoiler = "the answer is a 503 with Retry-After"
+	redirected  spoiler = "the answer is a redirect"
+	page404     spoiler = "the answer is a 404 page"
+	page400     spoiler = "the answer is a 400 page"
+	otherJSON   spoiler = "the answer is another kind of JSON"
+	edited      spoiler = "the answer is falsified"
+)
+
+// spoilt are the faults that leave it open whether the operation happened.
+var spoilt = []spoiler{cutAfter, hangAfter, resetAfter, halfAnswer, webPage, empty, huge, drip, badGateway, unavailable,
+	redirected, page404, page400, otherJSON}
+
+// slow are those that a call waits out.
+func slow(f spoiler) bool { return f == hangBefore || f == hangAfter || f == drip }
+
+// relay stands between adapter and server.
+type relay struct {
+	*httptest.Server
+	upstream string
+	client   *http.Client
+	done     chan struct{}
+
+	mu     sync.Mutex
+	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
+	edit   func(map[string]any)
+	seen   int
+}
+
+func newRelay(t *testing.T, upstream string) *relay {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	r := &relay{upstream: strings.TrimSuffix(upstream, "/"), done: make(chan struct{}), faults: map[string]spoiler{},
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(func() {
+		close(r.done)
+		r.CloseClientConnections()
+		r.Close()
+		transport.CloseIdleConnections()
+	})
+	return r
+}
+
+// next spoils the next POST, or every GET until heal: a question may be sent again when its connection breaks.
+func (r *relay) next(method string, f spoiler) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults[method] = f
+}
+
+// heal lets questions through again.
+func (r *relay) heal() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.faults)
+}
+
+// falsify edits the answer to the next POST, or to every GET until heal.
+func (r *relay) falsify(method string, edit func(map[string]any)) {
+	r.next(method, edited)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.edit = edit
+}
+
+// requests counts what came from the adapter.
+func (r *relay) requests() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen
+}
+
+func (r *relay) take(method string) (spoiler, func(map[string]any)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen++
+	f := r.faults[method]
+	if method != http.MethodGet {
+		delete(r.faults, method)
+	}
+	return f, r.edit
+}
+
+func (r *relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return
+	}
+	f, edit := r.take(req.Method)
+	switch f {
+	case cutBefore:
+		panic(http.ErrAbortHandler)
+	case hangBefore:
+		r.hang(req)
+	case limited:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, `{"error":{"code":"rate_limited","type":"rate_limit_error"}}`, http.StatusTooManyRequests)
+		return
+	}
+	res, answer := r.forward(req, body)
+	if f != none && r.spoil(w, req, f, answer) {
+		return
+	}
+	if f == edited {
+		var v map[string]any
+		if json.Unmarshal(answer, &v) == nil {
+			edit(v)
+			answer, _ = json.Marshal(v)
+		}
+	}
+	for k, v := range res.Header {
+		if k != "Content-Length" {
+			w.Header()[k] = v
+		}
+	}
+	w.WriteHeader(res.StatusCode)
+	_, _ = w.Write(answer)
+}
+
+// forward gives the request to the server and waits for the answer even when the adapter has left: what arrived there
+// has its effect.
+func (r *relay) forward(req *http.Request, body []byte) (*http.Response, []byte) {
+	out, err := http.NewRequest(req.Method, r.upstream+req.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	out.Header = req.Header.Clone()
+	res, err := r.client.Do(out)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return res, answer
+}
+
+func (r *relay) hang(req *http.Request) {
+	select {
+	case <-req.Context().Done():
+	case <-r.done:
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (r *relay) spoil(w http.ResponseWriter, req *http.Request, f spoiler, answer []byte) bool {
+	page := func(status int) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<html><body>"+http.StatusText(status)+"</body></html>")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	switch f {
+	case cutAfter:
+		panic(http.ErrAbortHandler)
+	case hangAfter:
+		r.hang(req)
+	case resetAfter:
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		}
+	case halfAnswer:
+		w.Header().Set("Content-Length", "100000")
+		_, _ = w.Write(answer[:len(answer)/2])
+		panic(http.ErrAbortHandler)
+	case webPage:
+		page(http.StatusOK)
+	case empty:
+		w.WriteHeader(http.StatusOK)
+	case huge:
+		_, _ = w.Write(answer)
+		_, _ = w.Write(bytes.Repeat([]byte(" "), 10<<20))
+	case drip:
+		r.drip(w, req)
+	case badGateway:
+		page(http.StatusBadGateway)
+	case unavailable:
+		w.Header().Set("Retry-After", "1")
+		page(http.StatusServiceUnavailable)
+	case redirected:
+		http.Redirect(w, req, r.upstream+req.URL.RequestURI(), http.StatusTemporaryRedirect)
+	case page404:
+		page(http.StatusNotFound)
+	case page400:
+		page(http.StatusBadRequest)
+	case otherJSON:
+		_, _ = io.WriteString(w, `{"data":[[]],"ok":true}`)
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *relay) drip(w http.ResponseWriter, req *http.Request) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-req.Context().Done():
+			return
+		case <-r.done:
+			return
+		case <-tick.C:
+		}
+		if _, err := io.WriteString(w, " "); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+	}
+}
