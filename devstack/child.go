@@ -45,12 +45,3 @@ func runChild(cmd *exec.Cmd) (string, error) {
 	<-c.done
 	return text.String(), c.err
 }
-
-func (c *child) ended() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}

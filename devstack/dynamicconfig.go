@@ -10,40 +10,42 @@ import (
 const noCap = 100_000
 
 // dynamicConfig holds every setting of the server that differs from its default.
-func dynamicConfig(c Config) dynamicconfig.Client {
-	values := map[string]any{
+func dynamicConfig(c Config) dynamicconfig.StaticClient {
+	values := dynamicconfig.StaticClient{
 		// Caps, which would otherwise show as throttling in a benchmark.
-		"frontend.rps":                          noCap,
-		"frontend.namespaceRPS":                 noCap,
-		"frontend.namespaceCount":               noCap,
-		"frontend.persistenceMaxQPS":            noCap,
-		"history.rps":                           noCap,
-		"history.persistenceMaxQPS":             noCap,
-		"history.timerProcessorMaxPollRPS":      1000,
-		"history.transferProcessorMaxPollRPS":   1000,
-		"history.visibilityProcessorMaxPollRPS": 1000,
-		"matching.rps":                          noCap,
-		"matching.persistenceMaxQPS":            noCap,
-		"worker.persistenceMaxQPS":              noCap,
+		dynamicconfig.FrontendRPS.Key():                                         noCap,
+		dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Key():                  noCap,
+		dynamicconfig.FrontendMaxConcurrentLongRunningRequestsPerInstance.Key(): noCap,
+		dynamicconfig.FrontendPersistenceMaxQPS.Key():                           noCap,
+		dynamicconfig.HistoryRPS.Key():                                          noCap,
+		dynamicconfig.HistoryPersistenceMaxQPS.Key():                            noCap,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():                            1000,
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():                         1000,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():                       1000,
+		dynamicconfig.MatchingRPS.Key():                                         noCap,
+		dynamicconfig.MatchingPersistenceMaxQPS.Key():                           noCap,
+		dynamicconfig.WorkerPersistenceMaxQPS.Key():                             noCap,
 
 		// One partition per queue: no forwarding between partitions, and
 		// priority, fairness and rate limits are exact.
-		"matching.numTaskqueueReadPartitions":  1,
-		"matching.numTaskqueueWritePartitions": 1,
-		"matching.enableFairness":              true,
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		dynamicconfig.MatchingEnableFairness.Key():              true,
 
-		"limit.maxIDLength":             255, // the SQL column's length
-		"history.hostLevelCacheMaxSize": 8096,
-		// A new namespace or search attribute is usable that much sooner.
-		"system.namespaceCacheRefreshInterval": time.Second,
-		"frontend.enableServerVersionCheck":    false, // no phoning home
+		dynamicconfig.MaxIDLengthLimit.Key():             255, // the SQL column's length
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 8096,
+		// A new namespace or search attribute is usable that much sooner. The
+		// setting that reads them through on every use costs a query under a
+		// lock for each start, so it stays off.
+		dynamicconfig.NamespaceCacheRefreshInterval.Key(): time.Second,
+		dynamicconfig.EnableServerVersionCheck.Key():      false, // no phoning home
 	}
 	if c.VisibilityFast {
-		values["frontend.namespaceRPS.visibility"] = 500
+		values[dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key()] = 500
 	}
-	static := dynamicconfig.StaticClient{}
 	for key, value := range values {
-		static[dynamicconfig.MakeKey(key)] = value
+		// Wrapped once: a bare value would be wrapped and converted on every read.
+		values[key] = []dynamicconfig.ConstrainedValue{{Value: value}}
 	}
-	return static
+	return values
 }

@@ -47,7 +47,7 @@ func setUpSchemas(ctx context.Context, d database, store func(name string) *conf
 				s.database, current, s.version)
 		}
 		if err := s.update(store(s.database), lg); err != nil {
-			return fmt.Errorf("Temporal schema of database %s: %w", s.database, err)
+			return fmt.Errorf("cannot update Temporal's schema in database %s: %w", s.database, err)
 		}
 	}
 	return tuneVacuum(ctx, d)

@@ -212,6 +212,7 @@ func TestStackKeepsOpenWorkflows(t *testing.T) {
 	}
 	cold := s.Ready
 	startOpen(t, cold, "before-stop")
+	checkFairQueue(t, s)
 	checkRoles(t, cold)
 	checkUI(t, cold)
 	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "already running") {
@@ -275,6 +276,26 @@ func checkRoles(t *testing.T, r Ready) {
 		if err := exec(app, sql); err == nil {
 			t.Errorf("the app role may %s", sql)
 		}
+	}
+}
+
+// checkFairQueue looks where a task waits that no worker asked for: with
+// fairness on, queues have tables of their own, and one partition is one row.
+func checkFairQueue(t *testing.T, s *Stack) {
+	t.Helper()
+	db := connectDB(t, s.db.adminURL(temporalDB))
+	count := func(sql string) (n int) {
+		if err := db.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if !waitUntil(10*time.Second, func() bool { return count("SELECT count(*) FROM tasks_v2") == 1 }) {
+		t.Errorf("%d tasks wait in fair queues, and %d in plain ones", count("SELECT count(*) FROM tasks_v2"), count("SELECT count(*) FROM tasks"))
+	}
+	const partitions = "SELECT count(*) FROM task_queues_v2 WHERE position('" + testQueue + "'::bytea in task_queue_id) > 0"
+	if got := count(partitions); got != 1 {
+		t.Errorf("%d partitions of a queue", got)
 	}
 }
 
