@@ -29,7 +29,10 @@ func (c *Channel) Capture(ctx context.Context, call channels.Call, r channels.Ca
 	p := &sdk.PaymentIntentCaptureParams{AmountToCapture: sdk.Int64(units), Expand: expand}
 	p.SetIdempotencyKey(s.Key.ID)
 	pi, err := s.api.V1PaymentIntents.Capture(ctx, r.ChannelID, p)
-	if err != nil {
+	switch {
+	case reused(err):
+		return s.standingCapture(ctx, r, units)
+	case err != nil:
 		return s.notCaptured(ctx, r, err)
 	}
 	return captured(pi, r)
@@ -61,4 +64,17 @@ func (s session) notCaptured(ctx context.Context, r channels.CaptureRequest, err
 		return captured(pi, r)
 	}
 	return payment.Outcome{}, fault.Invalid("charge_not_capturable", "channel_id", "the charge is not open for a capture")
+}
+
+// standingCapture answers when the key was used with other parameters. A capture carries no metadata, so what tells
+// our earlier words from another request is the amount.
+func (s session) standingCapture(ctx context.Context, r channels.CaptureRequest, units int64) (payment.Outcome, error) {
+	pi, err := s.retrieve(ctx, r.ChannelID)
+	switch {
+	case err != nil:
+		return payment.Outcome{}, err
+	case pi != nil && pi.Status == sdk.PaymentIntentStatusSucceeded && pi.AmountReceived == units:
+		return captured(pi, r)
+	}
+	return payment.Outcome{}, keyReused()
 }

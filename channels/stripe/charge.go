@@ -91,7 +91,7 @@ func (s session) standing(ctx context.Context) (payment.Outcome, error) {
 	case pi == nil:
 		return payment.Outcome{Verdict: payment.Unknown, Reason: "the key was used before, and no intent shows yet"}, nil
 	case pi.Metadata[metaBody] != s.Key.BodyHash:
-		return payment.Outcome{}, fault.Invalid("key_reused", "", "the key was used with another request")
+		return payment.Outcome{}, keyReused()
 	}
 	return intentOutcome(pi)
 }

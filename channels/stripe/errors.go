@@ -64,6 +64,11 @@ func reused(err error) bool {
 	return e != nil && e.Type == sdk.ErrorTypeIdempotency && e.HTTPStatusCode == http.StatusBadRequest
 }
 
+// keyReused is for a key that made something of another request: our bug, and nothing was done now (I-20).
+func keyReused() error {
+	return fault.Invalid("key_reused", "", "the key was used with another request")
+}
+
 // replayed says whether an answer is one that Stripe stored under the key earlier.
 func replayed(res *sdk.APIResponse) bool {
 	return res != nil && res.Header.Get("Idempotent-Replayed") == "true"

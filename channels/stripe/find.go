@@ -45,26 +45,30 @@ func (s session) find(ctx context.Context) (*sdk.PaymentIntent, error) {
 		near = to
 	}
 	pages := maxPages
-	id, err := s.scan(ctx, from, near, &pages)
-	if err == nil && id == "" && near.Before(to) {
-		id, err = s.scan(ctx, near.Add(time.Second), to, &pages)
+	found, err := s.scan(ctx, from, near, &pages)
+	if err == nil && found == nil && near.Before(to) {
+		found, err = s.scan(ctx, near.Add(time.Second), to, &pages)
 	}
-	if err != nil || id == "" {
+	if err != nil || found == nil {
 		return nil, err
 	}
-	return s.retrieve(ctx, id)
+	if _, err := intentOutcome(&sdk.PaymentIntent{Status: found.Status, Currency: "usd"}); err != nil {
+		return nil, err // a state that we don't know is one wherever it shows
+	}
+	return s.retrieve(ctx, found.ID)
 }
 
 // scan goes through the intents created from one second to another, both included.
-func (s session) scan(ctx context.Context, from, to time.Time, pages *int) (string, error) {
+func (s session) scan(ctx context.Context, from, to time.Time, pages *int) (*listed, error) {
 	return s.search(ctx, "/v1/payment_intents", pages, url.Values{
 		"created[gte]": {strconv.FormatInt(from.Unix(), 10)}, "created[lte]": {strconv.FormatInt(to.Unix(), 10)}})
 }
 
 // listed is what a search reads of an object.
 type listed struct {
-	ID       string            `json:"id"`
-	Metadata map[string]string `json:"metadata"`
+	ID       string                  `json:"id"`
+	Status   sdk.PaymentIntentStatus `json:"status"`
+	Metadata map[string]string       `json:"metadata"`
 }
 
 type page struct {
@@ -74,34 +78,34 @@ type page struct {
 	Data    []*listed `json:"data"`
 }
 
-// search finds the object of a list that was made under the key, "" if there is none. The library's own lists won't do:
+// search finds the object of a list that was made under the key, nil if there is none. The library's own lists won't do:
 // they panic on a null among the data, and never end when a server keeps answering has_more without any.
-func (s session) search(ctx context.Context, path string, pages *int, filter url.Values) (string, error) {
+func (s session) search(ctx context.Context, path string, pages *int, filter url.Values) (*listed, error) {
 	filter.Set("limit", strconv.Itoa(pageSize))
 	for ; *pages > 0; *pages-- {
 		var p page
 		err := s.raw.Call("GET", path+"?"+filter.Encode(), s.secret, &sdk.Params{Context: ctx}, &p)
 		if err != nil {
-			return "", readError(err)
+			return nil, readError(err)
 		}
 		if p.Object != "list" {
-			return "", unreadable()
+			return nil, unreadable()
 		}
 		for _, o := range p.Data {
 			switch {
 			case o == nil || o.ID == "":
-				return "", unreadable()
+				return nil, unreadable()
 			case s.ours(o.Metadata):
-				return o.ID, nil
+				return o, nil
 			}
 			filter.Set("starting_after", o.ID)
 		}
 		switch {
 		case !p.HasMore:
-			return "", nil
+			return nil, nil
 		case len(p.Data) == 0:
-			return "", unreadable()
+			return nil, unreadable()
 		}
 	}
-	return "", fault.Unknown("channel_search_too_long", "there is too much to look through", nil)
+	return nil, fault.Unknown("channel_search_too_long", "there is too much to look through", nil)
 }

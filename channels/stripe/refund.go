@@ -32,6 +32,9 @@ func (c *Channel) Refund(ctx context.Context, call channels.Call, r channels.Ref
 		p.Reason = sdk.String(r.Reason) // Stripe knows no others
 	}
 	re, err := s.api.V1Refunds.Create(ctx, p)
+	if reused(err) {
+		return s.standingRefund(ctx, r.ChannelID)
+	}
 	if err != nil {
 		if e := complete(err); e != nil && refundRefusals[e.Code] != "" {
 			return payment.Outcome{Verdict: payment.Declined, Dead: true,
@@ -63,15 +66,33 @@ func (c *Channel) AskRefund(ctx context.Context, call channels.Call, r channels.
 	if r.ChannelID == "" {
 		return payment.Outcome{}, channelIDMissing()
 	}
-	pages := maxPages
-	found, err := s.search(ctx, "/v1/refunds", &pages, url.Values{"payment_intent": {r.ChannelID}})
+	found, err := s.searchRefund(ctx, r.ChannelID)
 	switch {
 	case err != nil:
 		return payment.Outcome{}, err
-	case found == "":
+	case found == nil:
 		return payment.Outcome{Verdict: payment.Absent}, nil
 	}
-	return s.refundNow(ctx, found)
+	return s.refundNow(ctx, found.ID)
+}
+
+func (s session) searchRefund(ctx context.Context, intent string) (*listed, error) {
+	pages := maxPages
+	return s.search(ctx, "/v1/refunds", &pages, url.Values{"payment_intent": {intent}})
+}
+
+// standingRefund answers when the key was used with other parameters, as standing does for charges.
+func (s session) standingRefund(ctx context.Context, intent string) (payment.Outcome, error) {
+	found, err := s.searchRefund(ctx, intent)
+	switch {
+	case err != nil:
+		return payment.Outcome{}, err
+	case found == nil:
+		return payment.Outcome{Verdict: payment.Unknown, Reason: "the key was used before, and no refund shows yet"}, nil
+	case found.Metadata[metaBody] != s.Key.BodyHash:
+		return payment.Outcome{}, keyReused()
+	}
+	return s.refundNow(ctx, found.ID)
 }
 
 // refundNow reads a refund as it is.

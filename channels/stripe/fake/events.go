@@ -13,6 +13,7 @@ import (
 // Event is something that the server would tell by webhook. Its body is frozen when it happens.
 type Event struct {
 	ID, Type string
+	About    string // the id of its object
 	Body     []byte
 }
 
@@ -37,7 +38,7 @@ func (s *Server) Sign(body []byte, at time.Time, secrets ...string) http.Header 
 }
 
 func (s *Server) tell(kind string, object map[string]any, r request) {
-	e := Event{ID: s.id("evt"), Type: kind}
+	e := Event{ID: s.id("evt"), Type: kind, About: object["id"].(string)}
 	body, err := json.Marshal(map[string]any{
 		"id": e.ID, "object": "event", "api_version": APIVersion, "created": r.now.Unix(), "livemode": r.live,
 		"pending_webhooks": 1, "request": map[string]any{"id": "req_fake", "idempotency_key": nil}, "type": kind,

@@ -30,6 +30,9 @@ type stored struct {
 	answer  *answer // nil while the first request runs
 }
 
+// Revoked is how a secret key ends that the server refuses.
+const Revoked = "_revoked"
+
 func (s *Server) serve(w http.ResponseWriter, hr *http.Request) {
 	body, err := io.ReadAll(hr.Body)
 	raw := string(body)
@@ -53,7 +56,8 @@ func (s *Server) serve(w http.ResponseWriter, hr *http.Request) {
 	}
 	secret, bearer := strings.CutPrefix(hr.Header.Get("Authorization"), "Bearer ")
 	r.live = strings.HasPrefix(secret, "sk_live_") || strings.HasPrefix(secret, "rk_live_")
-	if !bearer || !(r.live || strings.HasPrefix(secret, "sk_test_") || strings.HasPrefix(secret, "rk_test_")) {
+	test := strings.HasPrefix(secret, "sk_test_") || strings.HasPrefix(secret, "rk_test_")
+	if !bearer || !r.live && !test || strings.HasSuffix(secret, Revoked) {
 		a := invalid("", "", "Invalid API Key provided: "+secret)
 		a.status = http.StatusUnauthorized
 		write(w, a, false)

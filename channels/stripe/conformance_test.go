@@ -1,0 +1,93 @@
+package stripe_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"paysaga/channels"
+	"paysaga/channels/channeltest"
+	"paysaga/channels/stripe"
+	"paysaga/channels/stripe/fake"
+	"paysaga/channels/wire"
+	"paysaga/domain/payment"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	channeltest.Run(t, func(t *testing.T) *channeltest.Harness {
+		b := newBench(t)
+		ok, hold, soft, hard, waiting := card("pm_card_visa"), card("pm_card_visa"), card("pm_card_visa_chargeDeclinedInsufficientFunds"),
+			card("pm_card_visa_chargeDeclinedStolenCard"), card("")
+		hold.Capture = false
+		waiting.Method = payment.Method{Type: payment.MethodQR}
+		return &channeltest.Harness{
+			New:      func(c *wire.Client) channels.Channel { return stripe.New(c) },
+			Account:  b.account,
+			Foreign:  map[string]string{stripe.SecretKey: "sk_test_foreign", stripe.WebhookSecret: "whsec_foreign"},
+			Rejected: map[string]string{stripe.SecretKey: "sk_test" + fake.Revoked, stripe.WebhookSecret: "whsec_fake"},
+			Now:      b.fake.Now, Advance: b.fake.Advance,
+			OK: &ok, Authorize: &hold, DeclineSoft: &soft, DeclineHard: &hard, Waiting: &waiting,
+			Book: func(k channels.Key) []channeltest.Entry { return entries(b.fake, k) },
+			Pay: func(k channels.Key) bool {
+				i, found := under(b.fake, k)
+				return found && b.fake.Approve(i.ID)
+			},
+			Callback: func(k channels.Key) channels.RawCallback {
+				i, found := under(b.fake, k)
+				require.True(t, found)
+				var last fake.Event
+				for _, e := range b.fake.Events() {
+					if e.About == i.ID {
+						last = e
+					}
+				}
+				return channels.RawCallback{Header: b.fake.Sign(last.Body, b.fake.Now()), Body: last.Body, Now: b.fake.Now()}
+			},
+			UnknownState: intents(func(pi map[string]any) { pi["status"] = "requires_patience" }),
+			WrongReference: intents(func(pi map[string]any) {
+				pi["metadata"] = map[string]any{"paysaga_key": "pay_other:ch1", "paysaga_reference": "pother"}
+			}),
+			WrongAmount: intents(func(pi map[string]any) { pi["amount_received"] = pi["amount_received"].(float64) + 1 }),
+		}
+	})
+}
+
+// intents edits the intents of an answer, a list's too.
+func intents(edit func(map[string]any)) func(map[string]any) {
+	return func(o map[string]any) {
+		if o["object"] != "list" {
+			edit(o)
+			return
+		}
+		for _, item := range o["data"].([]any) {
+			edit(item.(map[string]any))
+		}
+	}
+}
+
+// under is the intent that was made under a key.
+func under(f *fake.Server, k channels.Key) (fake.Intent, bool) {
+	for _, i := range f.Intents() {
+		if i.Metadata["paysaga_key"] == k.ID {
+			return i, true
+		}
+	}
+	return fake.Intent{}, false
+}
+
+func entries(f *fake.Server, k channels.Key) []channeltest.Entry {
+	var list []channeltest.Entry
+	for _, i := range f.Intents() {
+		if i.Metadata["paysaga_key"] == k.ID {
+			list = append(list, channeltest.Entry{ChannelID: i.ID, Paid: i.Received > 0 || i.Capturable > 0,
+				AmountMinor: i.Amount, CapturedMinor: i.Received, RefundedMinor: i.Refunded})
+		}
+	}
+	for _, r := range f.Refunds() {
+		if r.Metadata["paysaga_key"] == k.ID {
+			list = append(list, channeltest.Entry{ChannelID: r.ID, AmountMinor: r.Amount, RefundedMinor: r.Amount})
+		}
+	}
+	return list
+}
