@@ -75,6 +75,7 @@ func (s *Server) createIntent(r request) answer {
 	}
 	i.id = s.id("pi")
 	i.secret = i.id + "_secret_fake"
+	created := i.object(nil)
 	var refusal *answer
 	if r.form["confirm"] == "true" {
 		if refusal = s.confirm(i, r); refusal != nil && i.lastError == nil {
@@ -82,7 +83,7 @@ func (s *Server) createIntent(r request) answer {
 		}
 	}
 	s.intents = append(s.intents, i)
-	s.tell("payment_intent.created", i.object(nil), r)
+	s.tell("payment_intent.created", created, r)
 	s.tellIntent(i, r)
 	if refusal != nil {
 		return *refusal
@@ -161,7 +162,8 @@ func (s *Server) challenge(i *intent, r request) *answer {
 func (s *Server) decline(i *intent, c card) *answer {
 	i.status, i.nextAction = "requires_payment_method", nil
 	i.lastError = map[string]any{"type": "card_error", "code": c.code, "message": "Your card was declined.",
-		"payment_method": map[string]any{"id": i.method, "object": "payment_method", "type": "card"}}
+		"payment_method": map[string]any{"id": i.method, "object": "payment_method", "type": "card", "livemode": i.live,
+			"created": i.created.Unix(), "customer": nil, "metadata": map[string]any{}, "billing_details": nobody()}}
 	if c.decline != "" {
 		i.lastError["decline_code"] = c.decline
 	}

@@ -46,15 +46,22 @@ func (c *charge) object(i *intent, f form) map[string]any {
 	o := map[string]any{
 		"id": c.id, "object": "charge", "amount": c.amount, "amount_captured": c.captured, "amount_refunded": c.refunded,
 		"captured": c.captured > 0, "created": c.created.Unix(), "currency": i.currency, "livemode": i.live, "paid": true,
-		"payment_intent": i.id, "status": "succeeded", "balance_transaction": orNull(c.balance),
-		"payment_method_details": map[string]any{"type": "card", "card": map[string]any{
-			"brand": "visa", "last4": "4242", "capture_before": c.created.Add(7 * 24 * time.Hour).Unix()}},
+		"payment_intent": i.id, "status": "succeeded", "balance_transaction": orNull(c.balance), "disputed": false,
+		"refunded": c.captured > 0 && c.refunded == c.captured, "metadata": i.metadata, "billing_details": nobody(),
+		"payment_method_details": map[string]any{"type": "card", "card": map[string]any{"brand": "visa", "last4": "4242",
+			"exp_month": 12, "exp_year": 2040, "capture_before": c.created.Add(7 * 24 * time.Hour).Unix()}},
 	}
 	if c.balance != "" && f.expands("latest_charge.balance_transaction") {
 		o["balance_transaction"] = map[string]any{"id": c.balance, "object": "balance_transaction", "amount": c.captured,
-			"created": c.capturedAt.Unix(), "currency": i.currency, "type": "charge"}
+			"created": c.capturedAt.Unix(), "available_on": c.capturedAt.Unix(), "balance_type": "payments",
+			"currency": i.currency, "type": "charge", "reporting_category": "charge", "status": "pending",
+			"fee": 0, "fee_details": []any{}, "net": c.captured}
 	}
 	return o
+}
+
+func nobody() map[string]any {
+	return map[string]any{"address": nil, "email": nil, "name": nil, "phone": nil, "tax_id": nil}
 }
 
 func orNull(s string) any {
