@@ -200,6 +200,7 @@ func (r *relay) spoil(w http.ResponseWriter, req *http.Request, f spoiler, answe
 	case halfAnswer:
 		w.Header().Set("Content-Length", "100000")
 		_, _ = w.Write(answer[:len(answer)/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case webPage:
 		page(http.StatusOK)

@@ -1,13 +1,10 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -104,29 +101,4 @@ func read(body []byte) (channels.Callback, error) {
 		return channels.Callback{EventID: e.EventID, Subject: s, Reference: e.Reference, Outcome: out}, nil
 	}
 	return channels.Callback{EventID: e.EventID, Subject: channels.SubjectOther, Reference: e.Reference}, nil
-}
-
-// Statement streams one day of the account as CSV; the server's StatementHeader names its columns. It is buffered up
-// to the HTTP client's cap, and refused when its last line is missing.
-func (ch *Channel) Statement(ctx context.Context, a channels.Account, r channels.StatementRequest) (io.ReadCloser, error) {
-	req, err := request(ctx, a, http.MethodGet, "/v1/statements/"+r.Day.UTC().Format(time.DateOnly), nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := ch.wire.Do(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if res.Status != http.StatusOK {
-		if _, err := refused(res, false); err != nil {
-			return nil, err
-		}
-		return nil, unreadable("something else than a statement")
-	}
-	text := string(res.Body)
-	last := text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:]
-	if !strings.HasPrefix(text, "kind,") || !strings.HasPrefix(last, "end,") || !strings.HasSuffix(last, "\n") {
-		return nil, unreadable("a statement that is cut")
-	}
-	return io.NopCloser(strings.NewReader(text)), nil
 }

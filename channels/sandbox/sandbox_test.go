@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +59,12 @@ func harness(t *testing.T) *channeltest.Harness {
 	var clock sync.Mutex
 	var offset time.Duration
 	return &channeltest.Harness{
-		New:      func(c *wire.Client) channels.Channel { return sandbox.New(c) },
+		New: func(c *wire.Client) channels.Channel {
+			if p, ok := plants[os.Getenv(plantEnv)]; ok {
+				return p.plant(sandbox.New(c))
+			}
+			return sandbox.New(c)
+		},
 		Account:  account(url),
 		Foreign:  map[string]string{sandbox.Secret: "other", sandbox.SecretCallback: sandbox.CallbackSecret("other")},
 		Rejected: map[string]string{sandbox.Secret: "revoked", sandbox.SecretCallback: "x"},

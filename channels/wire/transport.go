@@ -75,15 +75,24 @@ func (c Config) dialTLS(ctx context.Context, network, addr string) (net.Conn, er
 
 // RoundTrip makes one call, reads the whole answer, and classifies what went wrong.
 func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), rt.timeout)
+	defer cancel()
+	res, err := rt.send(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return rt.finish(ctx, res)
+}
+
+// send makes a call up to the headers of its answer.
+func (rt *roundTripper) send(ctx context.Context, req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), rt.timeout)
-	defer cancel()
 	for try := 1; ; try++ {
 		res, sent, err := rt.once(ctx, req, try)
 		if err == nil {
-			return rt.finish(req, res)
+			return res, nil
 		}
 		if sent {
 			return nil, fault.Unknown("channel_answer_lost", "the channel's answer was lost: "+cause(ctx, err), err)
@@ -135,12 +144,12 @@ func hide(h http.Header) {
 }
 
 // finish reads the answer to its end and lets only those pass that say something definite.
-func (rt *roundTripper) finish(req *http.Request, res *http.Response) (*http.Response, error) {
+func (rt *roundTripper) finish(ctx context.Context, res *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, rt.maxBody+1))
 	res.Body.Close()
 	switch {
 	case err != nil:
-		return nil, fault.Unknown("channel_answer_lost", "the channel's answer was cut: "+cause(req.Context(), err), err)
+		return nil, fault.Unknown("channel_answer_lost", "the channel's answer was cut: "+cause(ctx, err), err)
 	case int64(len(body)) > rt.maxBody:
 		return nil, fault.Unknown("channel_answer_too_large", "the channel's answer is too large", nil)
 	case res.StatusCode == http.StatusTooManyRequests:

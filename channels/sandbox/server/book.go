@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -194,6 +195,9 @@ func (b *book) next() string {
 // write appends the object as it is now. It panics when the disk refuses: a book that forgets would judge wrongly, so
 // no answer may leave.
 func (b *book) write(l line) {
+	if b.closed {
+		panic(http.ErrAbortHandler) // the sandbox ends: drop the request without an answer
+	}
 	if b.file == nil {
 		return
 	}
@@ -284,9 +288,10 @@ func (b *book) reset() error {
 func (b *book) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = true
-	if b.file == nil {
+	if b.closed || b.file == nil {
+		b.closed = true
 		return nil
 	}
+	b.closed = true
 	return b.file.Close()
 }

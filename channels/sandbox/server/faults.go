@@ -173,6 +173,7 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, f fault) bool {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "4096")
 		fmt.Fprint(w, `{"id":"sbx_`)
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case "huge":
 		w.Header().Set("Content-Type", "application/json")
