@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,81 +130,94 @@ func (s *spec) checkObject(at string, sc schema, v map[string]any) []string {
 	return wrong
 }
 
+// judge calls the fake and holds each answer against the spec.
+type judge struct {
+	*testing.T
+	*spec
+	fake *fake.Server
+	n    int
+}
+
+// call makes a call whose answer has to be of a schema: "error" for a refusal, the items' for a list.
+func (j *judge) call(method, path, params, of string) map[string]any {
+	j.Helper()
+	j.n++
+	target := j.fake.URL() + path
+	if method == http.MethodGet {
+		target += "?" + params
+	}
+	req, err := http.NewRequest(method, target, strings.NewReader(params))
+	require.NoError(j, err)
+	req.Header.Set("Authorization", "Bearer sk_test_1")
+	req.Header.Set("Idempotency-Key", fmt.Sprint(j.n))
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(j, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(j, err)
+	var v map[string]any
+	require.NoError(j, json.Unmarshal(raw, &v))
+	assert.Equal(j, of == "error", res.StatusCode >= 400, "%s", raw)
+	if v["object"] != "list" {
+		j.holds(path, of, v)
+		return v
+	}
+	for _, each := range v["data"].([]any) {
+		j.holds(path, of, each)
+	}
+	return v
+}
+
+func (j *judge) holds(at, of string, v any) {
+	j.Helper()
+	assert.Empty(j, j.check(at, j.Components.Schemas[of], v))
+}
+
+// create confirms an intent and returns its id.
+func (j *judge) create(params, of string) string {
+	j.Helper()
+	const base = "amount=1234&currency=eur&confirm=true&return_url=https://a.test&metadata[a]=b&"
+	id, _ := j.call("POST", "/v1/payment_intents", base+params, of)["id"].(string)
+	return id
+}
+
 // TestAnswersAreStripes holds what the fake answers and tells against Stripe's OpenAPI.
 func TestAnswersAreStripes(t *testing.T) {
 	t.Parallel()
-	s := loadSpec(t)
 	f := fake.New(fake.Config{})
 	t.Cleanup(f.Close)
-	n := 0
-	call := func(method, path, params, of string) map[string]any {
-		t.Helper()
-		n++
-		body, err := url.ParseQuery(params)
-		require.NoError(t, err)
-		target := f.URL() + path
-		if method == http.MethodGet {
-			target += "?" + body.Encode()
-		}
-		req, err := http.NewRequest(method, target, strings.NewReader(body.Encode()))
-		require.NoError(t, err)
-		req.Header.Set("Authorization", "Bearer sk_test_1")
-		req.Header.Set("Idempotency-Key", fmt.Sprint(n))
-		res, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer res.Body.Close()
-		raw, err := io.ReadAll(res.Body)
-		require.NoError(t, err)
-		var v map[string]any
-		require.NoError(t, json.Unmarshal(raw, &v))
-		assert.Equal(t, of == "error", res.StatusCode >= 400, "%s", raw)
-		if v["object"] == "list" {
-			for _, each := range v["data"].([]any) {
-				assert.Empty(t, s.check(path, s.Components.Schemas[of], each))
-			}
-			return v
-		}
-		assert.Empty(t, s.check(path, s.Components.Schemas[of], v))
-		return v
+	j := &judge{T: t, spec: loadSpec(t), fake: f}
+	const all, card = "&expand[0]=latest_charge.balance_transaction", "payment_method_types[0]=card&payment_method=pm_card_"
+	paid := j.create(card+"visa", "payment_intent")
+	held := j.create(card+"visa&capture_method=manual"+all, "payment_intent")
+	for _, refused := range []string{card + "visa_chargeDeclinedStolenCard", card + "nonesuch", "amount=x", "bogus=1"} {
+		j.create(refused, "error")
 	}
-	const base, all = "amount=1234&currency=eur&confirm=true&return_url=https://a.test&metadata[a]=b", "&expand[0]=latest_charge.balance_transaction"
-	create := func(params, of string) string {
-		t.Helper()
-		id, _ := call("POST", "/v1/payment_intents", base+params, of)["id"].(string)
-		return id
+	for _, kind := range []string{"wechat_pay", "alipay", "ideal"} {
+		j.create("payment_method_types[0]="+kind+"&payment_method_data[type]="+kind, "payment_intent")
 	}
-	const types = "&payment_method_types[0]="
-	paid := create(types+"card&payment_method=pm_card_visa", "payment_intent")
-	held := create(types+"card&capture_method=manual&payment_method=pm_card_visa"+all, "payment_intent")
-	create(types+"card&payment_method=pm_card_visa_chargeDeclinedStolenCard", "error")
-	create(types+"card&payment_method=pm_nonesuch", "error")
-	create("&amount=x", "error")
-	create("&bogus=1", "error")
-	create(types+"wechat_pay&payment_method_data[type]=wechat_pay", "payment_intent")
-	create(types+"alipay&payment_method_data[type]=alipay", "payment_intent")
-	create(types+"ideal&payment_method_data[type]=ideal", "payment_intent")
-	open := create(types+"card&payment_method=pm_card_threeDSecure2Required", "payment_intent")
+	open := j.create(card+"threeDSecure2Required", "payment_intent")
 	require.True(t, f.Refuse(open))
-	call("GET", "/v1/payment_intents/"+open, "", "payment_intent")
-	call("POST", "/v1/payment_intents/"+open+"/cancel", "", "payment_intent")
-	call("POST", "/v1/payment_intents/"+open+"/cancel", "", "error")
-	call("POST", "/v1/payment_intents/"+held+"/capture", "amount_to_capture=1000"+all, "payment_intent")
-	call("GET", "/v1/payment_intents/pi_nonesuch", "", "error")
-	call("GET", "/v1/payment_intents", "limit=3", "payment_intent")
-	re := call("POST", "/v1/refunds", "payment_intent="+paid+"&amount=34&reason=duplicate&metadata[a]=b", "refund")["id"].(string)
-	call("POST", "/v1/refunds", "payment_intent="+paid+"&amount=9999", "error")
+	const intents, refunds = "/v1/payment_intents", "/v1/refunds"
+	j.call("GET", intents+"/"+open, "", "payment_intent")
+	j.call("POST", intents+"/"+open+"/cancel", "", "payment_intent")
+	j.call("POST", intents+"/"+open+"/cancel", "", "error")
+	j.call("POST", intents+"/"+held+"/capture", "amount_to_capture=1000"+all, "payment_intent")
+	j.call("GET", intents+"/pi_nonesuch", "", "error")
+	j.call("GET", intents, "limit=3", "payment_intent")
+	re := j.call("POST", refunds, "payment_intent="+paid+"&amount=34&reason=duplicate&metadata[a]=b", "refund")["id"].(string)
+	j.call("POST", refunds, "payment_intent="+paid+"&amount=9999", "error")
 	require.True(t, f.FinishRefund(re, "failed", "lost_or_stolen_card"))
-	call("GET", "/v1/refunds/"+re, "", "refund")
-	call("GET", "/v1/refunds", "payment_intent="+paid, "refund")
+	j.call("GET", refunds+"/"+re, "", "refund")
+	j.call("GET", refunds, "payment_intent="+paid, "refund")
 
 	for _, e := range f.Events() {
 		var v map[string]any
 		require.NoError(t, json.Unmarshal(e.Body, &v))
-		assert.Empty(t, s.check(e.Type, s.Components.Schemas["event"], v))
+		j.holds(e.Type, "event", v)
 		object := v["data"].(map[string]any)["object"].(map[string]any)
-		assert.Empty(t, s.check(e.Type, s.Components.Schemas[object["object"].(string)], object))
+		j.holds(e.Type, object["object"].(string), object)
 	}
-
 	// The judge does judge.
-	assert.NotEmpty(t, s.check("", s.Components.Schemas["refund"], map[string]any{"id": 1.0, "object": "refund", "bogus": true}))
+	assert.NotEmpty(t, j.check("", j.Components.Schemas["refund"], map[string]any{"id": 1.0, "object": "refund", "bogus": true}))
 }
