@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"paysaga/channels"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+)
+
+// ChannelAccount is an account at a channel as an administrator gives it.
+type ChannelAccount struct {
+	ID            string // minted when empty
+	Book          id.Book
+	Channel       string
+	MerchantID    string // empty: the platform's, open to every merchant of the book
+	FundsHolder   string // platform (default), merchant or channel
+	Currencies    []string
+	StatementZone string // default UTC
+	BaseURL       string
+	Credentials   map[string]string // stored sealed
+	Lane          payment.Lane      // default standard
+	Priority      int               // smaller first
+}
+
+const sqlInsertChannelAccount = `
+	INSERT INTO channel_accounts (book, id, channel, merchant_id, funds_holder, currencies, statement_zone, base_url, credentials_sealed,
+		lane, priority, created_at)
+	VALUES (@book, @id, @channel, nullif(@merchant_id, ''), @holder, @currencies, @zone, @base_url, @sealed, @lane, @priority, @at)`
+
+// AddChannelAccount opens an account and returns its id.
+func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string, error) {
+	db, err := s.db(a.Book)
+	if err != nil {
+		return "", err
+	}
+	if a.ID == "" {
+		a.ID = s.Mint(id.ChannelAccount)
+	}
+	a.FundsHolder, a.StatementZone = fallback(a.FundsHolder, "platform"), fallback(a.StatementZone, "UTC")
+	a.Lane = payment.Lane(fallback(string(a.Lane), string(payment.Standard)))
+	if !id.Is(id.ChannelAccount, a.ID) || a.Channel == "" {
+		return "", fault.Invalid("channel_account_invalid", "", "a channel account has a channel, and an id cha_…")
+	}
+	if _, err := time.LoadLocation(a.StatementZone); err != nil {
+		return "", fault.Invalid("time_zone_unknown", "statement_zone", "this is not an IANA time zone")
+	}
+	text, err := json.Marshal(a.Credentials)
+	if err != nil {
+		return "", fault.Internal("credentials that are no JSON", err)
+	}
+	sealed, err := s.Seal(text)
+	if err != nil {
+		return "", err
+	}
+	_, err = db.pool.Exec(ctx, sqlInsertChannelAccount, pgx.NamedArgs{"book": a.Book, "id": a.ID, "channel": a.Channel,
+		"merchant_id": a.MerchantID, "holder": a.FundsHolder, "currencies": a.Currencies, "zone": a.StatementZone,
+		"base_url": a.BaseURL, "sealed": sealed, "lane": a.Lane, "priority": a.Priority, "at": s.clock()})
+	s.cache.open.forget()
+	return a.ID, failure(err)
+}
+
+func fallback(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
+const sqlOpenChannelAccounts = `
+	SELECT id, channel, lane, priority, currencies FROM channel_accounts
+	WHERE book = $1 AND status = 'active' AND (merchant_id IS NULL OR merchant_id = $2)
+	ORDER BY merchant_id IS NULL, priority, id`
+
+// OpenAccounts lists the active accounts that a merchant may be paid over: its own first, then the platform's. It may be
+// CacheFor old.
+func (s *Store) OpenAccounts(ctx context.Context, book id.Book, merchantID string) ([]channels.OpenAccount, error) {
+	db, err := s.db(book)
+	if err != nil {
+		return nil, err
+	}
+	return s.cache.open.get([2]string{string(book), merchantID}, func() ([]channels.OpenAccount, error) {
+		rows, err := db.pool.Query(ctx, sqlOpenChannelAccounts, book, merchantID)
+		if err != nil {
+			return nil, failure(err)
+		}
+		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a channels.OpenAccount, err error) {
+			return a, row.Scan(&a.ID, &a.Channel, &a.Lane, &a.Priority, &a.Currencies)
+		})
+		return list, failure(err)
+	})
+}
+
+const sqlChannelAccount = `
+	SELECT id, channel, book::text, base_url, credentials_sealed FROM channel_accounts
+	WHERE id = $1 AND book = ANY($2::text[]::book[])`
+
+// Account reads an account of a channel with its credentials opened; its book is its own. A suspended or closed account is
+// still read: what was charged there still calls back. It may be CacheFor old.
+func (s *Store) Account(ctx context.Context, channel, accountID string) (channels.Account, error) {
+	for _, db := range s.dbs {
+		a, err := s.account(ctx, db, accountID)
+		if fault.Is(err, fault.KindNotFound, "") || (err == nil && a.Channel != channel) {
+			continue
+		}
+		return a, err
+	}
+	return channels.Account{}, fault.NotFound("channel account")
+}
+
+func (s *Store) account(ctx context.Context, db *database, accountID string) (channels.Account, error) {
+	return s.cache.accounts.get(accountID, func() (channels.Account, error) {
+		var a channels.Account
+		var sealed []byte
+		err := db.pool.QueryRow(ctx, sqlChannelAccount, accountID, bookNames(db.books)).Scan(&a.ID, &a.Channel, &a.Book, &a.BaseURL, &sealed)
+		if err == pgx.ErrNoRows {
+			return a, fault.NotFound("channel account")
+		} else if err != nil {
+			return a, failure(err)
+		}
+		text, err := s.OpenSealed(sealed)
+		if err != nil {
+			return a, err
+		}
+		if err := json.Unmarshal(text, &a.Credentials); err != nil {
+			return a, fault.Internal("credentials can't be read", err)
+		}
+		return a, nil
+	})
+}

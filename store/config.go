@@ -1,0 +1,164 @@
+// Package store keeps paysaga's state in PostgreSQL through pgx: Steps are committed in commit.go, each table group is read
+// and written in a file of its own, and the schema is in migrations. Driver errors never leave: callers see domain/fault.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+)
+
+// Config says where the data is and how it is kept secret. URL and SealKeys are required.
+type Config struct {
+	// URL of the database, for the application's role: it can't change what was booked (I-04).
+	URL string
+	// URLs gives books a database of their own; the others share URL. Operators are always in URL's.
+	URLs map[id.Book]string
+	// MaxConns bounds the connections to each database. Default 16.
+	MaxConns int
+	// SealKeys seal credentials, tokens and personal data.
+	SealKeys SealKeys
+	// CacheFor is how long accounts and API keys are believed without asking: so long a revoked key may still work.
+	// Default 5 s; negative: ask each time.
+	CacheFor time.Duration
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+
+	// dial replaces the network in tests that cut connections at chosen bytes.
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Store is the one way to the database. It is safe for concurrent use; Close ends it.
+type Store struct {
+	dbs   []*database // the first holds what belongs to no book
+	books map[id.Book]*database
+	now   func() time.Time
+	seal  *sealer
+	cache caches
+}
+
+// database is one PostgreSQL database: it holds one or more books.
+type database struct {
+	pool     *pgxpool.Pool
+	books    []id.Book
+	accounts accountCache
+}
+
+// Open checks c and connects. An unreachable database is fault.Unavailable.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.MaxConns == 0 {
+		c.MaxConns = 16
+	}
+	if c.CacheFor == 0 {
+		c.CacheFor = 5 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	sealer, err := newSealer(c.SealKeys, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{books: map[id.Book]*database{}, now: c.Now, seal: sealer, cache: newCaches(c.CacheFor, c.Now)}
+	byURL := map[string]*database{}
+	for _, url := range append([]string{c.URL}, urls(c)...) {
+		if byURL[url] != nil {
+			continue
+		}
+		pool, err := connect(ctx, url, c)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		byURL[url] = &database{pool: pool}
+		s.dbs = append(s.dbs, byURL[url])
+	}
+	for _, b := range id.Books() {
+		db := byURL[c.URL]
+		if own := c.URLs[b]; own != "" {
+			db = byURL[own]
+		}
+		s.books[b], db.books = db, append(db.books, b)
+	}
+	return s, nil
+}
+
+func urls(c Config) []string {
+	var list []string
+	for _, b := range id.Books() {
+		if u := c.URLs[b]; u != "" {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// The cause quotes the URL, which may hold a password (I-26).
+		return nil, fault.Invalid("database_url_invalid", "", "a database URL can't be read")
+	}
+	cfg.MaxConns = int32(c.MaxConns)
+	p := cfg.ConnConfig.RuntimeParams
+	p["application_name"] = "paysaga"
+	p["timezone"] = "UTC"
+	// Statements are few, prepared, and by key: planning each anew would cost more than it finds.
+	p["plan_cache_mode"] = "force_generic_plan"
+	// Clearing and fee accounts are locked by every payment: whoever stalls must let go.
+	p["lock_timeout"] = "10s"
+	p["statement_timeout"] = "30s"
+	p["idle_in_transaction_session_timeout"] = "10s"
+	if c.dial != nil {
+		cfg.ConnConfig.DialFunc = c.dial
+	}
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err == nil {
+		err = pool.Ping(ctx)
+		if err != nil {
+			pool.Close()
+		}
+	}
+	return pool, failure(err)
+}
+
+// Close waits for running statements and lets the connections go.
+func (s *Store) Close() {
+	for _, db := range s.dbs {
+		db.pool.Close()
+	}
+}
+
+// Health asks every database for a sign of life.
+func (s *Store) Health(ctx context.Context) error {
+	for _, db := range s.dbs {
+		if err := db.pool.Ping(ctx); err != nil {
+			return failure(err)
+		}
+	}
+	return nil
+}
+
+// db finds the database of a book.
+func (s *Store) db(book id.Book) (*database, error) {
+	if db := s.books[book]; db != nil {
+		return db, nil
+	}
+	return nil, fault.Invalid("book_invalid", "", "a book is live, test or shadow")
+}
+
+// clock is our time as PostgreSQL keeps it, so that what is returned equals what is read back.
+func (s *Store) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

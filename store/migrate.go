@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"paysaga/domain/fault"
+	"paysaga/store/migrations"
+)
+
+// DefaultAppRole is the role that everything but Migrate connects as.
+const DefaultAppRole = "paysaga_app"
+
+// AppRole names the application's role. A role that doesn't stand yet is made, with Password if there is one.
+type AppRole struct {
+	Name     string // default DefaultAppRole
+	Password string
+}
+
+// Migrate brings the database of ownerURL to this build's schema and gives the application's role what it may do, no
+// more. Several at once wait for each other. It is the only thing that runs as the owner.
+func Migrate(ctx context.Context, ownerURL string, role AppRole) error {
+	if role.Name == "" {
+		role.Name = DefaultAppRole
+	}
+	db, err := sql.Open("pgx", ownerURL)
+	if err != nil {
+		return fault.Invalid("database_url_invalid", "", "a database URL can't be read")
+	}
+	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		return failure(err)
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fault.Internal("goose has no lock", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSessionLocker(locker))
+	if err != nil {
+		return fault.Internal("the migrations can't be read", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fault.New(fault.KindInternal, "migration_failed", "a migration failed: "+err.Error()).Wrap(err)
+	}
+	if _, err := db.ExecContext(ctx, grants(role)); err != nil {
+		return fault.New(fault.KindInternal, "grants_failed", "the application's role can't be set up").Wrap(err)
+	}
+	return nil
+}
+
+// Grants is what the application's role may do, as one implicit transaction. I-04: no UPDATE and no DELETE on what was booked;
+// where a row moves, only the columns that do.
+const Grants = `
+SELECT pg_advisory_xact_lock(hashtext('paysaga grants'));
+DO $do$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %[2]s) THEN
+        BEGIN
+            CREATE ROLE %[1]s LOGIN%[3]s;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- made beside us
+        END;
+    END IF;
+END $do$;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %[1]s;
+GRANT USAGE ON SCHEMA public TO %[1]s;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
+GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
+    entries, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
+    channel_calls, callbacks, events, cases, acts TO %[1]s;
+GRANT UPDATE ON merchants, user_details TO %[1]s;
+GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
+    updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
+    cancel_tries) ON payments TO %[1]s;
+GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
+GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at)
+    ON attempts TO %[1]s; -- I-13: the frozen request stays
+GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
+GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies) ON channel_accounts TO %[1]s;
+GRANT UPDATE (balance, version) ON accounts TO %[1]s;
+GRANT UPDATE (authorized, paid, refunded, status, sequence) ON orders TO %[1]s;
+GRANT UPDATE (tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
+GRANT UPDATE (delivered_at) ON events TO %[1]s;
+GRANT UPDATE (decision, actor, decision_reason, closed_at) ON cases TO %[1]s;
+GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
+`
+
+func grants(role AppRole) string {
+	password := ""
+	if role.Password != "" {
+		password = " PASSWORD " + quote(role.Password)
+	}
+	return fmt.Sprintf(Grants, pgx.Identifier{role.Name}.Sanitize(), quote(role.Name), password)
+}
+
+func quote(s string) string {
+	out := []byte{'\''}
+	for i := range len(s) {
+		if s[i] == '\'' {
+			out = append(out, '\'')
+		}
+		out = append(out, s[i])
+	}
+	return string(append(out, '\''))
+}

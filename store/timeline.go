@@ -1,0 +1,150 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// A payment's story is told by the tables that already hold it. Each query answers with a time, a text for people, and data;
+// none of them reads a sealed column.
+
+const sqlStoryRequest = `
+	SELECT p.created_at, 'request', 'received over the API for order ' || p.order_reference,
+		jsonb_strip_nulls(jsonb_build_object('order_id', p.order_id, 'amount_minor', p.amount, 'currency', p.currency, 'method', p.method,
+			'by', c.by_kind, 'principal', c.by_id, 'request_id', c.request_id))
+	FROM payments p LEFT JOIN causes c ON c.book = p.book AND c.cause = p.id || ':rc1'
+	WHERE p.book = $1 AND p.id = $2`
+
+const sqlStoryOpened = `
+	SELECT least(p.opened_at, (SELECT min(a.born_at) FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id)), 'risk', 'risk says ' || (p.risk->>'decision') || ': ' || coalesce(p.risk->>'reason', ''), p.risk
+	FROM payments p WHERE p.book = $1 AND p.id = $2 AND p.opened_at IS NOT NULL AND p.risk IS NOT NULL
+	UNION ALL
+	SELECT least(p.opened_at, (SELECT min(a.born_at) FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id)), 'routing', 'routed: ' || coalesce(p.plan->>'reason', ''), p.plan
+	FROM payments p WHERE p.book = $1 AND p.id = $2 AND p.opened_at IS NOT NULL AND p.plan IS NOT NULL`
+
+const sqlStoryIntents = `
+	SELECT a.born_at, 'intent', 'attempt ' || a.ordinal || ' at ' || a.channel || ' (' || a.lane || ' lane)',
+		jsonb_strip_nulls(jsonb_build_object('key', a.payment_id || ':ch' || a.ordinal, 'channel', a.channel, 'channel_account', a.channel_account,
+			'request_hash', encode(a.request_hash, 'hex'), 'verdict', a.verdict, 'dead', a.dead, 'channel_id', a.channel_id,
+			'decline_code', a.decline_code))
+	FROM attempts a WHERE a.book = $1 AND a.payment_id = $2 ORDER BY a.ordinal`
+
+const sqlStoryCalls = `
+	SELECT c.started_at, 'channel_call', c.operation || ' at ' || c.channel || ': ' || coalesce(c.verdict, c.fault, 'no answer'),
+		jsonb_strip_nulls(jsonb_build_object('key', c.key, 'channel_account', c.channel_account, 'operation', c.operation,
+			'duration_us', c.duration_us, 'verdict', c.verdict, 'fault', c.fault, 'note', c.note))
+	FROM channel_calls c WHERE c.book = $1 AND c.business_id = $2 ORDER BY c.started_at`
+
+const sqlStoryCallbacks = `
+	SELECT c.received_at, 'callback', 'callback from ' || c.channel || ': ' || coalesce(c.outcome->>'verdict', c.subject),
+		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'event_id', c.event_id, 'reference', c.reference, 'verdict', c.outcome->>'verdict',
+			'tries', c.tries, 'disposition', c.disposition))
+	FROM callbacks c WHERE c.book = $1 AND c.business_id = $2 ORDER BY c.received_at`
+
+// A cause begins with its business id, so a payment's causes are one range of the primary key; ';' follows ':'.
+const sqlStoryJournals = `
+	SELECT j.booked_at, 'journal', 'booked: ' || j.kind,
+		jsonb_strip_nulls(jsonb_build_object('journal', j.no, 'cause', j.cause, 'kind', j.kind, 'effective_at', j.effective_at,
+			'reverses', j.reverses, 'legs', (
+				SELECT jsonb_agg(jsonb_build_object('account', a.code, 'currency', a.currency, 'minor', e.amount) ORDER BY e.leg)
+				FROM entries e JOIN accounts a ON a.no = e.account WHERE e.journal = j.no)))
+	FROM causes c JOIN journals j ON j.no = c.journal
+	WHERE c.book = $1 AND c.cause >= $2 || ':' AND c.cause < $2 || ';' ORDER BY j.no`
+
+const sqlStoryEvents = `
+	SELECT e.created_at, 'event', e.type,
+		jsonb_strip_nulls(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'status', e.data->>'status', 'delivered_at', e.delivered_at))
+	FROM events e WHERE e.book = $1 AND e.object_id = $2 ORDER BY e.sequence`
+
+const sqlStoryActs = `
+	SELECT a.at, 'act', a.act || coalesce(': ' || a.decision, '') || ' by ' || a.actor,
+		jsonb_strip_nulls(jsonb_build_object('act', a.act, 'decision', a.decision, 'actor', a.actor, 'verified', a.verified, 'reason', a.reason))
+	FROM acts a WHERE a.book = $1 AND a.payment_id = $2 ORDER BY a.at`
+
+const sqlStoryCases = `
+	SELECT c.opened_at, 'case', 'case opened: ' || c.kind,
+		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'kind', c.kind, 'reason', c.reason, 'amount_minor', c.amount, 'currency', c.currency))
+	FROM cases c WHERE c.book = $1 AND c.payment_id = $2
+	UNION ALL
+	SELECT c.closed_at, 'case', 'case closed: ' || c.kind || ', ' || c.decision,
+		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'decision', c.decision, 'actor', c.actor, 'reason', c.decision_reason))
+	FROM cases c WHERE c.book = $1 AND c.payment_id = $2 AND c.closed_at IS NOT NULL`
+
+// story lists the queries in the order in which things of one instant happen.
+var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals, sqlStoryEvents,
+	sqlStoryActs, sqlStoryCases}
+
+// Timeline tells all that happened to a payment, in order of time. Another merchant's payment is NotFound (I-25).
+func (s *Store) Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error) {
+	if _, err := s.Payment(ctx, book, merchantID, paymentID); err != nil {
+		return nil, err
+	}
+	var all []payment.Occurrence
+	b := &pgx.Batch{}
+	for _, sql := range story {
+		b.Queue(sql, book, paymentID).Query(func(rows pgx.Rows) error {
+			list, err := pgx.CollectRows(rows, scanOccurrence)
+			all = append(all, list...)
+			return err
+		})
+	}
+	if err := s.books[book].pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, failure(err)
+	}
+	slices.SortStableFunc(all, func(a, b payment.Occurrence) int { return a.At.Compare(b.At) })
+	return all, nil
+}
+
+func scanOccurrence(row pgx.CollectableRow) (payment.Occurrence, error) {
+	var o payment.Occurrence
+	var text *string
+	var data []byte
+	if err := row.Scan(&o.At, &o.Kind, &text, &data); err != nil {
+		return o, err
+	}
+	if text != nil {
+		o.Text = *text
+	}
+	if data != nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber() // float64 would lose minor units beyond 2^53
+		if err := d.Decode(&o.Data); err != nil {
+			return o, fault.Internal("a line of a timeline can't be read", err)
+		}
+	}
+	decimals(o.Data)
+	for _, leg := range asList(o.Data["legs"]) {
+		if m, ok := leg.(map[string]any); ok {
+			decimals(m)
+		}
+	}
+	o.At = o.At.UTC().Truncate(time.Microsecond)
+	return o, nil
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+// decimals shows minor units as the API shows amounts.
+func decimals(data map[string]any) {
+	cur, _ := data["currency"].(string)
+	for from, to := range map[string]string{"minor": "amount", "amount_minor": "amount"} {
+		n, ok := data[from].(json.Number)
+		if minor, err := n.Int64(); ok && err == nil {
+			data[to] = money.New(minor, money.Currency(cur)).Decimal()
+			delete(data, from)
+		}
+	}
+}
