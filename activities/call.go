@@ -103,7 +103,7 @@ func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, d
 	bounded, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	start := s.c.Now()
-	out, err := do(bounded, c, channels.Call{Account: i.Account, Key: i.Key, Now: start}, i)
+	out, err := do(bounded, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: start}, i)
 	s.note(in, i, op, start, out, err)
 	if err != nil {
 		return Answer{}, failure(ctx, err)

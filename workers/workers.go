@@ -112,6 +112,7 @@ func (c Config) options(queue string) worker.Options {
 	return o
 }
 
+// registerSagas is the one list of sagas: workers run them, NewReplayer replays them.
 func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
 }

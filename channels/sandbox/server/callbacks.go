@@ -126,6 +126,9 @@ func (x *sender) work() {
 const longestPause = 15 * time.Second
 
 func (x *sender) try(d delivery) {
+	if x.s.conf.CallbackTries < 0 {
+		return
+	}
 	status, err := x.post(x.s.ctx, d.url, d.body, Signature(d.secret, x.s.Now(), d.body))
 	if err == nil && status >= 200 && status < 300 {
 		x.s.delivered(d)

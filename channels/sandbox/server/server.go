@@ -26,7 +26,7 @@ type Config struct {
 	SlowDelay     time.Duration    // tok_slow; default 1.5 s
 	PendingDelay  time.Duration    // tok_pending; default 1 s
 	CallbackPause time.Duration    // before the second try of a callback, doubling from there; default 200 ms
-	CallbackTries int              // default 10, which is about a minute
+	CallbackTries int              // default 10, which is about a minute; negative: none is ever sent
 	Now           func() time.Time // default time.Now
 	Logger        *slog.Logger     // default: silent
 }
@@ -44,7 +44,7 @@ func (c Config) withDefaults() Config {
 	set(&c.SlowDelay, 1500*time.Millisecond)
 	set(&c.PendingDelay, time.Second)
 	set(&c.CallbackPause, 200*time.Millisecond)
-	if c.CallbackTries <= 0 {
+	if c.CallbackTries == 0 {
 		c.CallbackTries = 10
 	}
 	if c.Addr == "" {

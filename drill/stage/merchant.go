@@ -1,0 +1,207 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"paysaga/channels/sandbox"
+	"paysaga/channels/sandbox/server"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+	"paysaga/store"
+)
+
+// Merchant is a merchant of a stage, with sandboxes of its own: nobody else's
+// faults reach it.
+type Merchant struct {
+	Stage     *Stage
+	ID        string
+	Key       string
+	Sandboxes []*Sandbox // one per channel account, by priority
+	n         int
+}
+
+// Sandbox is one sandbox server, and the channel account at it.
+type Sandbox struct {
+	*server.Server
+	URL     string
+	Account string // cha_…
+}
+
+// AccountSpec is one channel account of a merchant, at a sandbox of its own.
+type AccountSpec struct {
+	Lane   payment.Lane  // default express
+	Server server.Config // of its sandbox
+	URL    string        // another address than the sandbox's own
+}
+
+// Merchant makes a merchant with an API key of the test book and channel
+// accounts in the order of their priority; none: one on the express lane.
+func (s *Stage) Merchant(t testing.TB, terms payment.Terms, accounts ...AccountSpec) *Merchant {
+	t.Helper()
+	ctx := context.Background()
+	m := &Merchant{Stage: s}
+	var err error
+	m.ID, err = s.Store.CreateMerchant(ctx, store.Merchant{Book: id.Test, Name: t.Name(), Terms: terms})
+	must(t, err)
+	_, m.Key, err = s.Store.CreateKey(ctx, store.KeyGrant{Book: id.Test, MerchantID: m.ID})
+	must(t, err)
+	if len(accounts) == 0 {
+		accounts = []AccountSpec{{}}
+	}
+	for i, spec := range accounts {
+		if spec.Lane == "" {
+			spec.Lane = payment.Express
+		}
+		sb := newSandbox(t, spec.Server)
+		if spec.URL == "" {
+			spec.URL = sb.URL
+		}
+		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: id.Test, Channel: sandbox.Name,
+			MerchantID: m.ID, BaseURL: spec.URL, Credentials: credentials(), Lane: spec.Lane, Priority: i})
+		must(t, err)
+		m.Sandboxes = append(m.Sandboxes, sb)
+	}
+	return m
+}
+
+// secret opens the merchant's account at each of its sandboxes.
+const secret = "sandbox-secret"
+
+// newSandbox starts a sandbox that ends with the test.
+func newSandbox(t testing.TB, c server.Config) *Sandbox {
+	t.Helper()
+	sb, err := server.New(c)
+	must(t, err)
+	h := httptest.NewServer(sb.Handler())
+	t.Cleanup(func() { h.Close(); _ = sb.Close() })
+	return &Sandbox{Server: sb, URL: h.URL}
+}
+
+// Admin calls the sandbox's admin API.
+func (s *Sandbox) Admin(t testing.TB, path string, body any) {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	must(t, err)
+	res, err := http.Post(s.URL+"/admin/"+path, "application/json", bytes.NewReader(raw))
+	must(t, err)
+	defer func() { _ = res.Body.Close() }()
+	if text, _ := io.ReadAll(res.Body); res.StatusCode >= 300 {
+		t.Fatalf("POST /admin/%s: %d %s", path, res.StatusCode, text)
+	}
+}
+
+// Answer is what the API answered: the payment's public form, or a problem.
+type Answer struct {
+	Code int
+	payment.Public
+	problem
+	Raw []byte
+}
+
+// problem is what is asserted of a problem document.
+type problem struct {
+	Problem string `json:"code"`
+	Param   string `json:"param"`
+}
+
+// credentials of a stage's channel accounts.
+func credentials() map[string]string {
+	return map[string]string{sandbox.Secret: secret, sandbox.SecretCallback: sandbox.CallbackSecret(secret)}
+}
+
+// Do sends one request as the merchant. An empty key sends no Idempotency-Key.
+func (m *Merchant) Do(t testing.TB, method, path, key string, body any) Answer {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	must(t, err)
+	req, err := http.NewRequest(method, m.Stage.API.URL+path, bytes.NewReader(raw))
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+m.Key)
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := m.Stage.HTTP.Do(req)
+	must(t, err)
+	defer func() { _ = res.Body.Close() }()
+	a := Answer{Code: res.StatusCode}
+	a.Raw, err = io.ReadAll(res.Body)
+	must(t, err)
+	into := any(&a.Public)
+	if res.StatusCode >= 400 {
+		into = &a.problem
+	}
+	must(t, json.Unmarshal(a.Raw, into))
+	return a
+}
+
+// Order is the body of a payment of 12.34 CNY for a new order.
+func (m *Merchant) Order(method map[string]any, more map[string]any) map[string]any {
+	m.n++
+	body := map[string]any{
+		"order":  map[string]any{"reference": fmt.Sprintf("A-%d", m.n), "type": "purchase"},
+		"amount": "12.34", "currency": "CNY", "method": method,
+	}
+	for k, v := range more {
+		body[k] = v
+	}
+	return body
+}
+
+// Pay posts a payment.
+func (m *Merchant) Pay(t testing.TB, method map[string]any, more map[string]any) Answer {
+	t.Helper()
+	body := m.Order(method, more)
+	return m.Do(t, http.MethodPost, "/v1/payments", fmt.Sprintf("pay-%d", m.n), body)
+}
+
+// Card is a method that pays by a sandbox token.
+func Card(token string) map[string]any { return map[string]any{"type": "card_token", "token": token} }
+
+// QR and Redirect are methods by which the customer acts.
+var (
+	QR       = map[string]any{"type": "qr"}
+	Redirect = map[string]any{"type": "redirect"}
+)
+
+// Get reads a payment.
+func (m *Merchant) Get(t testing.TB, id string) Answer {
+	t.Helper()
+	return m.Do(t, http.MethodGet, "/v1/payments/"+id, "", nil)
+}
+
+// Until reads a payment until it is as wanted, or fails after 30 s.
+func (m *Merchant) Until(t testing.TB, id string, what string, wanted func(Answer) bool) Answer {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a := m.Get(t, id)
+		if wanted(a) {
+			return a
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s never became %s: it is %s", id, what, a.Raw)
+		}
+	}
+}
+
+// UntilStatus reads a payment until it has the status.
+func (m *Merchant) UntilStatus(t testing.TB, id string, s payment.Status) Answer {
+	t.Helper()
+	return m.Until(t, id, string(s), func(a Answer) bool { return a.Status == s })
+}

@@ -1,0 +1,126 @@
+// Package stage is the whole of paysaga on real parts, for tests: devstack's
+// Temporal server, a PostgreSQL of its own, the sandbox channel over HTTP, the
+// API over HTTP, workers and relays. Only the processes are one.
+package stage
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"paysaga/activities"
+	"paysaga/api"
+	"paysaga/channels"
+	"paysaga/channels/sandbox"
+	"paysaga/channels/wire"
+	"paysaga/domain/risk"
+	"paysaga/store"
+	"paysaga/workers"
+	"paysaga/workflows"
+)
+
+// Options tune a stage; the zero value is a drill's pace and everything on.
+type Options struct {
+	Pace     workflows.Pace // default workflows.Drill
+	Rules    risk.Rules
+	Deadline time.Duration // of the API (3 s)
+	NoWorker bool          // workers are started by StartWorker
+}
+
+// Stage is one running paysaga.
+type Stage struct {
+	Dev     *Devstack
+	Store   *store.Store
+	Client  client.Client
+	Steps   *activities.Steps
+	Starter workflows.Starter
+	API     *httptest.Server
+	HTTP    *http.Client
+
+	relays *workers.Relays
+	set    workers.Set
+}
+
+// New starts a stage that ends with the test.
+func New(t testing.TB, o Options) *Stage {
+	t.Helper()
+	if o.Pace == "" {
+		o.Pace = workflows.Drill
+	}
+	s := &Stage{Dev: StartDevstack(t)}
+	s.openStore(t)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	c, err := client.Dial(client.Options{HostPort: s.Dev.TemporalAddress, Namespace: s.Dev.Namespace, Logger: log})
+	must(t, err)
+	t.Cleanup(c.Close)
+	s.Client, s.Starter = c, workflows.Starter{Client: c, Pace: o.Pace}
+	worker.SetStickyWorkflowCacheSize(2000)
+
+	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
+	calls := workers.NewCallLog(s.Store.AppendCalls, log)
+	s.API = httptest.NewUnstartedServer(nil)
+	s.Steps = activities.New(activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
+		Channels: registry, Rules: o.Rules, CallbackURL: "http://" + s.API.Listener.Addr().String()})
+	s.relays = workers.NewRelays(workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
+		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, Log: log})
+	metrics := prometheus.NewRegistry()
+	handler, err := api.New(api.Config{Deadline: o.Deadline}, api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
+		Reader: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: registry, Poke: s.relays.PokeCallbacks,
+		Metrics: metrics, MetricsPage: http.NotFoundHandler(), Log: log})
+	must(t, err)
+	s.API.Config.Handler = handler
+	s.API.Start()
+	t.Cleanup(s.API.Close)
+	s.HTTP = s.API.Client()
+
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{}, 2)
+	go func() { s.relays.Run(ctx); done <- struct{}{} }()
+	go func() { calls.Run(ctx); done <- struct{}{} }()
+	t.Cleanup(func() { stop(); <-done; <-done })
+	if !o.NoWorker {
+		s.StartWorker(t)
+	}
+	return s
+}
+
+// StartWorker starts the workers of all queues; they end with the test.
+func (s *Stage) StartWorker(t testing.TB) {
+	t.Helper()
+	set, err := workers.New(workers.Config{Client: s.Client, Steps: s.Steps, Queues: workers.AllQueues(s.Steps), StopTimeout: 2 * time.Second})
+	must(t, err)
+	must(t, set.Start())
+	t.Cleanup(set.Stop)
+}
+
+// openStore migrates devstack's database and opens it as the application.
+func (s *Stage) openStore(t testing.TB) {
+	t.Helper()
+	ctx := context.Background()
+	must(t, store.Migrate(ctx, s.Dev.PostgresURL, store.AppRole{}))
+	opened, err := store.Open(ctx, store.Config{URL: s.Dev.AppURL, MaxConns: 24,
+		SealKeys: store.SealKeys{Current: "test", Keys: map[string][]byte{"test": []byte("only for tests: 32 bytes of a key")[:32]}}})
+	must(t, err)
+	s.Store = opened
+	t.Cleanup(opened.Close)
+}
+
+// Update sends an Update to a payment's saga, as an operator does from the
+// Temporal Web UI, and waits for its answer.
+func (s *Stage) Update(t testing.TB, paymentID, name string, args ...any) error {
+	t.Helper()
+	h, err := s.Client.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
+		WorkflowID: workflows.PaymentID(paymentID), UpdateName: name, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted})
+	if err != nil {
+		return err
+	}
+	return h.Get(context.Background(), nil)
+}
