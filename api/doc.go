@@ -8,13 +8,13 @@
 //	auth.go         who asks, and for which merchant
 //	idempotency.go  the key, and the hash of the body
 //	strict.go       the bytes of the body
-//	intake.go       the fields
+//	intake.go       the fields, with a code and a param for each thing that can be wrong
+//	schema.go       the body against openapi.yaml
 //	payments.go, orders.go, callbacks.go   routing, commit, saga, answer
 //	problem.go      the one table from fault kinds to HTTP
 //
-// openapi.yaml is the source: models and stubs (server.gen.go) and the Go client are generated from it. The fields are
-// checked by hand, because validating every request against the document by reflection costs more than the rest of
-// the request; the tests hold requests, responses and routes against the document instead.
+// openapi.yaml is the source: models and stubs (server.gen.go) and the Go client are generated from it, bodies are
+// validated against it, and the tests hold routes, answers and the checks by hand against it.
 package api
 
 //go:generate go tool -modfile=../tools.mod oapi-codegen -config server.codegen.yaml openapi.yaml

@@ -186,7 +186,7 @@ func (m *memory) standing(o trade.Order) (string, error) {
 	for _, old := range m.orders {
 		if old.Book == o.Book && old.MerchantID == o.MerchantID && old.Reference == o.Reference {
 			if !old.Same(o) {
-				return "", fault.Conflict("order_reference_exists", "the reference stands for another order")
+				return "", fault.Conflict("order_reference_exists", "the reference stands for another order").WithParam("order.reference")
 			}
 			return old.ID, nil
 		}
@@ -203,7 +203,7 @@ func (m *memory) receive(c payment.Receive) error {
 		for _, old := range m.orders {
 			if old.Book == o.Book && old.MerchantID == o.MerchantID && old.Reference == o.Reference {
 				if !old.Same(o) {
-					return fault.Conflict("order_reference_exists", "the reference stands for another order")
+					return fault.Conflict("order_reference_exists", "the reference stands for another order").WithParam("order.reference")
 				}
 				o, isNew = old, false
 			}

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -106,6 +107,9 @@ func (s *server) CreateOrder(c echo.Context, _ CreateOrderParams) error {
 	if err != nil {
 		return err
 	}
+	if err := s.conforms("createOrder", body); err != nil {
+		return err
+	}
 	key, err := idempotency(c, who, body)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (s *server) CreateOrder(c echo.Context, _ CreateOrderParams) error {
 		Changes: []ledger.Change{trade.Receive{Idempotency: key, Order: order}},
 	})
 	if err != nil {
-		return err
+		return asOrder(err)
 	}
 	found, replayed := objectOf(receipt, order.ID)
 	about(c, found)
@@ -129,6 +133,14 @@ func (s *server) CreateOrder(c echo.Context, _ CreateOrderParams) error {
 	markReplayed(c, replayed)
 	c.Response().Header().Set("Location", "/v1/orders/"+found)
 	return reply(c, http.StatusCreated, mediaJSON, orderView(stored, payments))
+}
+
+// asOrder names a field as this request has it: the store speaks of an order within a payment.
+func asOrder(err error) error {
+	if f := fault.As(err); strings.HasPrefix(f.Param, "order.") {
+		return f.WithParam(strings.TrimPrefix(f.Param, "order."))
+	}
+	return err
 }
 
 // GetOrder reads an order with its payments.

@@ -43,6 +43,9 @@ func (s *server) CreatePayment(c echo.Context, _ CreatePaymentParams) error {
 	if err != nil {
 		return err
 	}
+	if err := s.conforms("createPayment", body); err != nil {
+		return err
+	}
 	if received.Idempotency, err = idempotency(c, who, body); err != nil {
 		return err
 	}

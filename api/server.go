@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -71,7 +72,8 @@ func (p Parts) check() error {
 type server struct {
 	Config
 	Parts
-	docs http.Handler
+	docs    http.Handler
+	schemas map[string]*openapi3.Schema
 }
 
 // New returns the handler of every route of openapi.yaml. It starts nothing and holds no connection; Server serves it.
@@ -89,7 +91,11 @@ func New(cfg Config, parts Parts) (http.Handler, error) {
 	if parts.Now == nil {
 		parts.Now = time.Now
 	}
-	s := &server{Config: cfg, Parts: parts, docs: docsPage()}
+	schemas, err := bodySchemas()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Config: cfg, Parts: parts, docs: docsPage(), schemas: schemas}
 	return s.routes()
 }
 
