@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,7 +56,8 @@ func makeCluster(cfg Config, home string, b binaries, own owner, say func(string
 	making, done := filepath.Join(home, makingName), filepath.Join(home, clusterName)
 	if _, err := os.Stat(making); err == nil {
 		say("removing a half-made data folder: initdb never finished in %s", making)
-		if err := os.RemoveAll(making); err != nil {
+		// The initdb of a devstack killed a moment ago may be at work still.
+		if err := errors.Join(stopStrays(making, say), os.RemoveAll(making)); err != nil {
 			return "", err
 		}
 	}
@@ -82,7 +84,7 @@ func initdb(dir string, b binaries, own owner, fsync bool) error {
 		args = append(args, "--no-sync")
 	}
 	cmd := exec.Command(b.initdb(), args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, postgresEnv(dir), own.attributes(syscall.SIGTERM)
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, postgresEnv(dir), own.attributes(syscall.SIGKILL)
 	text, err := runChild(cmd)
 	if err != nil {
 		return fmt.Errorf("initdb failed: %s", lastLine(text, err.Error()))
@@ -149,11 +151,16 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// lastLine picks what to show of a program's output: its last line that tells of
+// a failure, else its last line.
 func lastLine(text, otherwise string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(lines[i]); line != "" && !strings.Contains(line, "removing contents") {
-			return line
+	slices.Reverse(lines)
+	for _, mark := range []string{"FATAL:", "PANIC:", "error:", ""} {
+		for _, line := range lines {
+			if line = strings.TrimSpace(line); line != "" && strings.Contains(line, mark) {
+				return line
+			}
 		}
 	}
 	return otherwise

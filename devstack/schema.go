@@ -7,11 +7,8 @@ import (
 
 	"github.com/blang/semver/v4"
 	"github.com/jackc/pgx/v5"
-	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/log"
 	v12 "go.temporal.io/server/schema/postgresql/v12"
-	"go.temporal.io/server/tools/common/schema"
-	sqltool "go.temporal.io/server/tools/sql"
 )
 
 // temporalSchema is one of Temporal's two databases and the schema it needs,
@@ -33,7 +30,7 @@ var busyTables = []string{
 
 // setUpSchemas brings both databases to this server's version. It may be
 // repeated at any point, and does nothing when they are there already.
-func setUpSchemas(ctx context.Context, d database, store func(name string) *config.SQL, lg log.Logger) error {
+func setUpSchemas(ctx context.Context, d database, lg log.Logger) error {
 	for _, s := range temporalSchemas {
 		current, err := s.current(ctx, d)
 		if err != nil {
@@ -46,7 +43,7 @@ func setUpSchemas(ctx context.Context, d database, store func(name string) *conf
 			return fmt.Errorf("database %s has Temporal schema v%s, made by a newer server than this one (v%s): update devstack, or choose another --state",
 				s.database, current, s.version)
 		}
-		if err := s.update(store(s.database), lg); err != nil {
+		if err := s.update(ctx, d, lg); err != nil {
 			return fmt.Errorf("cannot update Temporal's schema in database %s: %w", s.database, err)
 		}
 	}
@@ -72,16 +69,13 @@ func (s temporalSchema) current(ctx context.Context, d database) (string, error)
 	return version, nil
 }
 
-func (s temporalSchema) update(cfg *config.SQL, lg log.Logger) error {
-	conn, err := sqltool.NewConnection(cfg, lg)
+func (s temporalSchema) update(ctx context.Context, d database, lg log.Logger) error {
+	conn, err := pgx.Connect(ctx, d.adminURL(s.database))
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	if err := schema.NewSetupSchemaTask(conn, &schema.SetupConfig{InitialVersion: "0.0"}, lg).Run(); err != nil {
-		return err
-	}
-	return schema.NewUpdateSchemaTask(conn, &schema.UpdateConfig{DBName: s.database, SchemaName: s.assets}, lg).Run()
+	defer conn.Close(context.WithoutCancel(ctx))
+	return s.inOneTransaction(ctx, conn, lg)
 }
 
 func newer(current, ours string) bool {

@@ -168,11 +168,7 @@ func (s *Stack) prepareDatabases(ctx context.Context) error {
 	if err := s.db.prepare(ctx); err != nil {
 		return err
 	}
-	limit, err := s.db.maxConnections(ctx)
-	if err != nil {
-		return err
-	}
-	if err := setUpSchemas(ctx, s.db, stores(s.db, limit), s.logger); err != nil {
+	if err := setUpSchemas(ctx, s.db, s.logger); err != nil {
 		return err
 	}
 	s.Ready.PostgresURL, s.Ready.AppURL = s.db.roleURL(ownerRole), s.db.roleURL(appRole)

@@ -22,7 +22,7 @@ func strays(dataDir string) []int {
 		name, _ := os.ReadFile(filepath.Join(dir, "comm"))
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		// A shell that a person opened there is none of ours.
-		if err == nil && pid != os.Getpid() && string(name) == "postgres\n" {
+		if err == nil && (string(name) == "postgres\n" || string(name) == "initdb\n") {
 			pids = append(pids, pid)
 		}
 	}
