@@ -1,0 +1,213 @@
+package audit
+
+var paymentChecks = []invariant{
+	{"I-08", "a payment's parts sum to its amount", sqlPartsSum, false},
+	{"I-09", "at most one charge per part succeeded or is authorized", sqlOneSuccess, false},
+	{"I-09", "a part's captures never exceed what was authorized for it", sqlPartsCaptured, false},
+	{"I-10", "each captured payment has one capture journal of its amount and fee", sqlCaptureJournal, false},
+	{"I-10", "each capture journal has its captured payment", sqlJournalCaptured, false},
+	{"I-12", "refunds never exceed what was captured", sqlRefunds, false},
+	{"I-13", "an intent holds its request, the hash and the time of birth", sqlIntents, false},
+	{"I-13", "no channel was called before the intent was committed", sqlCallsFollowIntents, true},
+	{"I-14", "a payment is in doubt exactly while its memo posting stands", sqlDoubts, false},
+	{"I-14", "the memo accounts hold what is in doubt", sqlDoubtSums, false},
+	{"I-15", "a payment that has ended has no attempt that may still succeed, unless a case says so", sqlEnded, false},
+	{"I-15", "a payment's status fits its figures", sqlStatuses, false},
+	{"I-16", "a payment's figures are those of its parts", sqlPartsAgree, false},
+	{"I-16", "an order's sums are those of its payments", sqlOrderSums, false},
+	{"I-19", "each acknowledged request has its object", sqlAcknowledged, true},
+	{"I-20", "one payment stands for one idempotency key", sqlOneKey, true},
+	{"I-23", "an object's events count from one to its sequence, without a gap", sqlEventSequences, true},
+	{"I-23", "events leave in time", sqlEventsLeave, false},
+	{"I-25", "a payment's order, customer and accounts are its merchant's and its book's", sqlReferences, false},
+	{"I-25", "a merchant's money moves for that merchant's payments only", sqlForeignMoney, false},
+	{"I-25", "events and cases name their object's merchant", sqlEventMerchants, true},
+	{"I-26", "what is to be sealed is sealed", sqlSealed, true},
+}
+
+// moved is true of a payment that may have changed since the last audit. It reads every row, but follows only those.
+const moved = `(@since_at::timestamptz IS NULL OR p.updated_at >= @since_at)`
+
+const sqlPartsSum = `
+	SELECT format('%s: %s, parts %s', p.id, p.amount, coalesce(sum(t.amount), 0))
+	FROM payments p LEFT JOIN payment_parts t ON t.book = p.book AND t.payment_id = p.id
+	WHERE ` + moved + ` GROUP BY p.book, p.id, p.amount HAVING coalesce(sum(t.amount), 0) <> p.amount`
+
+const sqlOneSuccess = `
+	SELECT format('%s part %s: %s', a.payment_id, a.part, string_agg('ch' || a.ordinal || ' ' || a.verdict, ', '))
+	FROM payments p JOIN attempts a ON a.book = p.book AND a.payment_id = p.id AND a.verdict IN ('succeeded', 'authorized')
+	WHERE ` + moved + ` GROUP BY a.book, a.payment_id, a.part HAVING count(*) > 1`
+
+const sqlPartsCaptured = `
+	SELECT format('%s part %s: captured %s of %s', t.payment_id, t.part, t.captured, t.authorized)
+	FROM payment_parts t WHERE t.captured > t.authorized`
+
+// A cause begins with its business id, so a payment's journals are one range of the causes' key; ';' follows ':'.
+const ofPayment = `c.book = p.book AND c.cause >= p.id || ':' AND c.cause < p.id || ';'`
+
+const sqlCaptureJournal = `
+	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, count(DISTINCT j.no),
+		coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0), coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0))
+	FROM payments p
+	LEFT JOIN causes c ON ` + ofPayment + `
+	LEFT JOIN journals j ON j.no = c.journal AND j.kind = 'captured'
+	LEFT JOIN entries e ON e.journal = j.no
+	LEFT JOIN accounts a ON a.no = e.account
+	WHERE ` + moved + `
+	GROUP BY p.book, p.id, p.captured, p.fee
+	HAVING (p.captured > 0 AND count(DISTINCT j.no) <> 1)
+		OR coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0) <> p.captured
+		OR coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0) <> p.fee`
+
+const sqlJournalCaptured = `
+	SELECT format('journal %s (%s)', j.no, j.cause)
+	FROM journals j LEFT JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
+	WHERE j.no > @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
+
+const sqlRefunds = `
+	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured
+	UNION ALL SELECT format('%s: refunded %s of %s', id, refunded, paid) FROM orders WHERE refunded > paid`
+
+const sqlIntents = `
+	SELECT format('%s:ch%s', a.payment_id, a.ordinal)
+	FROM attempts a LEFT JOIN payments p ON p.book = a.book AND p.id = a.payment_id
+	WHERE p.id IS NULL OR length(a.request_hash) <> 32 OR length(a.request_sealed) < 30 OR a.born_at < p.created_at - interval '1 minute'
+		OR NOT EXISTS (SELECT FROM payment_parts t WHERE t.book = a.book AND t.payment_id = a.payment_id AND t.part = a.part)`
+
+// Clocks of two machines may differ by a little.
+const sqlCallsFollowIntents = `
+	SELECT format('%s %s at %s', k.operation, k.key, k.started_at)
+	FROM channel_calls k
+	LEFT JOIN attempts a ON a.book = k.book AND a.payment_id = split_part(k.key, ':', 1)
+		AND a.ordinal = substring(k.key FROM ':ch([0-9]+)$')::smallint
+	WHERE k.key ~ '^pay_.*:ch[0-9]+$' AND (a.payment_id IS NULL OR a.born_at > k.started_at + interval '1 second'
+		OR a.channel_account <> k.channel_account)`
+
+const sqlDoubts = `
+	SELECT format('%s: in doubt %s, memo postings %s', p.id, p.in_doubt,
+		count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed'))
+	FROM payments p
+	LEFT JOIN causes c ON ` + ofPayment + `
+	LEFT JOIN journals j ON j.no = c.journal
+	WHERE ` + moved + `
+	GROUP BY p.book, p.id, p.in_doubt
+	HAVING count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed') <> p.in_doubt::int`
+
+const sqlDoubtSums = `
+	SELECT format('%s %s: memo %s, in doubt %s', coalesce(m.book, d.book), coalesce(m.currency, d.currency), m.total, d.total)
+	FROM (SELECT book, currency, sum(balance) AS total FROM accounts
+		WHERE code LIKE 'memo/in\_doubt/%' AND normal = 'debit' GROUP BY book, currency) m
+	FULL JOIN (SELECT book, currency, sum(amount) AS total FROM payments WHERE in_doubt GROUP BY book, currency) d
+		ON d.book = m.book AND d.currency = m.currency
+	WHERE coalesce(m.total, 0) <> coalesce(d.total, 0)`
+
+const sqlEnded = `
+	SELECT format('%s is %s, ch%s is %s', p.id, p.status, a.ordinal, coalesce(a.verdict, 'open'))
+	FROM payments p JOIN attempts a ON a.book = p.book AND a.payment_id = p.id
+	WHERE p.status IN ('succeeded', 'failed', 'canceled', 'expired') AND ` + moved + ` AND NOT a.dead
+		AND (a.verdict IS NULL OR a.verdict IN ('pending', 'unknown', 'absent', 'authorized')
+			OR (a.verdict = 'succeeded' AND p.status <> 'succeeded'))
+		AND NOT EXISTS (SELECT FROM cases k WHERE k.book = p.book AND k.payment_id = p.id)`
+
+const sqlStatuses = `
+	SELECT format('%s is %s: captured %s, in doubt %s', p.id, p.status, p.captured, p.in_doubt)
+	FROM payments p
+	WHERE p.status NOT IN ('processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled', 'expired')
+		OR (p.status = 'succeeded') <> (p.captured > 0) OR (p.captured > 0) <> (p.business_date IS NOT NULL)
+		OR (p.in_doubt AND p.status NOT IN ('processing', 'requires_action'))
+		OR (p.status = 'authorized' AND NOT EXISTS (SELECT FROM attempts a
+			WHERE a.book = p.book AND a.payment_id = p.id AND a.verdict = 'authorized'))`
+
+const sqlPartsAgree = `
+	SELECT format('%s: captured %s, parts %s', p.id, p.captured, sum(t.captured))
+	FROM payments p JOIN payment_parts t ON t.book = p.book AND t.payment_id = p.id
+	WHERE ` + moved + ` GROUP BY p.book, p.id, p.captured, p.refunded
+	HAVING sum(t.captured) <> p.captured OR sum(t.refunded) <> p.refunded`
+
+const sqlOrderSums = `
+	SELECT format('%s: paid %s of payments %s, authorized %s of %s, refunded %s of %s', o.id, o.paid, s.paid, o.authorized, s.authorized,
+		o.refunded, s.refunded)
+	FROM orders o CROSS JOIN LATERAL (
+		SELECT coalesce(sum(p.captured), 0) AS paid, coalesce(sum(p.refunded), 0) AS refunded,
+			coalesce(sum((SELECT sum(t.authorized - t.captured) FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id))
+				FILTER (WHERE p.status = 'authorized'), 0) AS authorized
+		FROM payments p WHERE p.book = o.book AND p.order_id = o.id) s
+	WHERE (@since_at::timestamptz IS NULL OR EXISTS (
+			SELECT FROM payments p WHERE p.book = o.book AND p.order_id = o.id AND p.updated_at >= @since_at))
+		AND (o.paid <> s.paid OR o.authorized <> s.authorized OR o.refunded <> s.refunded)`
+
+const sqlAcknowledged = `
+	SELECT format('%s: %s', i.operation, i.object)
+	FROM idempotency i
+	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND p.merchant_id = i.merchant_id
+	LEFT JOIN orders o ON o.book = i.book AND o.id = i.object AND o.merchant_id = i.merchant_id
+	WHERE (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
+
+const sqlOneKey = `
+	SELECT format('%s: %s keys', i.object, count(*)) FROM idempotency i
+	WHERE i.operation = 'POST /v1/payments' GROUP BY i.book, i.object HAVING count(*) > 1`
+
+const sqlEventSequences = `
+	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, e.last))
+	FROM (SELECT book, object_id, count(*) AS n, min(sequence) AS first, max(sequence) AS last FROM events GROUP BY book, object_id) e
+	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
+	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
+	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, e.last)
+	UNION ALL
+	SELECT format('%s: no events', p.id) FROM payments p
+	WHERE NOT EXISTS (SELECT FROM events e WHERE e.book = p.book AND e.object_id = p.id)`
+
+const sqlEventsLeave = `
+	SELECT format('%s %s of %s waits since %s', e.id, e.type, e.object_id, e.created_at)
+	FROM events e
+	WHERE e.delivered_at IS NULL AND @undelivered::float8 >= 0 AND e.created_at < now() - make_interval(secs => @undelivered)`
+
+const sqlReferences = `
+	SELECT format('%s: order %s', p.id, p.order_id)
+	FROM payments p LEFT JOIN orders o ON o.book = p.book AND o.id = p.order_id
+	WHERE ` + moved + ` AND (o.merchant_id IS DISTINCT FROM p.merchant_id OR o.currency IS DISTINCT FROM p.currency)
+	UNION ALL
+	SELECT format('%s: customer %s', p.id, p.customer_id)
+	FROM payments p LEFT JOIN users u ON u.book = p.book AND u.id = p.customer_id
+	WHERE ` + moved + ` AND p.customer_id IS NOT NULL AND u.merchant_id IS DISTINCT FROM p.merchant_id
+	UNION ALL
+	SELECT format('%s: merchant %s', p.id, p.merchant_id)
+	FROM payments p LEFT JOIN merchants m ON m.book = p.book AND m.id = p.merchant_id
+	WHERE ` + moved + ` AND m.id IS NULL
+	UNION ALL
+	SELECT format('%s:ch%s: channel account %s', p.id, a.ordinal, a.channel_account)
+	FROM payments p JOIN attempts a ON a.book = p.book AND a.payment_id = p.id
+	LEFT JOIN channel_accounts c ON c.book = a.book AND c.id = a.channel_account
+	WHERE ` + moved + ` AND (c.id IS NULL OR c.merchant_id <> p.merchant_id)`
+
+const sqlForeignMoney = `
+	SELECT format('journal %s (%s) moves %s', j.no, j.cause, a.code)
+	FROM journals j JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
+	JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
+	WHERE j.no > @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> p.merchant_id`
+
+const sqlEventMerchants = `
+	SELECT format('%s of %s names %s', e.id, e.object_id, e.merchant_id)
+	FROM events e
+	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
+	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
+	LEFT JOIN cases k ON k.book = e.book AND k.id = e.object_id
+	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, o.merchant_id, k.merchant_id)
+	UNION ALL
+	SELECT format('%s names %s', k.id, k.merchant_id)
+	FROM cases k LEFT JOIN payments p ON p.book = k.book AND p.id = k.payment_id
+	WHERE k.payment_id IS NOT NULL AND k.merchant_id IS DISTINCT FROM p.merchant_id`
+
+// Ciphertext begins with its version and the length of its key's id; 30 bytes are the least that a header, a nonce and a tag
+// take.
+const sqlSealed = `
+	SELECT format('%s %s', s.kind, s.id)
+	FROM (
+		SELECT 'channel account' AS kind, id, credentials_sealed AS sealed FROM channel_accounts
+		UNION ALL SELECT 'customer', user_id, details_sealed FROM user_details
+		UNION ALL SELECT 'secrets of payment', payment_id, secrets_sealed FROM payment_details
+		UNION ALL SELECT 'request of', payment_id, request_sealed FROM attempts
+		UNION ALL SELECT 'action of', id, next_action_sealed FROM payments WHERE next_action_sealed IS NOT NULL
+		UNION ALL SELECT 'callback', id, body_sealed FROM callbacks
+		UNION ALL SELECT 'secret of event', id, secret_sealed FROM events WHERE secret_sealed IS NOT NULL) s
+	WHERE length(s.sealed) < 30 OR get_byte(s.sealed, 0) <> 1 OR get_byte(s.sealed, 1) = 0`
