@@ -29,6 +29,8 @@ type Config struct {
 	// CacheFor is how long accounts and API keys are believed without asking: so long a revoked key may still work.
 	// Default 5 s; negative: ask each time.
 	CacheFor time.Duration
+	// Lazy lets Open return without having connected: until the database is there, every call is fault.Unavailable.
+	Lazy bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
@@ -52,7 +54,7 @@ type database struct {
 	accounts accountCache
 }
 
-// Open checks c and connects. An unreachable database is fault.Unavailable.
+// Open checks c and, unless it is Lazy, connects. An unreachable database is fault.Unavailable.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = 16
@@ -126,7 +128,7 @@ func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err == nil {
+	if err == nil && !c.Lazy {
 		err = pool.Ping(ctx)
 		if err != nil {
 			pool.Close()
