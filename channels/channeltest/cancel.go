@@ -85,7 +85,7 @@ var cancels = []testCase{
 			c := k.chargeCall(k.h.Waiting)
 			k.charge(c, k.h.Waiting)
 			k.relay.next(http.MethodPost, f)
-			out, err := k.with(f).Cancel(k.Context(), c, *k.h.Waiting)
+			out, err := k.ch.Cancel(k.under(f), c, *k.h.Waiting)
 			require.NoError(k, err, "%s", f)
 			require.Equal(k, payment.Unknown, out.Verdict, "%s", f)
 			k.closed(k.cancel(c, k.h.Waiting))

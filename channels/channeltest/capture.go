@@ -77,7 +77,7 @@ var captures = []testCase{
 			out := k.charge(c, r)
 			call, q := k.captureCall(c), k.capture(c, out, r.AmountMinor)
 			k.relay.next(http.MethodPost, f)
-			k.unknown(k.with(f).Capture(k.Context(), call, q))
+			k.unknown(k.ch.Capture(k.under(f), call, q))
 			taken, err := k.ch.Capture(k.Context(), call, q)
 			require.NoError(k, err)
 			k.succeeded(taken, r)

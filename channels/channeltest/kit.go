@@ -1,6 +1,7 @@
 package channeltest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,7 +22,6 @@ type kit struct {
 	*testing.T
 	h     *Harness
 	ch    channels.Channel
-	hasty channels.Channel // gives up early; only for answers that never come
 	relay *relay
 	acct  channels.Account
 	minor byte
@@ -30,7 +30,7 @@ type kit struct {
 func newKit(t *testing.T, h *Harness) *kit {
 	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
-	k.ch, k.hasty = k.open(20*time.Second), k.open(300*time.Millisecond)
+	k.ch = k.open(20 * time.Second)
 	return k
 }
 
@@ -41,12 +41,16 @@ func (k *kit) open(timeout time.Duration) channels.Channel {
 	return channels.Guard(k.h.New(c))
 }
 
-// with picks the adapter for a fault.
-func (k *kit) with(f spoiler) channels.Channel {
-	if slow(f) {
-		return k.hasty
+// under is the context of a call that meets a fault. Where no answer ever comes the caller gives up, once the relay
+// says that the request has arrived: no time-out decides what a case sees.
+func (k *kit) under(f spoiler) context.Context {
+	if !endless(f) {
+		return k.Context()
 	}
-	return k.ch
+	ctx, cancel := context.WithCancel(k.Context())
+	k.Cleanup(cancel)
+	k.relay.whenStuck(cancel)
+	return ctx
 }
 
 // call is a call under a key that is born now.

@@ -17,7 +17,7 @@ var lost = []testCase{
 		for _, f := range []spoiler{cutBefore, hangBefore} {
 			c := k.chargeCall(k.h.OK)
 			k.relay.next(http.MethodPost, f)
-			k.unknown(k.with(f).Charge(k.Context(), c, *k.h.OK))
+			k.unknown(k.ch.Charge(k.under(f), c, *k.h.OK))
 			require.Equal(k, payment.Absent, k.ask(c, k.h.OK).Verdict)
 			k.unpaidInBook(c)
 			k.succeeded(k.charge(c, k.h.OK), k.h.OK)
@@ -28,7 +28,7 @@ var lost = []testCase{
 		for _, f := range spoilt {
 			c := k.chargeCall(k.h.OK)
 			k.relay.next(http.MethodPost, f)
-			out, err := k.with(f).Charge(k.Context(), c, *k.h.OK)
+			out, err := k.ch.Charge(k.under(f), c, *k.h.OK)
 			require.NoError(k, err, "%s", f)
 			require.Equal(k, payment.Unknown, out.Verdict, "%s", f)
 			k.unknown(out, err)
@@ -67,7 +67,7 @@ var hostile = []testCase{
 		for _, f := range spoilt {
 			for _, each := range []channels.Call{c, unasked} {
 				k.relay.next(http.MethodGet, f)
-				out, err := k.with(f).Ask(k.Context(), each, *k.h.OK)
+				out, err := k.ch.Ask(k.under(f), each, *k.h.OK)
 				require.NoError(k, err, "%s", f)
 				require.Equal(k, payment.Unknown, out.Verdict, "%s", f)
 			}

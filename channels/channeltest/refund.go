@@ -68,7 +68,7 @@ var refunds = []testCase{
 		for _, f := range append([]spoiler{cutBefore, hangBefore}, spoilt...) {
 			call, r := k.refundOf(c, out, 10)
 			k.relay.next(http.MethodPost, f)
-			got, err := k.with(f).Refund(k.Context(), call, r)
+			got, err := k.ch.Refund(k.under(f), call, r)
 			require.NoError(k, err, "%s", f)
 			require.Equal(k, payment.Unknown, got.Verdict, "%s", f)
 			asked := k.askRefund(call, r).Verdict
@@ -90,7 +90,7 @@ var refunds = []testCase{
 		require.NoError(k, err)
 		for _, f := range spoilt {
 			k.relay.next(http.MethodGet, f)
-			got, err := k.with(f).AskRefund(k.Context(), call, r)
+			got, err := k.ch.AskRefund(k.under(f), call, r)
 			k.relay.heal()
 			require.NoError(k, err, "%s", f)
 			require.Equal(k, payment.Unknown, got.Verdict, "%s", f)
@@ -171,7 +171,7 @@ var payouts = []testCase{
 		for _, f := range append([]spoiler{cutBefore, hangBefore}, spoilt...) {
 			c := k.call(id.Payout, id.PayoutOut, r)
 			k.relay.next(http.MethodPost, f)
-			out, err := k.with(f).Payout(k.Context(), c, r)
+			out, err := k.ch.Payout(k.under(f), c, r)
 			require.NoError(k, err, "%s", f)
 			require.Equal(k, payment.Unknown, out.Verdict, "%s", f)
 			_, err = k.ch.Payout(k.Context(), c, r)

@@ -42,8 +42,8 @@ const (
 var spoilt = []spoiler{cutAfter, hangAfter, resetAfter, halfAnswer, webPage, empty, huge, drip, badGateway, unavailable,
 	redirected, page404, page400, otherJSON}
 
-// slow are those that a call waits out.
-func slow(f spoiler) bool { return f == hangBefore || f == hangAfter || f == drip }
+// endless are those that a call ends only by giving up.
+func endless(f spoiler) bool { return f == hangBefore || f == hangAfter || f == drip }
 
 // relay stands between adapter and server.
 type relay struct {
@@ -55,6 +55,7 @@ type relay struct {
 	mu     sync.Mutex
 	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
 	edit   func(map[string]any)
+	stuck  func() // called when a request has begun to wait for ever
 	seen   int
 }
 
@@ -171,7 +172,23 @@ func (r *relay) forward(req *http.Request, body []byte) (*http.Response, []byte)
 	return res, answer
 }
 
+// whenStuck sets what is called once a request has arrived that will never be answered.
+func (r *relay) whenStuck(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stuck = f
+}
+
+func (r *relay) isStuck() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stuck != nil {
+		r.stuck()
+	}
+}
+
 func (r *relay) hang(req *http.Request) {
+	r.isStuck()
 	select {
 	case <-req.Context().Done():
 	case <-r.done:
@@ -231,9 +248,12 @@ func (r *relay) spoil(w http.ResponseWriter, req *http.Request, f spoiler, answe
 }
 
 func (r *relay) drip(w http.ResponseWriter, req *http.Request) {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		if n == 3 {
+			r.isStuck()
+		}
 		select {
 		case <-req.Context().Done():
 			return

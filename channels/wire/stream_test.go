@@ -62,7 +62,8 @@ func TestStream(t *testing.T) {
 func TestAStreamWhoseHeadersNeverComeIsUnknown(t *testing.T) {
 	t.Parallel()
 	url := rude(t, func(c net.Conn, _ int64) { silent(c) })
-	c := wire.New(wire.Config{Timeout: 100 * time.Millisecond})
+	c := wire.New(wire.Config{Timeout: 2 * time.Second})
+	defer c.CloseIdle()
 	req, err := http.NewRequest(http.MethodGet, url, nil)
 	require.NoError(t, err)
 	_, err = c.Stream(t.Context(), req, 10)

@@ -130,7 +130,7 @@ func TestWhateverHappensAfterTheFirstByteIsUnknown(t *testing.T) {
 			t.Parallel()
 			var conns atomic.Int64
 			url := rude(t, func(c net.Conn, n int64) { conns.Add(1); handle(c, n) })
-			c := wire.New(wire.Config{Timeout: 300 * time.Millisecond})
+			c := wire.New(wire.Config{Timeout: 2 * time.Second})
 			defer c.CloseIdle()
 			_, err := c.Do(t.Context(), post(t, url))
 			require.Error(t, err)

@@ -76,7 +76,7 @@ func (b *box) ask(c channels.Call) payment.Outcome {
 
 // hasty is an adapter that gives up early.
 func (b *box) hasty() channels.Channel {
-	c := wire.New(wire.Config{Timeout: 200 * time.Millisecond})
+	c := wire.New(wire.Config{Timeout: 2 * time.Second})
 	b.Cleanup(c.CloseIdle)
 	return channels.Guard(sandbox.New(c))
 }
