@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"paysaga/channels/sandbox"
+	"paysaga/channels/stripe"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+	"paysaga/store"
+)
+
+// channelCommand groups what is done about accounts at channels.
+type channelCommand struct {
+	Add channelAdd `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
+}
+
+// channelAdd takes credentials from a file or standard input only: flags are
+// seen by everybody who lists processes.
+type channelAdd struct {
+	databaseConfig `embed:""`
+	Channel        string   `arg:"" enum:"sandbox,stripe" help:"The channel: sandbox or stripe."`
+	Book           string   `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow. A live account takes live payments only."`
+	Merchant       string   `placeholder:"mer_…" help:"The merchant whose account it is. By default the platform's, open to every merchant of the book."`
+	Credentials    string   `default:"-" placeholder:"FILE" help:"A JSON object with the account's credentials, - for standard input. sandbox: {\"secret\":…}; stripe: {\"secret_key\":…,\"webhook_secret\":…}."`
+	BaseURL        string   `name:"base-url" placeholder:"URL" help:"The channel's address; by default its public one."`
+	Lane           string   `enum:"express,standard" default:"standard" help:"express calls the channel inside the saga's own task: only for channels that answer within a second. standard is for all others."`
+	Priority       int      `default:"100" help:"Which account is tried first: the smaller number."`
+	Currencies     []string `placeholder:"CNY,…" help:"The currencies of the account; by default all that the channel takes."`
+	FundsHolder    string   `name:"funds-holder" enum:"platform,merchant,channel" default:"platform" help:"Who holds the money until it is settled: platform, merchant or channel."`
+	StatementZone  string   `name:"statement-zone" default:"UTC" help:"The time zone of the channel's statements."`
+}
+
+// Run opens the account and says where its callbacks go.
+func (c *channelAdd) Run(a *app) error {
+	credentials, err := c.credentials(a.in)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(a.ctx, c.databaseConfig)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if c.Merchant != "" {
+		if _, err := s.Merchant(a.ctx, id.Book(c.Book), c.Merchant); err != nil {
+			return err
+		}
+	}
+	account, err := s.AddChannelAccount(a.ctx, store.ChannelAccount{Book: id.Book(c.Book), Channel: c.Channel, MerchantID: c.Merchant,
+		FundsHolder: c.FundsHolder, Currencies: c.Currencies, StatementZone: c.StatementZone, BaseURL: c.BaseURL,
+		Credentials: credentials, Lane: payment.Lane(c.Lane), Priority: c.Priority})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "channel account  %s\ncallbacks        PUBLIC_URL/v1/callbacks/%s/%s\n", account, c.Channel, account)
+	return err
+}
+
+// required are the credentials that a channel can't do without.
+var required = map[string][]string{
+	sandbox.Name: {sandbox.Secret},
+	stripe.Name:  {stripe.SecretKey, stripe.WebhookSecret},
+}
+
+// credentials reads and checks them. No error quotes one (I-26).
+func (c *channelAdd) credentials(in io.Reader) (map[string]string, error) {
+	if c.Credentials != "-" {
+		f, err := os.Open(c.Credentials)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	var m map[string]string
+	if err := json.NewDecoder(io.LimitReader(in, 1<<16)).Decode(&m); err != nil {
+		return nil, wrong("--credentials", "is not a JSON object of names and strings")
+	}
+	for _, name := range required[c.Channel] {
+		if m[name] == "" {
+			return nil, wrong("--credentials", "lacks "+strings.Join(required[c.Channel], " or "))
+		}
+	}
+	if key := m[stripe.SecretKey]; c.Channel == stripe.Name && strings.Contains(key, "_live_") != (c.Book == string(id.Live)) {
+		return nil, wrong("--credentials", "has a Stripe key of another mode than the book: live keys belong to the live book only")
+	}
+	if c.Channel == sandbox.Name && m[sandbox.SecretCallback] == "" {
+		m = sandboxCredentials(m[sandbox.Secret])
+	}
+	return m, nil
+}

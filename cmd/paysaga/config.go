@@ -1,0 +1,193 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"paysaga/domain/id"
+	"paysaga/store"
+	"paysaga/workflows"
+)
+
+// wrong says which setting can't be used, and what to do about it.
+func wrong(name, text string) error { return fmt.Errorf("%s %s", name, text) }
+
+// databaseConfig is where the data is.
+type databaseConfig struct {
+	DatabaseURL       string `name:"database-url" setting:"PAYSAGA_DATABASE_URL" secret:"url" placeholder:"URL" help:"The PostgreSQL database, as the application's role: postgres://paysaga_app:…@host/paysaga."`
+	DatabaseURLLive   string `name:"database-url-live" setting:"PAYSAGA_DATABASE_URL_LIVE" secret:"url" placeholder:"URL" help:"A database of its own for the live book. By default all books share one."`
+	DatabaseURLTest   string `name:"database-url-test" setting:"PAYSAGA_DATABASE_URL_TEST" secret:"url" placeholder:"URL" help:"The same for the test book."`
+	DatabaseURLShadow string `name:"database-url-shadow" setting:"PAYSAGA_DATABASE_URL_SHADOW" secret:"url" placeholder:"URL" help:"The same for the shadow book: load tests in production."`
+	MaxConns          int    `name:"database-max-conns" setting:"PAYSAGA_DATABASE_MAX_CONNS" default:"16" help:"The most connections to each database."`
+	SealKeys          string `name:"seal-keys" setting:"PAYSAGA_SEAL_KEYS" secret:"all" placeholder:"ID:BASE64,…" help:"The keys that seal channel credentials, tokens and personal data at rest: an id and 32 bytes in base64 each, the current one first, older ones behind it."`
+}
+
+// open checks the settings and makes the store's Config.
+func (c databaseConfig) store() (store.Config, error) {
+	if c.DatabaseURL == "" {
+		return store.Config{}, wrong("PAYSAGA_DATABASE_URL", "is missing: the address of PostgreSQL. On a development machine start `make dev` in another shell: it writes "+defaultSettings)
+	}
+	if c.MaxConns < 2 {
+		return store.Config{}, wrong("PAYSAGA_DATABASE_MAX_CONNS", "must be 2 or more")
+	}
+	books := map[id.Book]string{id.Live: c.DatabaseURLLive, id.Test: c.DatabaseURLTest, id.Shadow: c.DatabaseURLShadow}
+	for name, text := range map[string]string{"PAYSAGA_DATABASE_URL": c.DatabaseURL, "PAYSAGA_DATABASE_URL_LIVE": c.DatabaseURLLive,
+		"PAYSAGA_DATABASE_URL_TEST": c.DatabaseURLTest, "PAYSAGA_DATABASE_URL_SHADOW": c.DatabaseURLShadow} {
+		if u, err := url.Parse(text); text != "" && (err != nil || !strings.HasPrefix(u.Scheme, "postgres") || u.Host == "") {
+			return store.Config{}, wrong(name, "is not a URL postgres://role:password@host:port/database")
+		}
+	}
+	keys, err := parseSealKeys(c.SealKeys)
+	return store.Config{URL: c.DatabaseURL, URLs: books, MaxConns: c.MaxConns, SealKeys: keys}, err
+}
+
+// parseSealKeys reads "id:base64,id:base64"; its errors quote nothing (I-26).
+func parseSealKeys(text string) (store.SealKeys, error) {
+	keys := store.SealKeys{Keys: map[string][]byte{}}
+	if text == "" {
+		return keys, wrong("PAYSAGA_SEAL_KEYS", "is missing: make a key by  echo \"k1:$(head -c 32 /dev/urandom | base64 -w0)\"  and keep it safe: without it sealed data is lost")
+	}
+	for i, entry := range strings.Split(text, ",") {
+		name, encoded, _ := strings.Cut(strings.TrimSpace(entry), ":")
+		key, err := base64.StdEncoding.DecodeString(encoded)
+		switch {
+		case name == "" || err != nil || len(key) != 32:
+			return keys, wrong("PAYSAGA_SEAL_KEYS", fmt.Sprintf("is wrong: entry %d must be an id, a colon and 32 bytes in base64", i+1))
+		case keys.Keys[name] != nil:
+			return keys, wrong("PAYSAGA_SEAL_KEYS", fmt.Sprintf("is wrong: entry %d has the id of an earlier one", i+1))
+		case i == 0:
+			keys.Current = name
+		}
+		keys.Keys[name] = key
+	}
+	return keys, nil
+}
+
+// temporalConfig is where the Temporal server is.
+type temporalConfig struct {
+	Address    string `name:"temporal-address" setting:"PAYSAGA_TEMPORAL_ADDRESS" default:"127.0.0.1:7233" help:"The Temporal server's frontend, host:port."`
+	Namespace  string `name:"temporal-namespace" setting:"PAYSAGA_TEMPORAL_NAMESPACE" default:"paysaga" help:"The Temporal namespace; it has paysaga's search attributes."`
+	APIKey     string `name:"temporal-api-key" setting:"PAYSAGA_TEMPORAL_API_KEY" secret:"all" placeholder:"KEY" help:"The API key of a server that asks for one; it implies TLS."`
+	TLS        bool   `name:"temporal-tls" setting:"PAYSAGA_TEMPORAL_TLS" help:"Speak TLS with the server."`
+	CACert     string `name:"temporal-tls-ca" setting:"PAYSAGA_TEMPORAL_TLS_CA" placeholder:"FILE" help:"The certificates, in PEM, that sign the server's; by default the system's."`
+	ClientCert string `name:"temporal-tls-cert" setting:"PAYSAGA_TEMPORAL_TLS_CERT" placeholder:"FILE" help:"Our certificate, in PEM, for a server that asks for one."`
+	ClientKey  string `name:"temporal-tls-key" setting:"PAYSAGA_TEMPORAL_TLS_KEY" placeholder:"FILE" help:"The private key of our certificate, in PEM."`
+}
+
+// tls is nil for a plain connection.
+func (c temporalConfig) tls() (*tls.Config, error) {
+	if !c.TLS && c.APIKey == "" && c.CACert == "" && c.ClientCert == "" {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CACert != "" {
+		pem, err := os.ReadFile(c.CACert)
+		if err != nil {
+			return nil, wrong("PAYSAGA_TEMPORAL_TLS_CA", "can't be read: "+err.Error())
+		}
+		if conf.RootCAs = x509.NewCertPool(); !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, wrong("PAYSAGA_TEMPORAL_TLS_CA", "holds no certificate in PEM")
+		}
+	}
+	if c.ClientCert != "" {
+		pair, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
+		if err != nil {
+			return nil, wrong("PAYSAGA_TEMPORAL_TLS_CERT", "and PAYSAGA_TEMPORAL_TLS_KEY are not a certificate and its key")
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+func (c temporalConfig) check() error {
+	if err := checkAddress("PAYSAGA_TEMPORAL_ADDRESS", c.Address); err != nil {
+		return err
+	}
+	if c.Namespace == "" {
+		return wrong("PAYSAGA_TEMPORAL_NAMESPACE", "must not be empty")
+	}
+	_, err := c.tls()
+	return err
+}
+
+// apiConfig is the HTTP front.
+type apiConfig struct {
+	HTTPAddress string        `name:"http-address" setting:"PAYSAGA_HTTP_ADDRESS" default:":8080" help:"Where the API listens, host:port."`
+	Deadline    time.Duration `name:"deadline" setting:"PAYSAGA_DEADLINE" default:"3s" help:"How long a POST waits for a payment's first stable state before it answers 202. Keep it below the time-outs of clients and proxies."`
+}
+
+func (c apiConfig) check() error {
+	if c.Deadline <= 0 {
+		return wrong("PAYSAGA_DEADLINE", "must be more than nothing, 3s for example")
+	}
+	return checkAddress("PAYSAGA_HTTP_ADDRESS", c.HTTPAddress)
+}
+
+// sagaConfig is what the API and the workers have to agree on.
+type sagaConfig struct {
+	Pace      string `name:"pace" setting:"PAYSAGA_PACE" enum:"production,drill" default:"production" help:"How patient sagas are: drill asks again within seconds, for tests and demos."`
+	PublicURL string `name:"public-url" setting:"PAYSAGA_PUBLIC_URL" placeholder:"URL" help:"How channels reach the API for their callbacks, https://pay.example.com. Without it they are polled only."`
+}
+
+func (c sagaConfig) pace() workflows.Pace {
+	if c.Pace == "drill" {
+		return workflows.Drill
+	}
+	return workflows.Production
+}
+
+func (c sagaConfig) check() error {
+	u, err := url.Parse(c.PublicURL)
+	if c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.HasSuffix(c.PublicURL, "/")) {
+		return wrong("PAYSAGA_PUBLIC_URL", "is not a URL like https://pay.example.com, without a slash at its end")
+	}
+	return nil
+}
+
+// workConfig is how much a process works on at once.
+type workConfig struct {
+	CallsPerChannel int           `name:"calls-per-channel" setting:"PAYSAGA_CALLS_PER_CHANNEL" default:"32" help:"The most calls under way at one channel, per process."`
+	LedgerSteps     int           `name:"ledger-steps" setting:"PAYSAGA_LEDGER_STEPS" default:"16" help:"The most regular database steps under way. No more than database connections."`
+	Sagas           int           `name:"sagas" setting:"PAYSAGA_SAGAS" default:"256" help:"The most workflow tasks under way."`
+	StickyCache     int           `name:"sticky-cache" setting:"PAYSAGA_STICKY_CACHE" default:"10000" help:"How many open sagas are kept in memory; those beyond are replayed from their history."`
+	ExpressTimeout  time.Duration `name:"express-timeout" setting:"PAYSAGA_EXPRESS_TIMEOUT" default:"1200ms" help:"The longest channel call on the express lane; below 2s."`
+	CallTimeout     time.Duration `name:"call-timeout" setting:"PAYSAGA_CALL_TIMEOUT" default:"10s" help:"The longest channel call on the standard lane; below 15s."`
+	StopTimeout     time.Duration `name:"stop-timeout" setting:"PAYSAGA_STOP_TIMEOUT" default:"30s" help:"How long a stop waits for what is under way."`
+	AuditEvery      time.Duration `name:"audit-every" setting:"PAYSAGA_AUDIT_EVERY" default:"1h" help:"How often a worker checks the books; 0 turns it off."`
+}
+
+func (c workConfig) check(maxConns int) error {
+	for name, n := range map[string]int{"PAYSAGA_CALLS_PER_CHANNEL": c.CallsPerChannel, "PAYSAGA_LEDGER_STEPS": c.LedgerSteps,
+		"PAYSAGA_SAGAS": c.Sagas, "PAYSAGA_STICKY_CACHE": c.StickyCache} {
+		if n < 1 {
+			return wrong(name, "must be 1 or more")
+		}
+	}
+	switch {
+	case c.LedgerSteps > maxConns:
+		return wrong("PAYSAGA_LEDGER_STEPS", "must not exceed PAYSAGA_DATABASE_MAX_CONNS")
+	case c.ExpressTimeout <= 0 || c.ExpressTimeout >= 2*time.Second:
+		return wrong("PAYSAGA_EXPRESS_TIMEOUT", "must be below 2s: the step itself ends then")
+	case c.CallTimeout <= 0 || c.CallTimeout >= 15*time.Second:
+		return wrong("PAYSAGA_CALL_TIMEOUT", "must be below 15s: the step itself ends then")
+	case c.StopTimeout < 0:
+		return wrong("PAYSAGA_STOP_TIMEOUT", "must not be negative")
+	case c.AuditEvery < 0:
+		return wrong("PAYSAGA_AUDIT_EVERY", "must not be negative")
+	}
+	return nil
+}
+
+func checkAddress(name, address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return wrong(name, "is not host:port or :port")
+	}
+	return nil
+}

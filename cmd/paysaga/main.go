@@ -1,0 +1,149 @@
+// paysaga is one binary with a subcommand per job. This package is the only
+// place that reads the environment and wires the parts together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"paysaga/domain/fault"
+)
+
+const description = `A payment system that you run yourself: durable sagas on Temporal, a double-entry ledger in PostgreSQL.
+
+To try it on this machine, run "make dev". Every setting is a flag or a PAYSAGA_ variable; "paysaga config" prints them all.`
+
+// commands are the subcommands. Each is a struct with its settings and a Run
+// method, in a file of its own.
+type commands struct {
+	Settings string `help:"A JSON file of PAYSAGA_ variables, read where neither a flag nor the environment says otherwise. By default the one that 'paysaga dev' writes, if it is there." setting:"PAYSAGA_SETTINGS" placeholder:"FILE"`
+
+	Serve    serveCommand    `cmd:"" help:"Run everything in one process: the API, and workers for all task queues."`
+	API      apiCommand      `cmd:"" name:"api" help:"Run the HTTP API alone."`
+	Worker   workerCommand   `cmd:"" help:"Run workers alone, for all task queues or some."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this build's schema, and set the application role's rights."`
+	Merchant merchantCommand `cmd:"" help:"Create merchants and their API keys."`
+	Channel  channelCommand  `cmd:"" help:"Open accounts at payment channels."`
+	Operator operatorCommand `cmd:"" help:"Create operators, and sign their decisions about money."`
+	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
+	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
+	Replay   replayCommand   `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
+	Dev      devCommand      `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
+	Config   configCommand   `cmd:"" help:"Print every setting, its value and where it comes from. Secrets are masked."`
+	Version  versionCommand  `cmd:"" help:"Print the version of this build."`
+}
+
+// app is what the subcommands share.
+type app struct {
+	ctx      context.Context
+	in       io.Reader
+	out, err io.Writer
+	settings *settings
+	model    *kong.Application
+}
+
+func main() {
+	ctx, stop := untilSignal(os.Stderr)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], environment(os.Environ()), streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is main without the process, for tests.
+func run(ctx context.Context, args []string, env map[string]string, io streams) int {
+	set := &settings{env: env}
+	left := exit(-1)
+	parser, err := kong.New(&commands{}, kong.Name("paysaga"), kong.Description(description), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ValueFormatter(explain),
+		kong.Resolvers(set), kong.Writers(io.out, io.err), kong.Exit(func(code int) { panic(exit(code)) }))
+	if err != nil {
+		fmt.Fprintln(io.err, "paysaga:", err)
+		return 1
+	}
+	err = func() (err error) {
+		defer func() {
+			if code, ok := recover().(exit); ok { // kong has printed its help
+				left = code
+			}
+		}()
+		if len(args) == 0 {
+			args = []string{"--help"}
+		}
+		if err := set.load(args); err != nil {
+			return err
+		}
+		kctx, err := parser.Parse(args)
+		if err != nil {
+			return set.named(err, parser.Model)
+		}
+		for _, line := range set.unknown(parser.Model) {
+			fmt.Fprintln(io.err, "paysaga:", line)
+		}
+		return kctx.Run(&app{ctx: ctx, in: io.in, out: io.out, err: io.err, settings: set, model: parser.Model})
+	}()
+	switch {
+	case left >= 0:
+		return int(left)
+	case err == nil:
+		return 0
+	case !errors.Is(err, errQuiet):
+		fmt.Fprintln(io.err, "paysaga:", message(err))
+	}
+	return 1
+}
+
+// exit is how kong ends the process, caught by run.
+type exit int
+
+// errQuiet ends with 1 after a command has said itself what is wrong.
+var errQuiet = errors.New("")
+
+// message is an error as a person at a terminal needs it: a fault's text is
+// free of secrets (I-26), and says too little without its cause's type.
+func message(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Unwrap() != nil && f.Kind == fault.KindInternal {
+		return fmt.Sprintf("%s (%T)", err, f.Unwrap())
+	}
+	return err.Error()
+}
+
+// untilSignal gives a context that ends with the first SIGINT or SIGTERM. The
+// second ends the process at once.
+func untilSignal(out io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(out, "paysaga: stopped at once")
+		os.Exit(130)
+	}()
+	return ctx, cancel
+}
+
+// environment is os.Environ as a map, without what is set to nothing: compose
+// files and shells leave empty variables behind.
+func environment(list []string) map[string]string {
+	env := map[string]string{}
+	for _, entry := range list {
+		if name, value, ok := strings.Cut(entry, "="); ok && value != "" {
+			env[name] = value
+		}
+	}
+	return env
+}

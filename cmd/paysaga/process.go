@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/sdk/client"
+
+	"paysaga/activities"
+	"paysaga/api"
+	"paysaga/channels"
+	"paysaga/store"
+	"paysaga/workers"
+	"paysaga/workflows"
+)
+
+// process is a running API, worker, or both.
+type process struct {
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	store    *store.Store
+	temporal client.Client
+	registry channels.Registry
+	saga     sagaConfig
+	// databases are the URLs, for the audit's own connections.
+	databases []string
+	fail      context.CancelCauseFunc
+	behind    sync.WaitGroup // what runs until everything else has stopped
+}
+
+// drainTime is how long a stop waits for requests under way: longer than any
+// deadline of theirs that makes sense.
+const drainTime = 15 * time.Second
+
+// newProcess checks the settings and makes the parts. It connects to nothing,
+// so that it comes up before the database and Temporal do.
+func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga sagaConfig, l logConfig) (*process, error) {
+	conf, err := db.store()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, databases: databases(conf)}
+	if p.temporal, err = dialTemporal(t, p.log, p.metrics); err != nil {
+		return nil, err
+	}
+	conf.Lazy = true
+	p.store, err = store.Open(a.ctx, conf)
+	return p, err
+}
+
+// run serves what there are settings for until ctx ends, and then stops in
+// order: requests are answered, steps under way end, then relays and logs.
+func (p *process) run(ctx context.Context, front *apiConfig, w *work) error {
+	defer p.store.Close()
+	defer p.temporal.Close()
+	ctx, fail := context.WithCancelCause(ctx)
+	p.fail = fail
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer func() { end(); p.behind.Wait() }()
+
+	var poke func()
+	worked := make(chan struct{})
+	drained := make(chan struct{})
+	if w != nil {
+		poke = w.prepare(p, background)
+		go func() { defer close(worked); w.run(ctx, p, drained) }()
+	} else {
+		close(worked)
+	}
+	handler, address, err := p.handler(front, w, poke)
+	if err == nil {
+		err = p.serve(ctx, address, handler)
+	}
+	fail(err)
+	close(drained)
+	<-worked
+	p.log.Info("stopped")
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	return err
+}
+
+// handler is the API, or what a worker shows.
+func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler, string, error) {
+	page := promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{})
+	if front == nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", page)
+		mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprintln(out, `{"status":"ok"}`) })
+		return mux, w.metricsAddress, nil
+	}
+	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store,
+		Inbox: p.store, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
+	return h, front.HTTPAddress, err
+}
+
+func (p *process) starter() workflows.Starter {
+	return workflows.Starter{Client: p.temporal, Pace: p.saga.pace()}
+}
+
+// serve answers HTTP until ctx ends, and then what is under way.
+func (p *process) serve(ctx context.Context, address string, h http.Handler) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s: %w; choose another address by PAYSAGA_HTTP_ADDRESS or PAYSAGA_METRICS_ADDRESS", address, err)
+	}
+	srv := api.Server(address, h)
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	p.log.Info("listening", "address", l.Addr().String())
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	p.log.Info("stopping: no new work; what is under way ends. A second signal stops at once")
+	rest, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer stop()
+	if err := srv.Shutdown(rest); err != nil {
+		p.log.Warn("requests were cut off", "error", err.Error())
+		_ = srv.Close()
+	}
+	return nil
+}
+
+// work is what a worker does.
+type work struct {
+	workConfig
+	queues         []string // nil: all
+	metricsAddress string
+	steps          *activities.Steps
+}
+
+// prepare makes the steps, and runs what goes on behind them until ctx ends:
+// the log of calls, the relays, the audit. It returns how to poke the relays.
+func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
+	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
+	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Sealer: p.store, Calls: calls, Channels: p.registry,
+		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout})
+	p.behind.Go(func() { calls.Run(ctx) })
+	if !w.serves(workflows.TaskQueue) {
+		return nil
+	}
+	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Log: p.log})
+	p.behind.Go(func() { relays.Run(ctx) })
+	if w.AuditEvery > 0 {
+		p.behind.Go(func() { auditing(ctx, p.databases, w.AuditEvery, p.metrics, p.log) })
+	}
+	return relays.PokeCallbacks
+}

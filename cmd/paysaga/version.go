@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// release is set by the linker for a release; otherwise the commit says it.
+var release = "dev"
+
+type build struct {
+	Version, Commit, Go string
+}
+
+// version is what the linker and the Go tool wrote into this binary.
+func version() build {
+	b := build{Version: release, Commit: "unknown", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			b.Commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			b.Version += "+changes"
+		}
+	}
+	return b
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(a *app) error {
+	v := version()
+	_, err := fmt.Fprintf(a.out, "paysaga %s (commit %s, %s)\n", v.Version, v.Commit, v.Go)
+	return err
+}
