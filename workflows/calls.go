@@ -19,52 +19,77 @@ func (p *paymentSaga) callInput() activities.CallInput {
 }
 
 // charge sends the intent: on the express lane inside this workflow task, if
-// the channel is marked fast; else, or if that failed, on the channel's queue.
+// the channel is marked fast; else, or if that didn't happen, on the channel's
+// queue.
 func (p *paymentSaga) charge(ctx workflow.Context) activities.Answer {
 	p.tell(ctx, "charging "+p.opened.Channel+" under "+p.opened.Key, "its outcome is booked, or asked for while it is unknown")
-	if p.opened.Lane == payment.Express {
-		var a activities.Answer
-		local := callLocally(ctx, "charge "+p.opened.Key+" at "+p.opened.Channel)
-		err := workflow.ExecuteLocalActivity(local, steps.Charge, p.callInput()).Get(ctx, &a)
-		switch {
-		case err == nil:
-			return p.best(a)
-		case timedOut(err): // it may have got through: ask, never assume (I-14)
-			return p.best(unknown("the call wasn't answered in time"))
-		}
+	if p.opened.Lane != payment.Express {
+		return p.send(ctx)
+	}
+	var a activities.Answer
+	local := callLocally(ctx, "charge "+p.opened.Key+" at "+p.opened.Channel)
+	err := workflow.ExecuteLocalActivity(local, steps.Charge, p.callInput()).Get(ctx, &a)
+	if err == nil {
+		return p.best(a)
+	}
+	if timedOut(err) { // it may have got through: ask, never assume (I-14)
+		p.sent = true
+		return p.best(unknown("the call wasn't answered in time"))
 	}
 	return p.send(ctx)
 }
 
-// send charges on the standard lane, under the same key.
+// send charges on the standard lane, under the same key, again and again while
+// it provably didn't happen.
 func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
-	for {
+	pause := p.pace.callFirst
+	for try := 1; ; try++ {
 		var a activities.Answer
 		regular := call(ctx, p.queue(), "charge "+p.opened.Key+" at "+p.opened.Channel)
 		err := workflow.ExecuteActivity(regular, steps.Charge, p.callInput()).Get(ctx, &a)
-		switch kind := kindOf(err); {
+		kind := kindOf(err)
+		switch {
 		case err == nil:
 			return p.best(a)
 		case timedOut(err):
+			p.sent = true
 			return p.best(unknown("the call wasn't answered in time"))
-		case kind == fault.KindUnavailable, kind == activities.NotYet:
-			return p.unreachable(ctx)
 		case kind == fault.KindInvalid: // the channel refused the request as such: nothing was done
 			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
 				Decline: &payment.Decline{Code: "refused_by_channel"}}}
+		case kind == fault.KindUnavailable && try < p.pace.callTries && !p.cancelWanted():
+			p.pause(ctx, max(pause, wishOf(err)), "then "+p.opened.Channel+" is tried again")
+			pause *= 2
+		case kind == fault.KindUnavailable:
+			return p.unreachable(ctx)
+		default:
+			p.sent = true
+			p.park(ctx, "charging "+p.opened.Channel+": "+message(err))
 		}
-		p.park(ctx, "charging "+p.opened.Channel+": "+message(err))
 	}
 }
 
-// unreachable gives up a channel that could not be reached. That nothing was
-// done is proven by closing there, once it answers again.
+// pause waits, unless an operator or the customer's cancel makes it shorter.
+func (p *paymentSaga) pause(ctx workflow.Context, d time.Duration, summary string) {
+	nudge := p.nudges
+	timers, stop := workflow.WithCancel(ctx)
+	over := workflow.NewTimerWithOptions(timers, d, workflow.TimerOptions{Summary: summary})
+	_ = workflow.Await(ctx, func() bool { return over.IsReady() || p.nudges != nudge || p.cancelWanted() })
+	stop()
+}
+
+// unreachable gives up a channel that could not be reached. If each try
+// provably did not happen, the attempt is dead; otherwise that is proven by
+// closing it at the channel, once it answers again (I-09).
 func (p *paymentSaga) unreachable(ctx workflow.Context) activities.Answer {
 	switch {
 	case p.cancelWanted():
 		p.end = payment.Canceled
 	case p.opened.Last:
 		p.end, p.endCode = payment.Failed, "channel_unavailable"
+	}
+	if !p.sent {
+		return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Closed, Dead: true}}
 	}
 	return p.close(ctx)
 }
@@ -85,6 +110,7 @@ func (p *paymentSaga) sendAgain(ctx workflow.Context) activities.Answer {
 // askUntilCertain asks what became of an unknown outcome until the channel
 // knows, for as long as it takes. After a day a person is shown it too.
 func (p *paymentSaga) askUntilCertain(ctx workflow.Context) activities.Answer {
+	p.sent = true
 	p.tell(ctx, "the outcome at "+p.opened.Channel+" is unknown: asking", "it is booked as the channel says; nothing is assumed")
 	timers, stop := workflow.WithCancel(ctx)
 	late := workflow.NewTimerWithOptions(timers, p.pace.parkAfter, workflow.TimerOptions{Summary: "then a person is shown the unknown outcome too"})
@@ -254,6 +280,15 @@ func unknown(why string) activities.Answer {
 func timedOut(err error) bool {
 	var t *temporal.TimeoutError
 	return errors.As(err, &t)
+}
+
+// wishOf is how long the other side asked us to wait.
+func wishOf(err error) time.Duration {
+	var a *temporal.ApplicationError
+	if errors.As(err, &a) {
+		return a.NextRetryDelay()
+	}
+	return 0
 }
 
 // kindOf reads the fault's kind out of a step's error.

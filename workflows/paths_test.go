@@ -1,7 +1,9 @@
 package workflows_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"paysaga/channels/sandbox/server"
 	"paysaga/domain/payment"
@@ -76,7 +78,7 @@ var paths = []path{
 		}, status: payment.Paid, calls: 2},
 	{name: "declined_hard_no_next_channel", accounts: []stage.AccountSpec{{Lane: payment.Express}, {Lane: payment.Express}},
 		run: card("tok_stolen"), status: payment.Failed, code: "stolen_card", calls: 1},
-	{name: "unknown_then_succeeded", accounts: standard, run: card("tok_timeout_after"), status: payment.Paid, calls: 1},
+	{name: "callback_before_the_answer", accounts: standard, run: card("tok_timeout_after"), status: payment.Paid, calls: 1},
 	{name: "unknown_then_succeeded_express", accounts: silent, run: card("tok_timeout_after"), status: payment.Paid, calls: 1},
 	{name: "unknown_then_absent_then_sent_again", run: card("tok_timeout_before"), status: payment.Paid, calls: 1},
 	{name: "unknown_then_absent_until_closed", run: func(t *testing.T, m *stage.Merchant) string {
@@ -149,4 +151,65 @@ var paths = []path{
 		operate(t, m, a.ID, workflows.UpdateAsk)
 		return a.ID
 	}, status: payment.Paid, calls: 1},
+	{name: "qr_expired", run: func(t *testing.T, m *stage.Merchant) string {
+		p := m.Receive(t, payment.Method{Type: payment.MethodQR}, 3*time.Second)
+		start(t, m, p)
+		return p.ID
+	}, status: payment.Expired, calls: 1},
+	{name: "qr_paid_just_before_expiry", accounts: silent, run: func(t *testing.T, m *stage.Merchant) string {
+		p := m.Receive(t, payment.Method{Type: payment.MethodQR}, 3*time.Second)
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "500", "times": -1})
+		start(t, m, p)
+		m.UntilStatus(t, p.ID, payment.RequiresAction)
+		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": p.ID})
+		m.Until(t, p.ID, "closing", func(stage.Answer) bool { return time.Now().After(p.ExpiresAt) })
+		m.Sandboxes[0].ClearScripts(t)
+		return p.ID
+	}, status: payment.Paid, calls: 1},
+	{name: "canceled_before_the_channel", run: func(t *testing.T, m *stage.Merchant) string {
+		p := m.Receive(t, payment.Method{Type: payment.MethodQR}, time.Hour)
+		if a := cancel(t, m, p.ID); a.Code != 200 || a.Status != payment.Canceled {
+			t.Errorf("the cancel answered %d %s", a.Code, a.Raw)
+		}
+		return p.ID
+	}, status: payment.Canceled, calls: 0},
+	{name: "canceled_from_the_web_ui", run: qr(func(t *testing.T, m *stage.Merchant, id string) {
+		if err := m.Stage.Client.CancelWorkflow(context.Background(), workflows.PaymentID(id), ""); err != nil {
+			t.Fatal(err)
+		}
+	}), status: payment.Canceled, calls: 1},
+	{name: "unreachable", accounts: []stage.AccountSpec{{URL: nowhere}}, run: card("tok_ok"),
+		status: payment.Failed, code: "channel_unavailable", calls: 0},
+	{name: "unreachable_then_next_channel", accounts: []stage.AccountSpec{{URL: nowhere, Lane: payment.Standard}, {}}, run: card("tok_ok"),
+		status: payment.Paid, calls: 1},
+	{name: "unknown_marked_failed", accounts: silent, run: func(t *testing.T, m *stage.Merchant) string {
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "500", "times": -1})
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "charge", "fault": "timeout_before", "times": -1})
+		a := m.Pay(t, stage.Card("tok_ok"), nil)
+		m.Until(t, a.ID, "in doubt", func(a stage.Answer) bool { return a.InDoubt })
+		operate(t, m, a.ID, workflows.UpdateResolve, resolve(payment.MarkFailed))
+		return a.ID
+	}, status: payment.Failed, code: "operator_decision", calls: 0},
+	{name: "parked_then_retried", accounts: []stage.AccountSpec{{Lane: payment.Standard, Credentials: map[string]string{"other": "x"}}},
+		run: func(t *testing.T, m *stage.Merchant) string {
+			a := m.Pay(t, stage.Card("tok_ok"), nil)
+			m.Stage.UntilDetails(t, a.ID, "parked: charging sandbox")
+			m.SetCredentials(t, 0, stage.Credentials())
+			operate(t, m, a.ID, workflows.UpdateRetry)
+			return a.ID
+		}, status: payment.Paid, calls: 1},
+	{name: "refused_by_risk", run: func(t *testing.T, m *stage.Merchant) string {
+		return m.Pay(t, stage.Card("tok_ok"), map[string]any{"amount": "900000.00"}).ID
+	}, status: payment.Failed, code: "risk_refused", calls: 0},
+}
+
+// nowhere is an address at which nothing listens: the discard port of a
+// loopback address that nobody uses.
+const nowhere = "http://127.77.77.77:9"
+
+func start(t *testing.T, m *stage.Merchant, p payment.Payment) {
+	t.Helper()
+	if err := m.Stage.Starter.Start(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
 }

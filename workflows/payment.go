@@ -60,6 +60,7 @@ type paymentSaga struct {
 	parked  string             // why the run itself is stuck; empty: it isn't
 
 	closed  activities.Answer // what the channel said when the attempt was taken back
+	sent    bool              // a try may have reached the channel
 	resends int               // how often the intent was sent again
 	asked   bool              // the customer's or an operator's wish to cancel
 	closing bool              // a close was tried: from here on only the channel's answer counts
@@ -131,12 +132,10 @@ func (p *paymentSaga) try(ctx workflow.Context) (next bool) {
 	return false
 }
 
-// begin charges, unless the payment is to be cancelled by now. The intent may
-// have been sent before a reset, so even then it is closed at the channel.
+// begin charges, unless the payment is to be cancelled by now.
 func (p *paymentSaga) begin(ctx workflow.Context) activities.Answer {
 	if p.cancelWanted() {
-		p.end = payment.Canceled
-		return p.close(ctx)
+		return p.unreachable(ctx)
 	}
 	return p.charge(ctx)
 }
@@ -148,6 +147,9 @@ func (p *paymentSaga) open(ctx workflow.Context) {
 	p.opened = activities.Opened{}
 	p.commit(ctx, "open attempt "+ordinal(p.ordinal), steps.Open, in, &p.opened)
 	p.booked.Status = p.opened.Status
+	// What an earlier run sent before a reset, nobody remembers here.
+	info := workflow.GetInfo(ctx)
+	p.sent = p.opened.Existing || info.WorkflowExecution.RunID != info.OriginalRunID
 	if p.terminal() {
 		p.show(ctx)
 	}

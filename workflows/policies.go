@@ -29,14 +29,16 @@ const (
 type pace struct {
 	askFirst, askCap time.Duration // how soon and how seldom an unknown or pending outcome is asked about
 	parkAfter        time.Duration // how long an outcome stays unknown before a person is shown it too
+	callFirst        time.Duration // the pause before a call that didn't happen is tried again; doubles
+	callTries        int           // how often it is tried before the channel counts as unreachable
 	resends          int           // how often an intent that never arrived is sent again under its key
 	absence          time.Duration // how long a closed intent must stay absent to count as dead
 	voidBefore       time.Duration // how long before it lapses an authorization is voided
 }
 
 var paces = map[Pace]pace{
-	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour},
-	Drill:      {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: time.Minute, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour},
+	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour},
+	Drill:      {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: time.Minute, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour},
 }
 
 // The option sets, one per kind of step. All timeouts of the sagas stand here.
@@ -70,13 +72,13 @@ func callLocally(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// call is the standard lane. Only "it did not happen" is tried again, and not
-// for ever: another channel may be waiting.
+// call is the standard lane: one try. The saga tries again by itself, since it
+// must know whether a try may have got through.
 func call(ctx workflow.Context, queue, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           queue,
 		StartToCloseTimeout: 15 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 8},
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             summary,
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"paysaga/channels/sandbox/server"
 	"paysaga/domain/payment"
+	"paysaga/domain/risk"
 	"paysaga/drill/stage"
 	"paysaga/workflows"
 )
@@ -24,7 +25,7 @@ var record = flag.Bool("record", false, "record the histories of paths that have
 // history leaves one.
 func TestEveryPathOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{})
+	s := stage.New(t, stage.Options{Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
 	t.Run("paths", func(t *testing.T) {
 		for _, p := range paths {
 			t.Run(p.name, func(t *testing.T) {

@@ -40,6 +40,8 @@ type AccountSpec struct {
 	Lane   payment.Lane  // default express
 	Server server.Config // of its sandbox
 	URL    string        // another address than the sandbox's own
+	// Credentials replace the right ones.
+	Credentials map[string]string
 }
 
 // Merchant makes a merchant with an API key of the test book and channel
@@ -60,12 +62,15 @@ func (s *Stage) Merchant(t testing.TB, terms payment.Terms, accounts ...AccountS
 		if spec.Lane == "" {
 			spec.Lane = payment.Express
 		}
+		if spec.Credentials == nil {
+			spec.Credentials = Credentials()
+		}
 		sb := newSandbox(t, spec.Server)
 		if spec.URL == "" {
 			spec.URL = sb.URL
 		}
 		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: id.Test, Channel: sandbox.Name,
-			MerchantID: m.ID, BaseURL: spec.URL, Credentials: credentials(), Lane: spec.Lane, Priority: i})
+			MerchantID: m.ID, BaseURL: spec.URL, Credentials: spec.Credentials, Lane: spec.Lane, Priority: i})
 		must(t, err)
 		m.Sandboxes = append(m.Sandboxes, sb)
 	}
@@ -98,6 +103,16 @@ func (s *Sandbox) Admin(t testing.TB, path string, body any) {
 	}
 }
 
+// ClearScripts takes all scripted faults back.
+func (s *Sandbox) ClearScripts(t testing.TB) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, s.URL+"/admin/script", nil)
+	must(t, err)
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	must(t, res.Body.Close())
+}
+
 // Answer is what the API answered: the payment's public form, or a problem.
 type Answer struct {
 	Code int
@@ -112,8 +127,8 @@ type problem struct {
 	Param   string `json:"param"`
 }
 
-// credentials of a stage's channel accounts.
-func credentials() map[string]string {
+// Credentials are the right ones of a stage's channel accounts.
+func Credentials() map[string]string {
 	return map[string]string{sandbox.Secret: secret, sandbox.SecretCallback: sandbox.CallbackSecret(secret)}
 }
 
@@ -145,11 +160,13 @@ func (m *Merchant) Do(t testing.TB, method, path, key string, body any) Answer {
 	return a
 }
 
+func (m *Merchant) reference() string { return fmt.Sprintf("A-%d", m.n) }
+
 // Order is the body of a payment of 12.34 CNY for a new order.
 func (m *Merchant) Order(method map[string]any, more map[string]any) map[string]any {
 	m.n++
 	body := map[string]any{
-		"order":  map[string]any{"reference": fmt.Sprintf("A-%d", m.n), "type": "purchase"},
+		"order":  map[string]any{"reference": m.reference(), "type": "purchase"},
 		"amount": "12.34", "currency": "CNY", "method": method,
 	}
 	for k, v := range more {

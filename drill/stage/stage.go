@@ -5,14 +5,18 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	sdk "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
@@ -68,7 +72,7 @@ func New(t testing.TB, o Options) *Stage {
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
 	s.Steps = activities.New(activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
-		Channels: registry, Rules: o.Rules, CallbackURL: "http://" + s.API.Listener.Addr().String()})
+		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + s.API.Listener.Addr().String()})
 	s.relays = workers.NewRelays(workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
 		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, Log: log})
 	metrics := prometheus.NewRegistry()
@@ -106,7 +110,7 @@ func (s *Stage) openStore(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
 	must(t, store.Migrate(ctx, s.Dev.PostgresURL, store.AppRole{}))
-	opened, err := store.Open(ctx, store.Config{URL: s.Dev.AppURL, MaxConns: 24,
+	opened, err := store.Open(ctx, store.Config{URL: s.Dev.AppURL, MaxConns: 24, CacheFor: -1,
 		SealKeys: store.SealKeys{Current: "test", Keys: map[string][]byte{"test": []byte("only for tests: 32 bytes of a key")[:32]}}})
 	must(t, err)
 	s.Store = opened
@@ -123,4 +127,44 @@ func (s *Stage) Update(t testing.TB, paymentID, name string, args ...any) error 
 		return err
 	}
 	return h.Get(context.Background(), nil)
+}
+
+// UntilDetails waits until a saga's current details, as the Web UI shows them,
+// contain text.
+func (s *Stage) UntilDetails(t testing.TB, paymentID, text string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var meta sdk.WorkflowMetadata
+	for {
+		if v, err := s.Client.QueryWorkflow(ctx, workflows.PaymentID(paymentID), "", "__temporal_workflow_metadata"); err == nil {
+			must(t, v.Get(&meta))
+		}
+		if strings.Contains(meta.CurrentDetails, text) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the details of %s never contained %q: %q", paymentID, text, meta.CurrentDetails)
+		}
+	}
+}
+
+// SetCredentials gives a channel account other credentials, as rotating them
+// will.
+func (m *Merchant) SetCredentials(t testing.TB, account int, credentials map[string]string) {
+	t.Helper()
+	ctx := context.Background()
+	text, err := json.Marshal(credentials)
+	must(t, err)
+	sealed, err := m.Stage.Store.Seal(text)
+	must(t, err)
+	conn, err := pgx.Connect(ctx, m.Stage.Dev.PostgresURL)
+	must(t, err)
+	_, err = conn.Exec(ctx, "UPDATE channel_accounts SET credentials_sealed = $1 WHERE id = $2", sealed, m.Sandboxes[account].Account)
+	must(t, err)
+	must(t, conn.Close(ctx))
 }
