@@ -12,6 +12,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
@@ -82,7 +83,21 @@ func (h *shop) dossier(paymentID string) payment.Dossier {
 // open makes the Step that commits an attempt's intent.
 func (h *shop) open(paymentID string, ordinal int) ledger.Step {
 	h.t.Helper()
-	p := h.dossier(paymentID).Payment
+	return h.intent(h.dossier(paymentID).Payment, ordinal)
+}
+
+// tryOpen is open when the database may be away.
+func (h *shop) tryOpen(paymentID string) (ledger.Step, error) {
+	d, err := h.s.Dossier(context.Background(), h.Book, paymentID)
+	if err != nil {
+		return ledger.Step{}, err
+	}
+	return h.intent(d.Payment, 1), nil
+}
+
+func (h *shop) intent(p payment.Payment, ordinal int) ledger.Step {
+	h.t.Helper()
+	paymentID := p.ID
 	request, err := json.Marshal(channels.ChargeRequest{AmountMinor: p.Amount.Minor, Currency: string(p.Amount.Currency),
 		Method: payment.Method{Type: p.Method, Token: "tok_ok"}, Capture: true})
 	require.NoError(h.t, err)
@@ -120,4 +135,36 @@ func (h *shop) paid(reference string, amount money.Amount) string {
 	h.commit(h.open(p, 1))
 	h.commit(h.settle(p, 1, h.succeeded(p)))
 	return p
+}
+
+func (h *shop) key(operation, key, body string) access.Idempotency {
+	return access.Idempotency{MerchantID: h.MerchantID, Operation: operation, Key: key, RequestHash: hashOf(body)}
+}
+
+// refused commits a Step that has to fail, and holds that nothing of it stays.
+func (h *shop) refused(step ledger.Step, kind fault.Kind, code string) {
+	h.t.Helper()
+	before := h.rows()
+	_, err := h.s.Commit(context.Background(), step)
+	require.True(h.t, fault.Is(err, kind, code), "%v", err)
+	require.Equal(h.t, before, h.rows(), "a refused Step leaves nothing")
+}
+
+// rows counts what Steps write.
+func (h *shop) rows() (n [8]int) {
+	h.t.Helper()
+	err := h.db.Owner.QueryRow(context.Background(), `SELECT (SELECT count(*) FROM causes), (SELECT count(*) FROM idempotency),
+		(SELECT count(*) FROM orders), (SELECT count(*) FROM payments), (SELECT count(*) FROM attempts), (SELECT count(*) FROM journals),
+		(SELECT count(*) FROM entries), (SELECT count(*) FROM events)`).Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7])
+	require.NoError(h.t, err)
+	return n
+}
+
+// balance is what an account in CNY holds; debits are positive.
+func (h *shop) balance(code string) (minor int64) {
+	h.t.Helper()
+	err := h.db.Owner.QueryRow(context.Background(), `SELECT coalesce(sum(balance), 0)::bigint FROM accounts WHERE book = $1 AND code = $2 AND currency = 'CNY'`,
+		h.Book, code).Scan(&minor)
+	require.NoError(h.t, err)
+	return minor
 }
