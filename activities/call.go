@@ -28,19 +28,11 @@ type Answer struct {
 
 // Charge sends the intent under its key. A "no", a pending and a seen Unknown
 // are answers; fault.Unavailable means that nothing was done.
-//
-// What stands already is returned without a call. A try after the first asks
-// before it sends: the one before it may have got through (I-14).
+// What stands already is returned without a call.
 func (s *Steps) Charge(ctx context.Context, in CallInput) (Answer, error) {
 	return s.call(ctx, in, channels.OpCharge, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
 		if i.Attempt.Verdict != "" && i.Attempt.Verdict != payment.Unknown {
 			return i.Attempt.Outcome(), nil
-		}
-		if activity.GetInfo(ctx).Attempt > 1 {
-			out, err := c.Ask(ctx, call, i.Request)
-			if err != nil || out.Verdict != payment.Absent {
-				return out, err
-			}
 		}
 		return c.Charge(ctx, call, i.Request)
 	})

@@ -35,6 +35,8 @@ type Opened struct {
 	Last      bool         `json:"last,omitempty"` // the plan has no further channel
 	ExpiresAt time.Time    `json:"expires_at,omitzero"`
 	Cancel    bool         `json:"cancel,omitempty"`
+	// Existing: the intent stood already, so it may have been sent.
+	Existing bool `json:"existing,omitempty"`
 }
 
 // Open commits the intent of an attempt: the risk verdict, the route plan with
@@ -59,7 +61,9 @@ func (s *Steps) open(ctx context.Context, d payment.Dossier, in OpenInput) (Open
 		return Opened{}, err
 	}
 	if a := d.Attempt(in.Ordinal); a != nil {
-		return opened(p, *a, plan), nil
+		o := opened(p, *a, plan)
+		o.Existing = true
+		return o, nil
 	}
 	if !p.CancelRequested.IsZero() {
 		return Opened{Status: p.Status, Cancel: true}, nil
