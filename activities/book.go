@@ -6,7 +6,6 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
-	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
 
@@ -78,7 +77,8 @@ func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, err
 
 func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (payment.Payment, error) {
 	c := payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms,
-		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End, EndCode: in.EndCode}
+		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End, EndCode: in.EndCode,
+		Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)}
 	r, err := payment.Settle(c)
 	if fault.Is(err, fault.KindConflict, "contradicts_state") {
 		return d.Payment, s.contradiction(ctx, c, in.By)
@@ -96,44 +96,18 @@ func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (p
 	return r.After, err
 }
 
-// contradiction opens a case for an outcome that a finished payment can't take
-// any more; what came in stands on suspense until somebody decides.
+// contradiction opens a case for an outcome that the payment can't take any
+// more; what came in stands on suspense until somebody decides.
 func (s *Steps) contradiction(ctx context.Context, c payment.Case, by ledger.Principal) error {
-	kind := "contradiction"
-	if c.Outcome.Verdict == payment.Succeeded {
-		kind = "late_success"
-	}
-	if c.Attempt == nil {
-		return fault.Internal("a contradiction without an attempt", nil)
-	}
-	cur, err := money.ParseCurrency(c.Outcome.Currency)
+	r, err := payment.Contradict(c)
 	if err != nil {
-		cur = c.Payment.Amount.Currency
+		return err
 	}
-	took := money.New(c.Outcome.AmountMinor, cur)
-	at := id.Step{Code: id.Case, Ordinal: c.Attempt.Ordinal}
-	step := ledger.Step{Book: c.Payment.Book, Cause: id.Key(c.Payment.ID, at), Business: c.Payment.ID, By: by,
-		Changes: []ledger.Change{payment.OpenCase{
-			ID: "case/" + c.Payment.ID + "/" + kind + "/" + at.String(), Book: c.Payment.Book, MerchantID: c.Payment.MerchantID,
-			PaymentID: c.Payment.ID, ChannelAccount: c.Attempt.ChannelAccount, Kind: kind, Amount: took,
-			Reason: "the channel says " + string(c.Outcome.Verdict) + ", the payment is " + string(c.Payment.Status),
-		}}}
 	if by.Kind == "" {
-		step.By = ledger.Service("payment-saga")
+		by = ledger.Service("payment-saga")
 	}
-	if c.Outcome.Verdict == payment.Succeeded && took.Minor > 0 {
-		when := c.Outcome.EffectiveAt
-		if when.IsZero() {
-			when = c.Now
-		}
-		chart := ledger.Chart{Book: c.Payment.Book, Currency: cur}
-		j, err := ledger.Unexplained(step.Cause, chart, c.Attempt.ChannelAccount, kind, took, when)
-		if err != nil {
-			return err
-		}
-		step.Journals = append(step.Journals, j)
-	}
-	_, err = s.c.Committer.Commit(ctx, step)
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: c.Payment.Book, Cause: id.Key(c.Payment.ID, r.Step), Business: c.Payment.ID, By: by,
+		Changes: r.Changes(c.Payment, c.Attempt), Journals: r.Journals})
 	if fault.Is(err, fault.KindConflict, "cause_conflict") {
 		return nil // the case stands; a later callback with other words adds nothing to it
 	}

@@ -33,7 +33,7 @@ func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
 	after.Parked = in.Reason
 	after.Sequence++
 	after.UpdatedAt = s.c.Now()
-	step := id.Step{Code: id.Case, Ordinal: max(in.Ordinal, 1)}
+	step := id.Step{Code: id.Park, Ordinal: max(in.Ordinal, 1)}
 	_, err = s.c.Committer.Commit(ctx, ledger.Step{
 		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
 		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: "payment.parked", Opened: true}},

@@ -17,7 +17,7 @@ func (p *paymentSaga) book(ctx workflow.Context, a activities.Answer) {
 	if p.opened.Key == "" {
 		n = 0
 	}
-	p.settle(ctx, activities.BookInput{Ref: p.ref, Ordinal: n, Answer: a, End: p.end, EndCode: p.endCode})
+	p.settle(ctx, activities.BookInput{Ref: p.ref, Ordinal: n, Answer: a, Last: p.opened.Last, End: p.end, EndCode: p.endCode})
 }
 
 func (p *paymentSaga) settle(ctx workflow.Context, in activities.BookInput) {

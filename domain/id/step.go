@@ -21,16 +21,20 @@ const (
 	CancelRequested Code = "cn" // somebody asked to cancel
 	Capture         Code = "cp" // authorized money taken
 	Mature          Code = "mt" // pending money became available
-	Case            Code = "cs" // an exception: case opened or decided
+	Case            Code = "cs" // an exception that brought money: case opened or decided
+	Contradict      Code = "ct" // an exception that brought none: a channel took its word back
 	RefundOut       Code = "rf" // a refund at a channel
 	PayoutOut       Code = "po" // a payout at a channel or a bank
 	Act             Code = "ac" // an operator's act
+	Park            Code = "pk" // a person was shown that something takes too long
+	Explain         Code = "ex" // what stood on suspense was booked as somebody's
+	End             Code = "en" // the payment ended after its attempts had, or without one
 )
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
-	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, Capture, Mature, Case,
-		RefundOut, PayoutOut, Act}
+	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, Capture, Mature, Case, Contradict,
+		RefundOut, PayoutOut, Act, Park, Explain, End}
 }
 
 // MaxOrdinal is the last ordinal of a step: two digits, so that a reference keeps its length on every channel.

@@ -29,58 +29,64 @@ func (d Decision) Valid() bool {
 	return d == Accept || d == Reject || d == MarkSucceeded || d == MarkFailed
 }
 
-// MismatchCase is the id of the case that an amount mismatch opens.
-func MismatchCase(paymentID string) string { return "case/" + paymentID + "/amount_mismatch/1" }
-
 // Decide says what a decision means. One that doesn't fit the payment's state
-// is fault.Conflict "decision_refused".
+// is fault.Conflict "decision_refused". The Step of the ruling is the caller's:
+// an operator's act has a cause of its own.
 func Decide(c Case, d Decision) (Ruling, error) {
 	p := c.Payment
-	mismatched := c.Attempt != nil && c.Attempt.Verdict == Succeeded && p.Parked != "" && !p.Status.Terminal()
+	if c.Attempt == nil || p.Status.Terminal() {
+		return Ruling{}, refused(p, d)
+	}
+	if err := c.possible(); err != nil {
+		return Ruling{}, err
+	}
+	mismatched := c.Attempt.Verdict == Succeeded && p.Parked != ""
 	switch {
-	case d == Accept && mismatched && c.Attempt.Currency == string(p.Amount.Currency):
+	case d == Accept && mismatched && c.Attempt.Currency == string(p.Amount.Currency) && Credible(took(c)):
 		return accept(c)
 	case d == Reject && mismatched:
-		r := Ruling{After: p, Event: "payment.failed"}
-		r.After.Status, r.After.Parked, r.After.DeclineCode = Failed, "", "amount_mismatch"
-		r.After.Sequence++
-		r.After.UpdatedAt = c.Now
-		return r, nil
+		s := begin(c)
+		s.r.Step = s.step(id.End)
+		if p.Status == Reserved { // the state machine has no edge to failed from there
+			s.end(Canceled, "")
+		} else {
+			s.end(Failed, "amount_mismatch")
+		}
+		return s.done()
 	case d == MarkSucceeded && p.InDoubt:
 		c.Outcome = Outcome{Verdict: Succeeded, AmountMinor: p.Amount.Minor, Currency: string(p.Amount.Currency), EffectiveAt: c.Now}
 		return Settle(c)
 	case d == MarkFailed && p.InDoubt:
-		c.Outcome, c.End = Outcome{Verdict: Closed, Dead: true}, Failed
-		r, err := Settle(c)
-		r.After.DeclineCode = "operator_decision"
-		return r, err
+		c.Outcome, c.End, c.EndCode = Outcome{Verdict: Closed, Dead: true}, Failed, "operator_decision"
+		return Settle(c)
 	}
-	return Ruling{}, fault.Conflict("decision_refused", "the payment is "+string(p.Status)+": "+string(d)+" doesn't apply to it")
+	return Ruling{}, refused(p, d)
+}
+
+func refused(p Payment, d Decision) error {
+	return fault.Conflict("decision_refused", "the payment is "+string(p.Status)+": "+string(d)+" doesn't apply to it")
+}
+
+// took is what the channel says it took under c's attempt.
+func took(c Case) money.Amount {
+	return money.New(c.Attempt.AmountMinor, money.Currency(c.Attempt.Currency))
 }
 
 // accept books what the channel took as the merchant's, out of suspense.
 func accept(c Case) (Ruling, error) {
-	s := settling{Case: c, r: Ruling{After: c.Payment}}
-	s.r.After.Parts = append([]Part(nil), c.Payment.Parts...)
-	took := money.New(c.Attempt.AmountMinor, c.Payment.Amount.Currency)
-	at := c.Attempt.EffectiveAt
-	if at.IsZero() {
-		at = c.Now
-	}
-	fee, err := c.Terms.Fee(took)
+	s := begin(c)
+	s.r.Step = s.step(id.Explain)
+	sale, err := s.sale(took(c), c.Attempt.EffectiveAt)
 	if err != nil {
 		return Ruling{}, err
 	}
-	sale := ledger.Capture{Chart: s.chart(), ChannelAccount: c.Attempt.ChannelAccount, Merchant: c.Payment.MerchantID, Gross: took, Fee: fee, At: at}
-	j, err := ledger.Explained(s.cause(id.Capture), sale, "amount_mismatch")
+	j, err := ledger.Explained(s.cause(id.Explain), sale, "amount_mismatch")
 	if err != nil {
 		return Ruling{}, err
 	}
-	s.r.Journals = append(s.r.Journals, j)
-	if err := s.mature(sale); err != nil {
+	if err := s.capture(sale, j); err != nil {
 		return Ruling{}, err
 	}
-	s.sold(took, fee, at)
 	return s.done()
 }
 
