@@ -50,8 +50,11 @@ func lockHolder(path string) int {
 	return pid
 }
 
-func (l *stateLock) release() {
-	if l != nil {
-		_ = l.file.Close()
-	}
+func (l *stateLock) release() { unlock(l.file) }
+
+// unlock lets go of a file lock. Closing alone isn't enough: a child that is
+// being forked right now shares the lock until it has become another program.
+func unlock(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	_ = f.Close()
 }

@@ -36,7 +36,7 @@ func newPortBook() (*portBook, error) {
 
 func (b *portBook) release() {
 	for _, f := range b.held {
-		_ = f.Close()
+		unlock(f)
 	}
 	b.held = nil
 }
@@ -52,7 +52,7 @@ func (b *portBook) claim(port int) error {
 		return errors.New("another devstack holds it")
 	}
 	if err := listenable(port); err != nil {
-		_ = f.Close()
+		unlock(f)
 		return err
 	}
 	b.held = append(b.held, f)
@@ -61,6 +61,9 @@ func (b *portBook) claim(port int) error {
 
 // listenable reports nil if a server could listen on the loopback port now.
 func listenable(port int) error {
+	// No fork meanwhile: its child would share the socket, and keep the port for a moment after we close it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err == nil {
 		return l.Close()

@@ -284,17 +284,17 @@ func checkRoles(t *testing.T, r Ready) {
 func checkFairQueue(t *testing.T, s *Stack) {
 	t.Helper()
 	db := connectDB(t, s.db.adminURL(temporalDB))
-	count := func(sql string) (n int) {
+	count := func(table string) (n int) {
+		sql := "SELECT count(*) FROM " + table + " WHERE position('" + testQueue + "'::bytea IN task_queue_id) > 0"
 		if err := db.QueryRow(t.Context(), sql).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
-	if !waitUntil(10*time.Second, func() bool { return count("SELECT count(*) FROM tasks_v2") == 1 }) {
-		t.Errorf("%d tasks wait in fair queues, and %d in plain ones", count("SELECT count(*) FROM tasks_v2"), count("SELECT count(*) FROM tasks"))
+	if !waitUntil(10*time.Second, func() bool { return count("tasks_v2") > 0 }) {
+		t.Errorf("no task waits in the fair queue, and %d in the plain one", count("tasks"))
 	}
-	const partitions = "SELECT count(*) FROM task_queues_v2 WHERE position('" + testQueue + "'::bytea in task_queue_id) > 0"
-	if got := count(partitions); got != 1 {
+	if got := count("task_queues_v2"); got != 1 {
 		t.Errorf("%d partitions of a queue", got)
 	}
 }
