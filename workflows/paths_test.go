@@ -198,6 +198,19 @@ var paths = []path{
 			operate(t, m, a.ID, workflows.UpdateRetry)
 			return a.ID
 		}, status: payment.Paid, calls: 1},
+	{name: "unknown_shown_to_a_person_then_known", accounts: silent, run: func(t *testing.T, m *stage.Merchant) string {
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "500", "times": -1})
+		a := m.Pay(t, stage.Card("tok_timeout_after"), nil)
+		m.Until(t, a.ID, "shown to a person", func(a stage.Answer) bool { return a.NeedsOperator && a.InDoubt })
+		m.Sandboxes[0].ClearScripts(t)
+		return a.ID
+	}, status: payment.Paid, calls: 1},
+	{name: "authorization_voided_before_it_lapses", accounts: []stage.AccountSpec{{Server: server.Config{AuthorizedFor: time.Hour + 2*time.Second}}},
+		run: card("tok_authorize"), status: payment.Canceled, calls: 1},
+	{name: "authorized_for_another_amount_then_voided", run: func(t *testing.T, m *stage.Merchant) string {
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "charge", "fault": "wrong_amount", "times": -1})
+		return card("tok_authorize")(t, m)
+	}, status: payment.Failed, code: "amount_mismatch", calls: 1},
 	{name: "refused_by_risk", run: func(t *testing.T, m *stage.Merchant) string {
 		return m.Pay(t, stage.Card("tok_ok"), map[string]any{"amount": "900000.00"}).ID
 	}, status: payment.Failed, code: "risk_refused", calls: 0},

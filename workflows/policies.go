@@ -38,7 +38,7 @@ type pace struct {
 
 var paces = map[Pace]pace{
 	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour},
-	Drill:      {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: time.Minute, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour},
+	Drill:      {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: 5 * time.Second, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour},
 }
 
 // The option sets, one per kind of step. All timeouts of the sagas stand here.

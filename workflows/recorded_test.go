@@ -23,14 +23,20 @@ var record = flag.Bool("record", false, "record the histories of paths that have
 // Each path runs on real parts; what it comes to is judged by the API, by the
 // sandbox's book, by Temporal, and by the audit. With -record a path without a
 // history leaves one.
-func TestEveryPathOnRealParts(t *testing.T) {
+func TestOnRealParts(t *testing.T) {
 	t.Parallel()
 	s := stage.New(t, stage.Options{Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
-	t.Run("paths", func(t *testing.T) {
+	t.Run("sagas", func(t *testing.T) {
 		for _, p := range paths {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				walk(t, s, p)
+			})
+		}
+		for what, holds := range behaviours {
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				holds(t, s)
 			})
 		}
 	})
@@ -73,7 +79,7 @@ func judge(t *testing.T, m *stage.Merchant, id string, p path) {
 		}
 	}
 	want := 0
-	if p.status == payment.Paid || p.code == "amount_mismatch" {
+	if p.status == payment.Paid || p.name == "mismatch_rejected" {
 		want = 1
 	}
 	if charges != p.calls || taken != want {

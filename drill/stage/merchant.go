@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"paysaga/channels/sandbox"
 	"paysaga/channels/sandbox/server"
@@ -48,12 +47,18 @@ type AccountSpec struct {
 // accounts in the order of their priority; none: one on the express lane.
 func (s *Stage) Merchant(t testing.TB, terms payment.Terms, accounts ...AccountSpec) *Merchant {
 	t.Helper()
+	return s.MerchantOf(t, id.Test, terms, accounts...)
+}
+
+// MerchantOf is Merchant in another book.
+func (s *Stage) MerchantOf(t testing.TB, book id.Book, terms payment.Terms, accounts ...AccountSpec) *Merchant {
+	t.Helper()
 	ctx := context.Background()
 	m := &Merchant{Stage: s}
 	var err error
-	m.ID, err = s.Store.CreateMerchant(ctx, store.Merchant{Book: id.Test, Name: t.Name(), Terms: terms})
+	m.ID, err = s.Store.CreateMerchant(ctx, store.Merchant{Book: book, Name: t.Name(), Terms: terms})
 	must(t, err)
-	_, m.Key, err = s.Store.CreateKey(ctx, store.KeyGrant{Book: id.Test, MerchantID: m.ID})
+	_, m.Key, err = s.Store.CreateKey(ctx, store.KeyGrant{Book: book, MerchantID: m.ID})
 	must(t, err)
 	if len(accounts) == 0 {
 		accounts = []AccountSpec{{}}
@@ -69,7 +74,7 @@ func (s *Stage) Merchant(t testing.TB, terms payment.Terms, accounts ...AccountS
 		if spec.URL == "" {
 			spec.URL = sb.URL
 		}
-		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: id.Test, Channel: sandbox.Name,
+		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: book, Channel: sandbox.Name,
 			MerchantID: m.ID, BaseURL: spec.URL, Credentials: spec.Credentials, Lane: spec.Lane, Priority: i})
 		must(t, err)
 		m.Sandboxes = append(m.Sandboxes, sb)
@@ -197,24 +202,11 @@ func (m *Merchant) Get(t testing.TB, id string) Answer {
 	return m.Do(t, http.MethodGet, "/v1/payments/"+id, "", nil)
 }
 
-// Until reads a payment until it is as wanted, or fails after 30 s.
-func (m *Merchant) Until(t testing.TB, id string, what string, wanted func(Answer) bool) Answer {
+// Until reads a payment until it is as wanted.
+func (m *Merchant) Until(t testing.TB, id string, what string, wanted func(Answer) bool) (a Answer) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-	defer stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		a := m.Get(t, id)
-		if wanted(a) {
-			return a
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s never became %s: it is %s", id, what, a.Raw)
-		}
-	}
+	Eventually(t, id+" is "+what, func() bool { a = m.Get(t, id); return wanted(a) })
+	return a
 }
 
 // UntilStatus reads a payment until it has the status.

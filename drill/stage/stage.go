@@ -6,7 +6,6 @@ package stage
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -49,8 +48,8 @@ type Stage struct {
 	API     *httptest.Server
 	HTTP    *http.Client
 
-	relays *workers.Relays
-	set    workers.Set
+	relays   *workers.Relays
+	channels channels.Registry
 }
 
 // New starts a stage that ends with the test.
@@ -61,7 +60,7 @@ func New(t testing.TB, o Options) *Stage {
 	}
 	s := &Stage{Dev: StartDevstack(t)}
 	s.openStore(t)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	c, err := client.Dial(client.Options{HostPort: s.Dev.TemporalAddress, Namespace: s.Dev.Namespace, Logger: log})
 	must(t, err)
 	t.Cleanup(c.Close)
@@ -74,16 +73,9 @@ func New(t testing.TB, o Options) *Stage {
 	s.Steps = activities.New(activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
 		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + s.API.Listener.Addr().String()})
 	s.relays = workers.NewRelays(workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
-		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, Log: log})
-	metrics := prometheus.NewRegistry()
-	handler, err := api.New(api.Config{Deadline: o.Deadline}, api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
-		Reader: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: registry, Poke: s.relays.PokeCallbacks,
-		Metrics: metrics, MetricsPage: http.NotFoundHandler(), Log: log})
-	must(t, err)
-	s.API.Config.Handler = handler
-	s.API.Start()
-	t.Cleanup(s.API.Close)
-	s.HTTP = s.API.Client()
+		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log})
+	s.channels = registry
+	s.front(t, o.Deadline)
 
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
@@ -94,6 +86,33 @@ func New(t testing.TB, o Options) *Stage {
 		s.StartWorker(t)
 	}
 	return s
+}
+
+// front serves the API.
+func (s *Stage) front(t testing.TB, deadline time.Duration) {
+	t.Helper()
+	handler, err := api.New(api.Config{Deadline: deadline}, api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
+		Reader: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
+		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	s.API.Config.Handler = handler
+	s.API.Start()
+	t.Cleanup(s.API.Close)
+	s.HTTP = s.API.Client()
+}
+
+// WithoutTemporal is the same stage behind another API, one that can't reach
+// Temporal. Its relays are the stage's.
+func (s *Stage) WithoutTemporal(t testing.TB) *Stage {
+	t.Helper()
+	c, err := client.NewLazyClient(client.Options{HostPort: "127.77.77.77:9", Namespace: s.Dev.Namespace, Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	t.Cleanup(c.Close)
+	down := *s
+	down.Starter.Client = c
+	down.API = httptest.NewUnstartedServer(nil)
+	down.front(t, time.Second)
+	return &down
 }
 
 // StartWorker starts the workers of all queues; they end with the test.
@@ -133,24 +152,15 @@ func (s *Stage) Update(t testing.TB, paymentID, name string, args ...any) error 
 // contain text.
 func (s *Stage) UntilDetails(t testing.TB, paymentID, text string) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-	defer stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	var meta sdk.WorkflowMetadata
-	for {
-		if v, err := s.Client.QueryWorkflow(ctx, workflows.PaymentID(paymentID), "", "__temporal_workflow_metadata"); err == nil {
-			must(t, v.Get(&meta))
+	Eventually(t, "the details of "+paymentID+" contain "+text, func() bool {
+		v, err := s.Client.QueryWorkflow(context.Background(), workflows.PaymentID(paymentID), "", "__temporal_workflow_metadata")
+		if err != nil {
+			return false
 		}
-		if strings.Contains(meta.CurrentDetails, text) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("the details of %s never contained %q: %q", paymentID, text, meta.CurrentDetails)
-		}
-	}
+		var meta sdk.WorkflowMetadata
+		must(t, v.Get(&meta))
+		return strings.Contains(meta.CurrentDetails, text)
+	})
 }
 
 // SetCredentials gives a channel account other credentials, as rotating them

@@ -1,0 +1,226 @@
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+	"paysaga/drill/stage"
+	"paysaga/workflows"
+)
+
+// behaviours are promises about more than one way through the saga.
+var behaviours = map[string]func(*testing.T, *stage.Stage){
+	"fifty equal requests at once are one payment":               fiftyEqualRequests,
+	"a reset to any workflow task changes no book":               resetEverywhere,
+	"Temporal down at the request: 202, and the relay starts it": temporalDown,
+	"a poll doesn't grow the history":                            pollKeepsHistoryShort,
+	"a callback after the end has no effect":                     callbackAfterTheEnd,
+	"a success after the end opens a case":                       lateSuccess,
+	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
+	"an unknown reference becomes an orphan's case":              orphanCallback,
+	"an unsigned decision is refused in the live book":           unsignedInLive,
+}
+
+func fiftyEqualRequests(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	body := m.Order(stage.Card("tok_ok"), nil)
+	answers := make([]stage.Answer, 50)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() { answers[i] = m.Do(t, http.MethodPost, "/v1/payments", "one-key", body) })
+	}
+	wg.Wait()
+	for _, a := range answers {
+		if a.Code != answers[0].Code || a.ID != answers[0].ID || a.Status != answers[0].Status {
+			t.Fatalf("two equal requests were answered differently:\n%d %s\n%d %s", answers[0].Code, answers[0].Raw, a.Code, a.Raw)
+		}
+	}
+	if a := answers[0]; a.Code != 201 || a.Status != payment.Paid {
+		t.Errorf("answered %d %s", a.Code, a.Raw)
+	}
+	if n := len(m.Sandboxes[0].Lookup(answers[0].ID).Charges); n != 1 || m.Sandboxes[0].Summarize().Charges["succeeded"] != 1 {
+		t.Errorf("the sandbox shows %d charges (I-20)", n)
+	}
+}
+
+// resetEverywhere resets a finished payment to each of its workflow tasks: the
+// steps run again, under the same keys, and nothing happens twice (I-13).
+func resetEverywhere(t *testing.T, s *stage.Stage) {
+	for _, lane := range []payment.Lane{payment.Express, payment.Standard} {
+		m := s.Merchant(t, payment.Terms{}, stage.AccountSpec{Lane: lane})
+		a := m.Pay(t, stage.Card("tok_timeout_after"), nil)
+		before := m.UntilStatus(t, a.ID, payment.Paid)
+		for _, event := range workflowTasks(t, s, a.ID) {
+			ctx := context.Background()
+			_, err := s.Client.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
+				Namespace: s.Dev.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflows.PaymentID(a.ID)}, Reason: "test",
+				WorkflowTaskFinishEventId: event, RequestId: fmt.Sprintf("%s-%d", a.ID, event),
+				ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r workflows.PaymentResult
+			if err := s.Client.GetWorkflow(ctx, workflows.PaymentID(a.ID), "").Get(ctx, &r); err != nil || r.Status != payment.Paid {
+				t.Errorf("after a reset to event %d the saga ended with %v, %v", event, r, err)
+			}
+		}
+		if after := m.Get(t, a.ID); after.Sequence != before.Sequence || after.UpdatedAt != before.UpdatedAt {
+			t.Errorf("a reset moved the payment from %s to %s", before.Raw, after.Raw)
+		}
+		if n := len(m.Sandboxes[0].Lookup(a.ID).Charges); n != 1 {
+			t.Errorf("after the resets the sandbox shows %d charges", n)
+		}
+	}
+}
+
+// temporalDown asks an API that can't reach Temporal.
+func temporalDown(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	down := *m
+	down.Stage = s.WithoutTemporal(t)
+	a := down.Pay(t, stage.Card("tok_ok"), nil)
+	if a.Code != 202 || a.Status != payment.Processing {
+		t.Fatalf("with Temporal down the API answered %d %s", a.Code, a.Raw)
+	}
+	m.UntilStatus(t, a.ID, payment.Paid) // the relay's work (I-19)
+}
+
+func pollKeepsHistoryShort(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{}, silent...)
+	a := m.Pay(t, stage.QR, nil)
+	length := len(historyOf(t, s, a.ID).Events)
+	stage.Eventually(t, "the channel was asked five times", func() bool {
+		return s.Count(t, "SELECT count(*) FROM channel_calls WHERE business_id = $1 AND operation = 'ask'", a.ID) >= 5
+	})
+	if n := len(historyOf(t, s, a.ID).Events); n != length {
+		t.Errorf("the history grew from %d to %d events while the saga was only asking", length, n)
+	}
+	cancel(t, m, a.ID)
+}
+
+func callbackAfterTheEnd(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.Card("tok_ok"), nil)
+	for range 3 {
+		m.Sandboxes[0].Admin(t, "callbacks", map[string]any{"reference": a.ID, "mode": "again"})
+	}
+	m.UntilTimeline(t, a.ID, "callback", "already_booked", "settled")
+	cases := s.Count(t, "SELECT count(*) FROM cases WHERE payment_id = $1", a.ID)
+	if after := m.Get(t, a.ID); after.Sequence != a.Sequence || cases != 0 {
+		t.Errorf("a callback after the end changed the payment: %s, %d cases", after.Raw, cases)
+	}
+}
+
+func lateSuccess(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.QR, nil)
+	cancel(t, m, a.ID)
+	m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID, "after_close": true})
+	m.UntilTimeline(t, a.ID, "case", "late_success")
+	if after := m.Get(t, a.ID); after.Status != payment.Canceled {
+		t.Errorf("a late success moved the payment: %s (I-15)", after.Raw)
+	}
+	if got := s.Balance(t, "suspense/"+m.Sandboxes[0].Account+"/late_success"); got != -1234 {
+		t.Errorf("suspense holds %d, and 12.34 came in unexplained (I-17)", -got)
+	}
+}
+
+func forgedCallbacks(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.QR, nil)
+	for _, mode := range []string{"forged", "stale"} {
+		m.Sandboxes[0].Admin(t, "callbacks", map[string]any{"reference": a.ID, "mode": mode})
+	}
+	body, signature := m.Sandboxes[0].Callback(a.ID)
+	for name, send := range map[string]func(*http.Request){
+		"no signature":    func(r *http.Request) { r.Header.Del("Sandbox-Signature") },
+		"another body":    func(r *http.Request) { r.Body = http.NoBody; r.ContentLength = 0 },
+		"another account": func(r *http.Request) { r.URL.Path = "/v1/callbacks/sandbox/" + s.Store.Mint(id.ChannelAccount) },
+		"another channel": func(r *http.Request) { r.URL.Path = "/v1/callbacks/stripe/" + m.Sandboxes[0].Account },
+		"re-encoded body": func(r *http.Request) {
+			r.Body = io.NopCloser(bytes.NewReader(append([]byte(" "), body...)))
+			r.ContentLength++
+		},
+	} {
+		req, err := http.NewRequest(http.MethodPost, s.API.URL+"/v1/callbacks/sandbox/"+m.Sandboxes[0].Account, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Sandbox-Signature", signature)
+		req.Header.Set("Content-Type", "application/json")
+		send(req)
+		res, err := s.HTTP.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode < 400 || res.StatusCode >= 500 {
+			t.Errorf("%s: answered %d", name, res.StatusCode)
+		}
+	}
+	if n := s.Count(t, "SELECT count(*) FROM callbacks WHERE channel_account = $1", m.Sandboxes[0].Account); n != 0 {
+		t.Errorf("%d forged callbacks were stored (I-21)", n)
+	}
+	if after := m.Get(t, a.ID); after.Status != payment.RequiresAction {
+		t.Errorf("a forged callback moved the payment: %s", after.Raw)
+	}
+	cancel(t, m, a.ID)
+}
+
+func orphanCallback(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	m.Sandboxes[0].ChargeUnknown(t, s.Store.Mint(id.Payment), s.API.URL+"/v1/callbacks/sandbox/"+m.Sandboxes[0].Account)
+	stage.Eventually(t, "an orphan's case", func() bool {
+		return s.Count(t, "SELECT count(*) FROM cases WHERE channel_account = $1 AND kind = 'orphan'", m.Sandboxes[0].Account) == 1
+	})
+}
+
+// unsignedInLive decides about a live payment with nothing but a name.
+func unsignedInLive(t *testing.T, s *stage.Stage) {
+	m := s.MerchantOf(t, id.Live, payment.Terms{})
+	m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "charge", "fault": "wrong_amount", "times": -1})
+	a := m.Pay(t, stage.Card("tok_ok"), nil)
+	m.Until(t, a.ID, "parked", func(a stage.Answer) bool { return a.NeedsOperator })
+	err := s.Update(t, a.ID, workflows.UpdateResolve, resolve(payment.Accept))
+	if err == nil || !strings.Contains(err.Error(), "code_missing") {
+		t.Errorf("an unsigned decision about live money: %v", err)
+	}
+	r := resolve(payment.Accept)
+	r.Code = s.Sign(t, a.ID, r)
+	forged := r
+	forged.Reason = "another reason"
+	if err := s.Update(t, a.ID, workflows.UpdateResolve, forged); err == nil {
+		t.Error("a code for another reason was taken")
+	}
+	operate(t, m, a.ID, workflows.UpdateResolve, r)
+	m.UntilStatus(t, a.ID, payment.Paid)
+	if n := s.Count(t, "SELECT count(*) FROM acts WHERE payment_id = $1 AND verified", a.ID); n != 1 {
+		t.Errorf("%d verified acts are recorded", n)
+	}
+}
+
+func workflowTasks(t *testing.T, s *stage.Stage, id string) []int64 {
+	t.Helper()
+	var list []int64
+	for _, e := range historyOf(t, s, id).Events {
+		if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			list = append(list, e.EventId)
+		}
+	}
+	slices.Reverse(list) // each reset starts from the run before
+	return list
+}
