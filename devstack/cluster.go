@@ -24,7 +24,7 @@ const (
 )
 
 // privateHomes are tried when the state folder lies where the owner cannot go
-// (a clone below /root). STATE/postgres is then a link into one of them.
+// (a clone in a private home). STATE/postgres is then a link into one of them.
 var privateHomes = []string{"/var/lib/paysaga", "/var/tmp/paysaga"}
 
 // existingCluster returns the real folder and major version of a finished
