@@ -194,7 +194,7 @@ func TestKilledBackendsLoseNothing(t *testing.T) {
 	stop := make(chan struct{})
 	var killer sync.WaitGroup
 	killer.Go(func() {
-		tick := time.NewTicker(3 * time.Millisecond)
+		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
@@ -207,7 +207,7 @@ func TestKilledBackendsLoseNothing(t *testing.T) {
 		}
 	})
 	together(8, func(worker int) {
-		for i := range 25 {
+		for i := range 12 {
 			reference := string(rune('a'+worker)) + string(rune('a'+i))
 			step := h.receive(reference, reference, cny(100))
 			r := h.insist(step)

@@ -165,6 +165,7 @@ func (w *work) newOrder(merchant string, o trade.Order, amount money.Amount) (tr
 	if o.CreatedAt.IsZero() {
 		o.CreatedAt = w.at
 	}
+	o.CreatedAt = kept(o.CreatedAt)
 	if o.Sequence != 0 {
 		return o, nil
 	}

@@ -79,6 +79,8 @@ func (s *Store) newUpdate(book id.Book, c payment.Update) (move, error) {
 	if c.Before.Book != book || c.After.ID != c.Before.ID {
 		return nil, fault.Internal("an update is about one payment of the Step's book", nil)
 	}
+	// The event shows the payment as it will be read back.
+	c.After.UpdatedAt, c.After.EffectiveAt = kept(c.After.UpdatedAt), kept(c.After.EffectiveAt)
 	grows := int64(0)
 	if c.Event != "" {
 		grows = 1
@@ -216,6 +218,14 @@ func (r requestCancel) judge(w *work) error {
 	}
 	w.out.queue(sqlRequestCancel, w.step.Book, r.PaymentID, at, w.at.Add(cancelDelay))
 	return nil
+}
+
+// kept is a time as PostgreSQL keeps it.
+func kept(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Microsecond)
 }
 
 // optional is NULL for the zero time.

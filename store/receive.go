@@ -28,6 +28,7 @@ func (w *work) newReceive(c payment.Receive) (move, error) {
 	if p.CreatedAt.IsZero() {
 		p.CreatedAt = w.at
 	}
+	p.CreatedAt, p.ExpiresAt = kept(p.CreatedAt), kept(p.ExpiresAt)
 	if c.Order != nil {
 		o, err := w.newOrder(p.MerchantID, *c.Order, p.Amount)
 		if err != nil {
