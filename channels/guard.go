@@ -2,6 +2,9 @@ package channels
 
 import (
 	"context"
+	"io"
+	"strings"
+	"unicode"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
@@ -9,17 +12,19 @@ import (
 
 // Guard wraps a channel with what every adapter must keep and none should
 // write again: an operation that isn't offered is refused, a key that the
-// channel may have forgotten sends nothing (I-14), and an error of kind
-// Unknown becomes the outcome Unknown.
+// channel may have forgotten sends nothing (I-14), an error of kind Unknown
+// becomes the outcome Unknown, and so does an answer outside of the contract.
+// No text that can't be stored or shown gets through (see payment.Vetted).
 func Guard(c Channel) Channel { return guarded{c} }
 
 type guarded struct{ Channel }
 
 // worn reports whether the key is older than half of what the channel
-// remembers: from then on a repeat could be taken for a new operation.
+// remembers: from then on a repeat could be taken for a new operation. Without
+// the caller's clock nobody can tell, so it counts as worn.
 func (g guarded) worn(c Call) bool {
 	life := g.Describe().KeyLife
-	return life > 0 && c.Now.Sub(c.Key.BornAt) > life/2
+	return life > 0 && (c.Now.IsZero() || c.Now.Sub(c.Key.BornAt) > life/2)
 }
 
 func (g guarded) send(op Operation, c Call, f func() (payment.Outcome, error)) (payment.Outcome, error) {
@@ -27,9 +32,13 @@ func (g guarded) send(op Operation, c Call, f func() (payment.Outcome, error)) (
 		return payment.Outcome{}, unsupported(op)
 	}
 	if g.worn(c) {
-		return payment.Outcome{Verdict: payment.Unknown, Reason: "the key is too old to be sent again"}, nil
+		return unknown("the key is too old to be sent again"), nil
 	}
-	return g.ask(op, f)
+	out, err := g.ask(op, f)
+	if out.Verdict == payment.Absent { // only a question can find nothing
+		return unknown("the channel knows nothing of what was just sent"), err
+	}
+	return out, err
 }
 
 func (g guarded) ask(op Operation, f func() (payment.Outcome, error)) (payment.Outcome, error) {
@@ -37,10 +46,17 @@ func (g guarded) ask(op Operation, f func() (payment.Outcome, error)) (payment.O
 		return payment.Outcome{}, unsupported(op)
 	}
 	out, err := f()
-	if fault.Of(err) == fault.KindUnknown {
-		return payment.Outcome{Verdict: payment.Unknown, Reason: fault.As(err).Message}, nil
+	switch {
+	case fault.Of(err) == fault.KindUnknown:
+		return unknown(fault.As(err).Message).Vetted(), nil
+	case err != nil:
+		return payment.Outcome{}, err
 	}
-	return out, err
+	return out.Vetted(), nil
+}
+
+func unknown(why string) payment.Outcome {
+	return payment.Outcome{Verdict: payment.Unknown, Reason: why}
 }
 
 func (g guarded) Charge(ctx context.Context, c Call, r ChargeRequest) (payment.Outcome, error) {
@@ -75,4 +91,38 @@ func (g guarded) Payout(ctx context.Context, c Call, r PayoutRequest) (payment.O
 
 func (g guarded) AskPayout(ctx context.Context, c Call, r PayoutRequest) (payment.Outcome, error) {
 	return g.ask(OpAskPayout, func() (payment.Outcome, error) { return g.Channel.AskPayout(ctx, c, r) })
+}
+
+// maxText bounds the channel's own names in a callback.
+const maxText = 255
+
+// ParseCallback lets no callback through that couldn't be stored.
+func (g guarded) ParseCallback(a Account, raw RawCallback) (Callback, error) {
+	if !g.Describe().Can(OpCallback) {
+		return Callback{}, unsupported(OpCallback)
+	}
+	cb, err := g.Channel.ParseCallback(a, raw)
+	if err != nil {
+		return Callback{}, err
+	}
+	if !storable(cb.EventID) || !storable(cb.Reference) {
+		return Callback{}, fault.Invalid("callback_unreadable", "", "the callback's id or reference can't be read")
+	}
+	if cb.Subject != SubjectOther { // which says nothing
+		cb.Outcome = cb.Outcome.Vetted()
+	}
+	return cb, nil
+}
+
+func storable(text string) bool {
+	return len(text) <= maxText && !strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || r == unicode.ReplacementChar // ranging over bytes that aren't UTF-8 finds that one
+	})
+}
+
+func (g guarded) Statement(ctx context.Context, a Account, r StatementRequest) (io.ReadCloser, error) {
+	if !g.Describe().Can(OpStatement) {
+		return nil, unsupported(OpStatement)
+	}
+	return g.Channel.Statement(ctx, a, r)
 }

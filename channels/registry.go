@@ -11,11 +11,16 @@ import (
 // Registry holds the channels of this process by name, each behind Guard.
 type Registry map[string]Channel
 
-// NewRegistry registers channels under the names they give themselves.
+// NewRegistry registers channels under the names they give themselves. Two of
+// one name, or one without, are a mistake in the wiring: it panics.
 func NewRegistry(list ...Channel) Registry {
 	r := Registry{}
 	for _, c := range list {
-		r[c.Describe().Name] = Guard(c)
+		name := c.Describe().Name
+		if _, taken := r[name]; taken || name == "" {
+			panic("channels: two channels, or none, are named \"" + name + "\"")
+		}
+		r[name] = Guard(c)
 	}
 	return r
 }

@@ -14,13 +14,26 @@ import (
 type Entry struct {
 	Account Account
 	Amount  int64
+	bad     string // why Post must refuse it; Dr and Cr can't
 }
 
-// Dr debits an account.
-func Dr(a Account, amount money.Amount) Entry { return Entry{a, amount.Minor} }
+// Dr debits an account with amount, which Post wants positive or zero and in
+// the account's currency.
+func Dr(a Account, amount money.Amount) Entry { return leg(a, amount, amount.Minor) }
 
-// Cr credits an account.
-func Cr(a Account, amount money.Amount) Entry { return Entry{a, -amount.Minor} }
+// Cr credits an account, as Dr debits it.
+func Cr(a Account, amount money.Amount) Entry { return leg(a, amount, -amount.Minor) }
+
+func leg(a Account, amount money.Amount, signed int64) Entry {
+	e := Entry{Account: a, Amount: signed}
+	switch {
+	case amount.Minor < 0:
+		e.bad = "journal_negative_leg"
+	case amount.Minor != 0 && amount.Currency != a.Currency:
+		e.bad = "journal_mixes_currencies"
+	}
+	return e
+}
 
 // Journal is a balanced posting. The zero Journal is not one: only Post and
 // Reverse make them, so a Journal that doesn't balance can't be built (I-01).
@@ -42,7 +55,9 @@ type Posting struct {
 
 // Post builds a journal. Legs of zero are left out. It refuses, as
 // fault.Invalid: fewer than two legs, a sum that isn't zero, legs in two books
-// or two currencies, an account named twice, an overflow.
+// or two currencies, memo accounts beside others (each trial balance would
+// miss a leg), an account named twice, an account without book, code or
+// currency, a debit or credit of less than nothing, an overflow.
 func Post(p Posting, legs ...Entry) (Journal, error) {
 	j := Journal{cause: p.Cause, kind: p.Kind, effectiveAt: p.EffectiveAt, reverses: p.Reverses}
 	if p.Cause == "" || p.Kind == "" {
@@ -51,15 +66,14 @@ func Post(p Posting, legs ...Entry) (Journal, error) {
 	var sum int64
 	seen := make(map[string]bool, len(legs))
 	for _, e := range legs {
+		if e.bad != "" {
+			return Journal{}, refuse(e.bad, "a leg is an amount of its account's currency, debited or credited")
+		}
 		if e.Amount == 0 {
 			continue
 		}
-		if len(j.entries) > 0 {
-			if first := j.entries[0].Account; e.Account.Book != first.Book {
-				return Journal{}, refuse("journal_spans_books", "no journal spans two books")
-			} else if e.Account.Currency != first.Currency {
-				return Journal{}, refuse("journal_mixes_currencies", "no journal mixes currencies")
-			}
+		if err := fits(e.Account, j.entries); err != nil {
+			return Journal{}, err
 		}
 		if seen[e.Account.Code] {
 			return Journal{}, refuse("journal_repeats_account", "an account stands once in a journal")
@@ -80,16 +94,36 @@ func Post(p Posting, legs ...Entry) (Journal, error) {
 	return j, nil
 }
 
+// fits says whether an account may stand beside the legs before it.
+func fits(a Account, before []Entry) error {
+	if a.Book == "" || a.Code == "" || a.Currency == "" {
+		return refuse("journal_without_account", "an account has a book, a code and a currency")
+	}
+	if len(before) == 0 {
+		return nil
+	}
+	switch first := before[0].Account; {
+	case a.Book != first.Book:
+		return refuse("journal_spans_books", "no journal spans two books")
+	case a.Currency != first.Currency:
+		return refuse("journal_mixes_currencies", "no journal mixes currencies")
+	case (a.Kind == Memo) != (first.Kind == Memo):
+		return refuse("journal_mixes_memo", "memo accounts stay outside the trial balance")
+	}
+	return nil
+}
+
 func refuse(code, message string) error { return fault.New(fault.KindInvalid, code, message) }
 
-// Reverse builds the exact opposite of j (I-07).
+// Reverse builds the exact opposite of j (I-07). That it happens once is for
+// the store to keep.
 func (j Journal) Reverse(cause string, effectiveAt time.Time) (Journal, error) {
 	legs := make([]Entry, len(j.entries))
 	for i, e := range j.entries {
 		if e.Amount == math.MinInt64 {
 			return Journal{}, refuse("journal_overflows", "the amounts overflow")
 		}
-		legs[i] = Entry{e.Account, -e.Amount}
+		legs[i] = Entry{Account: e.Account, Amount: -e.Amount}
 	}
 	return Post(Posting{Cause: cause, Kind: j.kind + "_reversed", EffectiveAt: effectiveAt, Reverses: j.cause}, legs...)
 }

@@ -3,10 +3,12 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
@@ -59,16 +61,18 @@ func Make(f Facts, open []Candidate) (Plan, error) {
 		return Plan{}, fault.Invalid("currency_unsupported", "currency", "no open channel takes this currency by this method")
 	}
 	slices.SortFunc(fit, func(a, b Candidate) int {
-		if a.Priority != b.Priority {
-			return a.Priority - b.Priority
-		}
-		return strings.Compare(a.ChannelAccount, b.ChannelAccount)
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), strings.Compare(a.ChannelAccount, b.ChannelAccount))
 	})
 	plan := Plan{Reason: "by priority among the accounts that take " + string(f.Method) + " in " + string(f.Currency)}
 	if f.Channel != "" {
 		plan.Reason = "the request names channel " + f.Channel
 	}
+	seen := map[string]bool{}
 	for _, c := range fit {
+		if seen[c.ChannelAccount] || len(plan.Routes) == id.MaxOrdinal { // each route is an attempt with an ordinal
+			continue
+		}
+		seen[c.ChannelAccount] = true
 		plan.Routes = append(plan.Routes, Route{c.ChannelAccount, c.Channel, c.Lane})
 	}
 	return plan, nil
