@@ -1,0 +1,87 @@
+# paysaga: every command of the README. `make help` lists them.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules
+
+BUILD := $(CURDIR)/.build
+TOOL  := go tool -modfile=tools.mod
+
+export PAYSAGA_DEVSTACK := $(BUILD)/devstack
+
+# What the devstack binary is made of. Its module compiles the Temporal server, so it is built only when this changes.
+DEVSTACK_SOURCES = find devstack -name go.mod -o -name go.sum -o -name '*.go' ! -name '*_test.go'
+DEVSTACK_HASH    = { go version; $(DEVSTACK_SOURCES) | LC_ALL=C sort | xargs cat; } | sha256sum | cut -d' ' -f1
+DEVSTACK_FLAGS   = -tags disable_grpc_modules -ldflags "-s -w"
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+# ── run ──
+
+.PHONY: dev
+dev: build devstack ## build and start everything on this machine, with a demo merchant; ctrl-C stops it
+	@exec $(BUILD)/paysaga dev
+
+.PHONY: dev-time
+dev-time: build devstack ## start everything, make a first payment, print how long that took, stop
+	@$(BUILD)/paysaga dev --first-payment
+
+# ── build ──
+
+.PHONY: build
+build: ## build the paysaga binary into .build/
+	@go build -o $(BUILD)/paysaga ./cmd/paysaga
+
+.PHONY: devstack
+devstack: ## build devstack (PostgreSQL + Temporal + Web UI for one machine): minutes, once
+	@hash=$$($(DEVSTACK_HASH)); \
+	if [ -x $(BUILD)/devstack ] && [ "$$(cat $(BUILD)/devstack.hash 2>/dev/null)" = "$$hash" ]; then exit 0; fi; \
+	mkdir -p $(BUILD); cd devstack; \
+	echo "devstack: fetching modules"; go mod download; \
+	total=$$(go list $(DEVSTACK_FLAGS) -deps . | wc -l); \
+	echo "devstack: compiling the Temporal server, $$total packages at most: this takes minutes, once"; \
+	go build -v $(DEVSTACK_FLAGS) -o $(BUILD)/devstack . 2>&1 | awk -v total=$$total \
+		'/^[a-z0-9.\/_-]+$$/ { if (++n % 100 == 0) { printf "devstack: %4d of %d compiled\n", n, total; fflush() } next } { print }'; \
+	echo "$$hash" > $(BUILD)/devstack.hash; echo "devstack: built"
+
+.PHONY: generate
+generate: ## generate the API's stubs and the Go client from api/openapi.yaml
+	go generate ./api/...
+
+# ── prove ──
+
+.PHONY: test
+test: devstack ## run everything that has to pass, with the race detector
+	go test -race -shuffle=on -timeout 20m ./...
+	cd devstack && go test -tags disable_grpc_modules -timeout 5m ./...
+
+.PHONY: check
+check: $(BUILD)/workflowcheck ## format, vet, staticcheck, workflowcheck, layers: the quick gate before a commit
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt these: $$unformatted"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go vet -vettool=$(BUILD)/workflowcheck ./workflows
+	go test -run 'Layer' .
+
+$(BUILD)/workflowcheck: tools.mod tools.sum
+	@go build -modfile=tools.mod -o $@ go.temporal.io/sdk/contrib/tools/workflowcheck
+
+.PHONY: histories
+histories: devstack ## record the sagas' histories anew, from a real server; old ones are never deleted
+	go test ./workflows -run TestRecordHistories -count=1 -timeout 15m -record
+
+.PHONY: bench-payments
+bench-payments: build devstack ## payments per second against the floors that Temporal sets, on this machine
+	$(BUILD)/paysaga bench payments
+
+.PHONY: campaign-kill
+campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under load; up to an hour
+	go test ./drill/kill -run TestCampaign -count=1 -timeout 65m -v -campaign
+
+.PHONY: clean
+clean: ## remove what was built; the state in .paysaga stays
+	rm -rf $(BUILD)
