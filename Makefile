@@ -71,8 +71,8 @@ $(BUILD)/workflowcheck: tools.mod tools.sum
 	@go build -modfile=tools.mod -o $@ go.temporal.io/sdk/contrib/tools/workflowcheck
 
 .PHONY: histories
-histories: devstack ## record the sagas' histories anew, from a real server; old ones are never deleted
-	go test ./workflows -run TestRecordHistories -count=1 -timeout 15m -record
+histories: devstack ## record a history, from a real server, of each path of the sagas that has none
+	go test ./workflows -run TestOnRealParts -count=1 -timeout 15m -args -record
 
 .PHONY: bench-payments
 bench-payments: build devstack ## payments per second against the floors that Temporal sets, on this machine

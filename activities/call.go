@@ -82,7 +82,7 @@ type operation func(context.Context, channels.Channel, channels.Call, channels.I
 func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, do operation) (Answer, error) {
 	i, err := s.c.Files.Intent(ctx, in.Book, in.Key)
 	if err != nil {
-		return Answer{}, failure(ctx, err)
+		return Answer{}, unsent(ctx, err)
 	}
 	c, err := s.c.Channels.Get(i.Attempt.Channel)
 	if err != nil {

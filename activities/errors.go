@@ -1,12 +1,11 @@
 package activities
 
 import (
+	"context"
 	"errors"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
-
-	"context"
 
 	"paysaga/domain/fault"
 )
@@ -47,3 +46,15 @@ func notYet(why string) error {
 
 // NotYet is the type of the error by which a poll asks to be run again.
 const NotYet = "not_yet"
+
+// Unsent is the type of the error by which a call says that our own store kept
+// it from being made: nothing was sent, and the channel is not to blame.
+const Unsent = "unsent"
+
+// unsent maps a failure to read what a call needs.
+func unsent(ctx context.Context, err error) error {
+	if fault.Of(err) != fault.KindUnavailable {
+		return failure(ctx, err)
+	}
+	return temporal.NewApplicationError(fault.As(err).Error(), Unsent)
+}

@@ -57,6 +57,9 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 		case kind == fault.KindInvalid: // the channel refused the request as such: nothing was done
 			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
 				Decline: &payment.Decline{Code: "refused_by_channel"}}}
+		case kind == activities.Unsent: // our own store didn't answer: no word about the channel
+			p.pause(ctx, pause, "then the intent is read again")
+			try--
 		case kind == fault.KindUnavailable && try < p.pace.callTries && !p.cancelWanted():
 			p.pause(ctx, max(pause, wishOf(err)), "then "+p.opened.Channel+" is tried again")
 			pause *= 2
@@ -171,8 +174,11 @@ func (p *paymentSaga) hold(ctx workflow.Context, authorized activities.Answer) a
 	for {
 		nudge := p.nudges
 		_ = workflow.Await(ctx, func() bool {
-			return p.cancelWanted() || p.terminal() || p.nudges != nudge || (lapses != nil && lapses.IsReady())
+			return p.cancelWanted() || p.terminal() || p.nudges != nudge || p.moved() || (lapses != nil && lapses.IsReady())
 		})
+		if p.moved() || p.terminal() {
+			return p.best(unknown("settled elsewhere"))
+		}
 		if p.nudges != nudge && !p.cancelWanted() {
 			if a, ok := p.patiently(ctx, p.ask(false), p.cancelWanted); ok && a.Verdict != payment.Authorized {
 				return a
@@ -183,6 +189,9 @@ func (p *paymentSaga) hold(ctx workflow.Context, authorized activities.Answer) a
 		return p.close(ctx)
 	}
 }
+
+// moved: a callback said that the authorization is one no longer.
+func (p *paymentSaga) moved() bool { return p.heard != nil && p.heard.Verdict != payment.Authorized }
 
 // lapse is the timer that voids an authorization in time; nil if the channel
 // names no end.

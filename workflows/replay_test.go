@@ -1,9 +1,11 @@
 package workflows_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -74,4 +76,38 @@ func TestTheGateSeesAMissingFile(t *testing.T) {
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// I-26: what was recorded holds ids only: no token, no link a customer could
+// pay by, no credential, no address.
+func TestHistoriesHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, file := range recorded(t) {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := decoded(raw)
+		if len(plain) == 0 || !strings.Contains(strings.Join(plain, " "), "payment_id") {
+			t.Errorf("%s: its payloads can't be read, so nothing is proven", filepath.Base(file))
+		}
+		for _, text := range append(plain, string(raw)) {
+			for _, secret := range []string{"tok_", "/pay/", "sandbox-secret", "http://", "https://", "shop.example", "Bearer"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s holds %q", filepath.Base(file), secret)
+				}
+			}
+		}
+	}
+}
+
+// decoded are the payloads of a history in plain text.
+func decoded(raw []byte) []string {
+	var list []string
+	for _, m := range regexp.MustCompile(`"data": *"([A-Za-z0-9+/=]+)"`).FindAllSubmatch(raw, -1) {
+		if plain, err := base64.StdEncoding.DecodeString(string(m[1])); err == nil {
+			list = append(list, string(plain))
+		}
+	}
+	return list
 }
