@@ -29,7 +29,7 @@ type databaseConfig struct {
 	SealKeys          string `name:"seal-keys" setting:"PAYSAGA_SEAL_KEYS" secret:"all" placeholder:"ID:BASE64,…" help:"The keys that seal channel credentials, tokens and personal data at rest: an id and 32 bytes in base64 each, the current one first, older ones behind it."`
 }
 
-// open checks the settings and makes the store's Config.
+// store checks the settings and makes the store's Config.
 func (c databaseConfig) store() (store.Config, error) {
 	if c.DatabaseURL == "" {
 		return store.Config{}, wrong("PAYSAGA_DATABASE_URL", "is missing: the address of PostgreSQL. On a development machine start `make dev` in another shell: it writes "+defaultSettings)
@@ -38,14 +38,23 @@ func (c databaseConfig) store() (store.Config, error) {
 		return store.Config{}, wrong("PAYSAGA_DATABASE_MAX_CONNS", "must be 2 or more")
 	}
 	books := map[id.Book]string{id.Live: c.DatabaseURLLive, id.Test: c.DatabaseURLTest, id.Shadow: c.DatabaseURLShadow}
-	for name, text := range map[string]string{"PAYSAGA_DATABASE_URL": c.DatabaseURL, "PAYSAGA_DATABASE_URL_LIVE": c.DatabaseURLLive,
-		"PAYSAGA_DATABASE_URL_TEST": c.DatabaseURLTest, "PAYSAGA_DATABASE_URL_SHADOW": c.DatabaseURLShadow} {
-		if u, err := url.Parse(text); text != "" && (err != nil || !strings.HasPrefix(u.Scheme, "postgres") || u.Host == "") {
-			return store.Config{}, wrong(name, "is not a URL postgres://role:password@host:port/database")
+	for _, s := range [][2]string{{"PAYSAGA_DATABASE_URL", c.DatabaseURL}, {"PAYSAGA_DATABASE_URL_LIVE", c.DatabaseURLLive},
+		{"PAYSAGA_DATABASE_URL_TEST", c.DatabaseURLTest}, {"PAYSAGA_DATABASE_URL_SHADOW", c.DatabaseURLShadow}} {
+		if err := checkDatabaseURL(s[0], s[1]); err != nil {
+			return store.Config{}, err
 		}
 	}
 	keys, err := parseSealKeys(c.SealKeys)
 	return store.Config{URL: c.DatabaseURL, URLs: books, MaxConns: c.MaxConns, SealKeys: keys}, err
+}
+
+// checkDatabaseURL judges a URL's shape; its error doesn't quote it (I-26).
+func checkDatabaseURL(name, text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && !u.Query().Has("host")) {
+		return wrong(name, "is not a URL postgres://role:password@host:port/database")
+	}
+	return nil
 }
 
 // parseSealKeys reads "id:base64,id:base64"; its errors quote nothing (I-26).
@@ -164,13 +173,15 @@ type workConfig struct {
 }
 
 func (c workConfig) check(maxConns int) error {
-	for name, n := range map[string]int{"PAYSAGA_CALLS_PER_CHANNEL": c.CallsPerChannel, "PAYSAGA_LEDGER_STEPS": c.LedgerSteps,
-		"PAYSAGA_SAGAS": c.Sagas, "PAYSAGA_STICKY_CACHE": c.StickyCache} {
-		if n < 1 {
-			return wrong(name, "must be 1 or more")
-		}
-	}
 	switch {
+	case c.CallsPerChannel < 1:
+		return wrong("PAYSAGA_CALLS_PER_CHANNEL", "must be 1 or more")
+	case c.LedgerSteps < 1:
+		return wrong("PAYSAGA_LEDGER_STEPS", "must be 1 or more")
+	case c.Sagas < 1:
+		return wrong("PAYSAGA_SAGAS", "must be 1 or more")
+	case c.StickyCache < 1:
+		return wrong("PAYSAGA_STICKY_CACHE", "must be 1 or more")
 	case c.LedgerSteps > maxConns:
 		return wrong("PAYSAGA_LEDGER_STEPS", "must not exceed PAYSAGA_DATABASE_MAX_CONNS")
 	case c.ExpressTimeout <= 0 || c.ExpressTimeout >= 2*time.Second:

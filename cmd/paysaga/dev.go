@@ -65,7 +65,6 @@ type dev struct {
 	api      string // the API's address for this machine
 	stack    devstackReady
 	demo     created
-	env      map[string]string
 	children []*child
 	fail     context.CancelCauseFunc
 }

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // merchants' zones, also where the machine has none
 
 	"github.com/alecthomas/kong"
 
@@ -65,9 +66,7 @@ type streams struct {
 func run(ctx context.Context, args []string, env map[string]string, io streams) int {
 	set := &settings{env: env}
 	left := exit(-1)
-	parser, err := kong.New(&commands{}, kong.Name("paysaga"), kong.Description(description), kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ValueFormatter(explain),
-		kong.Resolvers(set), kong.Writers(io.out, io.err), kong.Exit(func(code int) { panic(exit(code)) }))
+	parser, err := newParser(&commands{}, set, io)
 	if err != nil {
 		fmt.Fprintln(io.err, "paysaga:", err)
 		return 1
@@ -102,6 +101,13 @@ func run(ctx context.Context, args []string, env map[string]string, io streams) 
 		fmt.Fprintln(io.err, "paysaga:", message(err))
 	}
 	return 1
+}
+
+// newParser reads flags into c, and what they leave out from set.
+func newParser(c *commands, set *settings, io streams) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("paysaga"), kong.Description(description), kong.ShortUsageOnError(), kong.Resolvers(set),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ValueFormatter(explain),
+		kong.Writers(io.out, io.err), kong.Exit(func(code int) { panic(exit(code)) }))
 }
 
 // exit is how kong ends the process, caught by run.

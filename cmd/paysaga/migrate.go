@@ -21,6 +21,9 @@ func (c *migrateCommand) Run(a *app) error {
 	if c.OwnerURL == "" {
 		return wrong("PAYSAGA_OWNER_URL", "is missing: the address of PostgreSQL for the owner of the tables")
 	}
+	if err := checkDatabaseURL("PAYSAGA_OWNER_URL", c.OwnerURL); err != nil {
+		return err
+	}
 	if err := migrate(a.ctx, c.logger(a.err, "migrate"), c.OwnerURL, store.AppRole{Name: c.AppRole, Password: c.AppPassword}); err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func allSettings(model *kong.Application) []*kong.Flag {
 // tests: paysaga passes them on, or lets them be.
 var devstackVariables = []string{"PAYSAGA_READY_FILE", "PAYSAGA_POSTGRES_BIN", "PAYSAGA_POSTGRES_PORT", "PAYSAGA_TEMPORAL_PORT",
 	"PAYSAGA_UI_PORT", "PAYSAGA_NAMESPACE", "PAYSAGA_NO_UI", "PAYSAGA_FSYNC", "PAYSAGA_HISTORY_SHARDS", "PAYSAGA_VISIBILITY_FAST",
-	"PAYSAGA_STOP_WITH_STDIN", "PAYSAGA_TEST_DATABASE_URL"}
+	"PAYSAGA_STOP_WITH_STDIN", "PAYSAGA_TEST_POSTGRES", "PAYSAGA_TEST_DURABLE"}
 
 // unknown warns about PAYSAGA_ variables that nothing reads: a misspelt setting
 // would be ignored in silence.

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/term"
+
+	"paysaga/bench"
+	"paysaga/domain/id"
+	"paysaga/domain/payment"
+	"paysaga/store"
+	"paysaga/workers"
+)
+
+// benchCommand groups the benchmarks.
+type benchCommand struct {
+	Payments benchPayments `cmd:"" help:"Payments per second over HTTP, beside the floors that Temporal sets: in rounds on one machine, each part a process of its own, fsync on."`
+}
+
+type benchPayments struct {
+	Devstack      string  `setting:"PAYSAGA_DEVSTACK" default:".build/devstack" placeholder:"FILE" help:"The devstack binary. 'make devstack' builds it."`
+	DevstackState string  `name:"devstack-state" placeholder:"FOLDER" help:"Use the devstack that runs on this state folder. By default one is started on a new folder, and removed at the end."`
+	Rounds        int     `default:"5" help:"How often each shape is measured at each number of clients."`
+	Seconds       float64 `default:"4" help:"How long each measurement lasts."`
+	Clients       []int   `default:"1,8,32" help:"How many clients work at once, each in a closed loop; the last number is the one that is reported."`
+	Commits       bool    `default:"true" negatable:"" help:"Count the commits of each shape, too: that takes a minute and a half, mostly of waiting."`
+	JSON          string  `name:"json" placeholder:"FILE" help:"Write all figures to a file, too."`
+}
+
+// Run starts what is to be measured, measures it, and stops it.
+func (c *benchPayments) Run(a *app) error {
+	dir, err := os.MkdirTemp("", "paysaga-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's user has to get through
+		return err
+	}
+	d, err := c.stack(a, filepath.Join(dir, "state"))
+	if err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(a.ctx)
+	d.fail = fail
+	defer d.stopAll()
+	if err := c.up(ctx, d); err != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	config, done, err := c.config(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer done()
+	res, err := bench.Run(ctx, config)
+	if err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	if c.JSON != "" {
+		return writeJSON(c.JSON, res)
+	}
+	return nil
+}
+
+// stack is a development stack on ports that nobody uses, so that it runs
+// beside `paysaga dev`.
+func (c *benchPayments) stack(a *app, state string) (*dev, error) {
+	mine := *a
+	mine.settings = &settings{env: maps.Clone(a.settings.env)}
+	for _, port := range []string{"PAYSAGA_POSTGRES_PORT", "PAYSAGA_TEMPORAL_PORT"} {
+		mine.settings.env[port] = "0"
+	}
+	mine.settings.env["PAYSAGA_NO_UI"] = "true"
+	mine.out = io.Discard // what `paysaga dev` says is for its users
+	api, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	sandbox, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	dev := devCommand{State: state, Devstack: c.Devstack, HTTPAddress: api, SandboxAddress: sandbox}
+	if c.DevstackState != "" {
+		dev.Devstack = os.Args[0] // not needed: one is running
+	}
+	return dev.prepare(&mine)
+}
+
+// freeAddress is one on which nothing listens.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// up starts the parts, or joins a devstack that runs.
+func (c *benchPayments) up(ctx context.Context, d *dev) error {
+	if c.DevstackState == "" {
+		return d.up(ctx)
+	}
+	raw, err := os.ReadFile(filepath.Join(c.DevstackState, "devstack.json"))
+	if err != nil {
+		return fmt.Errorf("no devstack runs on %s: %w", c.DevstackState, err)
+	}
+	if err := json.Unmarshal(raw, &d.stack); err != nil {
+		return err
+	}
+	return d.join(ctx)
+}
+
+// config makes the merchants and the client of a run.
+func (c *benchPayments) config(ctx context.Context, d *dev) (conf bench.Config, done func(), err error) {
+	lanes, err := benchMerchants(ctx, d)
+	if err != nil {
+		return conf, nil, err
+	}
+	temporal, err := dialTemporal(temporalConfig{Address: d.stack.TemporalAddress, Namespace: d.stack.Namespace},
+		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		return conf, nil, err
+	}
+	conf = bench.Config{Rounds: c.Rounds, Cell: time.Duration(c.Seconds * float64(time.Second)), Clients: c.Clients, NoCommits: !c.Commits,
+		API: d.api, Sandbox: local(d.c.SandboxAddress), Lanes: lanes, Temporal: temporal, Workers: workers.Config{Client: temporal},
+		Database: d.stack.PostgresURL, TemporalDB: "temporal", Processes: map[string]int{"temporal": d.stack.PID}, Out: os.Stdout}
+	for _, child := range d.children {
+		if child.name != "devstack" {
+			conf.Processes[child.name] = child.cmd.Process.Pid
+		}
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		conf.Progress = d.err
+	}
+	return conf, temporal.Close, nil
+}
+
+// benchMerchants makes one merchant for each lane, with a fee, so that all of
+// the ledger is at work.
+func benchMerchants(ctx context.Context, d *dev) ([]bench.Merchant, error) {
+	keys, err := d.sealKeys()
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, SealKeys: keys})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	var lanes []bench.Merchant
+	for _, lane := range []payment.Lane{payment.Express, payment.Standard} {
+		m := store.Merchant{Book: id.Test, Name: "Benchmark " + string(lane), Terms: payment.Terms{FeeBasisPoints: 60, FeeOnRefund: "return", Zone: time.UTC}}
+		made, err := createMerchantOn(ctx, s, m, local(d.c.SandboxAddress), lane)
+		if err != nil {
+			return nil, err
+		}
+		lanes = append(lanes, bench.Merchant{Lane: lane, ID: made.MerchantID, Key: made.APIKey})
+	}
+	return lanes, nil
+}
+
+var _ = base64.StdEncoding
+var _ = strings.TrimSpace
