@@ -44,7 +44,7 @@ func New(c Config) (Set, error) {
 	c = c.withDefaults()
 	var set Set
 	for _, queue := range c.Queues {
-		w := worker.New(c.Client, queue, c.options(queue))
+		w := worker.New(c.Client, queue, c.Options(queue))
 		switch {
 		case queue == workflows.TaskQueue:
 			registerSagas(w)
@@ -90,7 +90,10 @@ func AllQueues(steps *activities.Steps) []string {
 	return append([]string{workflows.TaskQueue}, ChannelQueues(steps)...)
 }
 
-func (c Config) options(queue string) worker.Options {
+// Options are those of a queue's worker. What is measured beside payments gets
+// the same.
+func (c Config) Options(queue string) worker.Options {
+	c = c.withDefaults()
 	o := worker.Options{
 		WorkerStopTimeout:           c.StopTimeout,
 		WorkflowPanicPolicy:         worker.BlockWorkflow, // a bug must not fail live payments

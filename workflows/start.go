@@ -24,7 +24,8 @@ type Starter struct {
 // PaymentID is the workflow id of a payment.
 func PaymentID(paymentID string) string { return "payment/" + paymentID }
 
-func (s Starter) options(p payment.Payment) client.StartWorkflowOptions {
+// Options are what a payment's saga is started with.
+func (s Starter) Options(p payment.Payment) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:        PaymentID(p.ID),
 		TaskQueue: TaskQueue,
@@ -61,7 +62,7 @@ func (s Starter) Cancel(ctx context.Context, p payment.Payment) error {
 // who ask get the one answer.
 func (s Starter) join(ctx context.Context, p payment.Payment, update string) error {
 	h, err := s.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.options(p), Payment, s.input(p)),
+		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.Options(p), Payment, s.input(p)),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			UpdateID: update, UpdateName: update, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
@@ -74,7 +75,7 @@ func (s Starter) join(ctx context.Context, p payment.Payment, update string) err
 
 // Start starts the payment's saga if it has none, and doesn't wait for it.
 func (s Starter) Start(ctx context.Context, p payment.Payment) error {
-	_, err := s.Client.ExecuteWorkflow(ctx, s.options(p), Payment, s.input(p))
+	_, err := s.Client.ExecuteWorkflow(ctx, s.Options(p), Payment, s.input(p))
 	return outcome(err)
 }
 

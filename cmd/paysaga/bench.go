@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,13 +12,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
 	"paysaga/bench"
+	"paysaga/channels/sandbox"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/store"
@@ -60,7 +60,7 @@ func (c *benchPayments) Run(a *app) error {
 	if err := c.up(ctx, d); err != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}
-	config, done, err := c.config(ctx, d)
+	config, done, err := c.config(ctx, a, d)
 	if err != nil {
 		return err
 	}
@@ -84,16 +84,17 @@ func (c *benchPayments) stack(a *app, state string) (*dev, error) {
 		mine.settings.env[port] = "0"
 	}
 	mine.settings.env["PAYSAGA_NO_UI"] = "true"
-	mine.out = io.Discard // what `paysaga dev` says is for its users
+	mine.settings.env["PAYSAGA_FSYNC"] = "true" // whatever is set for tests: a figure without it means nothing
+	mine.out = io.Discard                       // what `paysaga dev` says is for its users
 	api, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	sandbox, err := freeAddress()
+	channel, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	dev := devCommand{State: state, Devstack: c.Devstack, HTTPAddress: api, SandboxAddress: sandbox}
+	dev := devCommand{State: state, Devstack: c.Devstack, HTTPAddress: api, SandboxAddress: channel}
 	if c.DevstackState != "" {
 		dev.Devstack = os.Args[0] // not needed: one is running
 	}
@@ -110,7 +111,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// up starts the parts, or joins a devstack that runs.
+// up starts the parts, or joins a devstack that runs, with its seal keys if it
+// has any: our workers share its task queues.
 func (c *benchPayments) up(ctx context.Context, d *dev) error {
 	if c.DevstackState == "" {
 		return d.up(ctx)
@@ -122,11 +124,16 @@ func (c *benchPayments) up(ctx context.Context, d *dev) error {
 	if err := json.Unmarshal(raw, &d.stack); err != nil {
 		return err
 	}
-	return d.join(ctx)
+	if raw, err := os.ReadFile(filepath.Join(c.DevstackState, "settings.json")); err == nil {
+		if err := os.WriteFile(filepath.Join(d.c.State, "settings.json"), raw, 0o600); err != nil {
+			return err
+		}
+	}
+	return d.upOn(ctx)
 }
 
 // config makes the merchants and the client of a run.
-func (c *benchPayments) config(ctx context.Context, d *dev) (conf bench.Config, done func(), err error) {
+func (c *benchPayments) config(ctx context.Context, a *app, d *dev) (conf bench.Config, done func(), err error) {
 	lanes, err := benchMerchants(ctx, d)
 	if err != nil {
 		return conf, nil, err
@@ -138,7 +145,7 @@ func (c *benchPayments) config(ctx context.Context, d *dev) (conf bench.Config, 
 	}
 	conf = bench.Config{Rounds: c.Rounds, Cell: time.Duration(c.Seconds * float64(time.Second)), Clients: c.Clients, NoCommits: !c.Commits,
 		API: d.api, Sandbox: local(d.c.SandboxAddress), Lanes: lanes, Temporal: temporal, Workers: workers.Config{Client: temporal},
-		Database: d.stack.PostgresURL, TemporalDB: "temporal", Processes: map[string]int{"temporal": d.stack.PID}, Out: os.Stdout}
+		Database: d.stack.PostgresURL, TemporalDB: "temporal", Processes: map[string]int{"temporal": d.stack.PID}, Out: a.out}
 	for _, child := range d.children {
 		if child.name != "devstack" {
 			conf.Processes[child.name] = child.cmd.Process.Pid
@@ -153,19 +160,24 @@ func (c *benchPayments) config(ctx context.Context, d *dev) (conf bench.Config, 
 // benchMerchants makes one merchant for each lane, with a fee, so that all of
 // the ledger is at work.
 func benchMerchants(ctx context.Context, d *dev) ([]bench.Merchant, error) {
-	keys, err := d.sealKeys()
-	if err != nil {
+	set := &settings{}
+	if err := set.load([]string{"--settings=" + filepath.Join(d.c.State, "settings.json")}); err != nil {
 		return nil, err
 	}
-	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, SealKeys: keys})
+	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, SealKeys: set.file["PAYSAGA_SEAL_KEYS"]})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	var lanes []bench.Merchant
 	for _, lane := range []payment.Lane{payment.Express, payment.Standard} {
-		m := store.Merchant{Book: id.Test, Name: "Benchmark " + string(lane), Terms: payment.Terms{FeeBasisPoints: 60, FeeOnRefund: "return", Zone: time.UTC}}
-		made, err := createMerchantOn(ctx, s, m, local(d.c.SandboxAddress), lane)
+		terms := payment.Terms{FeeBasisPoints: 60, FeeOnRefund: "return", Zone: time.UTC}
+		made, err := createMerchant(ctx, s, store.Merchant{Book: id.Test, Name: "Benchmark " + string(lane), Terms: terms}, "")
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.AddChannelAccount(ctx, store.ChannelAccount{Book: id.Test, Channel: sandbox.Name, MerchantID: made.MerchantID,
+			BaseURL: local(d.c.SandboxAddress), Credentials: sandboxCredentials("sandbox_" + rand.Text()), Lane: lane})
 		if err != nil {
 			return nil, err
 		}
@@ -173,6 +185,3 @@ func benchMerchants(ctx context.Context, d *dev) ([]bench.Merchant, error) {
 	}
 	return lanes, nil
 }
-
-var _ = base64.StdEncoding
-var _ = strings.TrimSpace

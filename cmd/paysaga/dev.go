@@ -119,6 +119,11 @@ func (d *dev) up(ctx context.Context) error {
 	if err := d.startDevstack(ctx); err != nil {
 		return err
 	}
+	return d.upOn(ctx)
+}
+
+// upOn starts the rest on a devstack that is up.
+func (d *dev) upOn(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}

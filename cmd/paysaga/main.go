@@ -37,6 +37,7 @@ type commands struct {
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
 	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
 	Replay   replayCommand   `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
+	Bench    benchCommand    `cmd:"" help:"Measure: payments per second against the floors that Temporal sets."`
 	Dev      devCommand      `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
 	Config   configCommand   `cmd:"" help:"Print every setting, its value and where it comes from. Secrets are masked."`
 	Version  versionCommand  `cmd:"" help:"Print the version of this build."`
