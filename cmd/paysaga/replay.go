@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"paysaga/workers"
+	"paysaga/workflows"
 )
 
 // replayCommand answers, before a deploy: would this build go on with what is
@@ -25,6 +26,9 @@ type replayCommand struct {
 	Open           bool `help:"Replay every open saga."`
 	Closed         int  `placeholder:"N" help:"Also replay the N sagas that ended last."`
 }
+
+// sagas finds ours: others may share the namespace.
+const sagas = `TaskQueue = '` + workflows.TaskQueue + `'`
 
 // Run replays, prints counts, and ends with 1 if a history doesn't replay.
 func (c *replayCommand) Run(a *app) error {
@@ -41,12 +45,12 @@ func (c *replayCommand) Run(a *app) error {
 		return err
 	}
 	if c.Open {
-		if err := r.all(a.ctx, `ExecutionStatus = 'Running'`, 0); err != nil {
+		if err := r.all(a.ctx, sagas+` AND ExecutionStatus = 'Running'`, 0); err != nil {
 			return err
 		}
 	}
 	if c.Closed > 0 {
-		if err := r.all(a.ctx, `ExecutionStatus != 'Running'`, c.Closed); err != nil {
+		if err := r.all(a.ctx, sagas+` AND ExecutionStatus != 'Running'`, c.Closed); err != nil {
 			return err
 		}
 	}
