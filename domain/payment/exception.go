@@ -56,24 +56,33 @@ func (s *settling) mismatch() error {
 }
 
 // Contradict is the ruling about an outcome that Settle found to contradict
-// what is known: nothing moves but a case is opened, and money that came is put
-// on suspense until somebody decides whose it is. One attempt has at most one
-// such ruling with money and one without.
+// what is known: nothing moves but a case is opened, and money that came beyond
+// what is booked is put on suspense until somebody decides whose it is. Where a
+// channel only changes its word about one charge, no money came: the case names
+// what it says now. One attempt has at most one such ruling with money and one
+// without.
 func Contradict(c Case) (Ruling, error) {
 	c.Outcome = c.Outcome.Vetted()
 	if c.Attempt == nil {
 		return Ruling{}, fault.Internal("a contradiction without an attempt", nil)
 	}
 	s := begin(c)
-	p, took, kind := c.Payment, money.New(c.Outcome.AmountMinor, money.Currency(c.Outcome.Currency)), "contradiction"
-	s.r.Step = s.step(id.Contradict)
-	if c.Outcome.Verdict == Succeeded {
-		kind, s.r.Step = "late_success", s.step(id.Case)
+	p, kind, took := c.Payment, "late_success", money.New(c.Outcome.AmountMinor, money.Currency(c.Outcome.Currency))
+	came := c.Outcome.Verdict == Succeeded
+	if came && c.Attempt.Verdict == Succeeded {
+		kind, came = "duplicate_payment", c.Outcome.otherCharge(c.Attempt)
+	}
+	s.r.Step = s.step(id.Case)
+	if !came {
+		kind, s.r.Step = "contradiction", s.step(id.Contradict)
+	}
+	if took.Minor == 0 {
+		took = money.Zero(p.Amount.Currency)
 	}
 	s.r.Case = &OpenCase{ID: "case/" + p.ID + "/" + kind + "/" + s.r.Step.String(), Book: p.Book, MerchantID: p.MerchantID,
 		PaymentID: p.ID, ChannelAccount: c.Attempt.ChannelAccount, Kind: kind, Amount: took,
 		Reason: fault.As(c.contradiction()).Message}
-	if c.Outcome.Verdict != Succeeded || !Credible(took) {
+	if !came || !Credible(took) {
 		return s.r, nil
 	}
 	chart := ledger.Chart{Book: p.Book, Currency: took.Currency}

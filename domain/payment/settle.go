@@ -119,9 +119,12 @@ func (c Case) news() (bool, error) {
 		a = &Attempt{}
 	}
 	over := ended || a.Dead || c.Followed
+	second := c.Outcome.otherCharge(a) // two charges under one reference: the customer paid twice
 	switch v {
 	case Succeeded, Authorized:
 		switch {
+		case second && (a.Verdict == Succeeded || a.Verdict == v):
+			return false, c.contradiction()
 		case a.Verdict == Succeeded && v == Authorized: // read before the capture
 			return false, nil
 		case a.Verdict == v && c.Outcome.sameMoney(a):
@@ -134,11 +137,11 @@ func (c Case) news() (bool, error) {
 	case Declined, Closed:
 		final := v == Closed || c.Outcome.Dead
 		switch {
-		case a.Verdict == Succeeded && final:
+		case a.Verdict == Succeeded && final && !second:
 			return false, c.contradiction()
 		case a.Verdict == Succeeded, ended, c.Followed:
 			return false, nil
-		case a.Verdict == Authorized && !final: // a try before the one that got through
+		case a.Verdict == Authorized && (second || !final): // a try before the one that got through
 			return false, nil
 		case a.Dead || !final:
 			return c.Last || (v == Closed && c.End != ""), nil // else nothing is proven that wasn't
@@ -160,6 +163,11 @@ func (c Case) contradiction() error {
 // sameMoney: o speaks of the money that is known of a.
 func (o Outcome) sameMoney(a *Attempt) bool {
 	return o.AmountMinor == a.AmountMinor && o.Currency == a.Currency
+}
+
+// otherCharge: o speaks of another charge than the one that is known of a.
+func (o Outcome) otherCharge(a *Attempt) bool {
+	return o.ChannelID != "" && a.ChannelID != "" && o.ChannelID != a.ChannelID
 }
 
 // part finds a part by ordinal, or nil.
