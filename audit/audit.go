@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"paysaga/domain/fault"
@@ -122,7 +123,11 @@ func check(ctx context.Context, tx pgx.Tx, o Options) (Report, error) {
 		r.Checks++
 		v, err := c.run(ctx, tx, args)
 		if err != nil {
-			return r, fmt.Errorf("%s %s: %w", c.id, c.sentence, err)
+			var pg *pgconn.PgError
+			if errors.As(err, &pg) {
+				return r, fault.Internal("the check of "+c.id+", "+c.sentence+", doesn't run: "+pg.Message, err)
+			}
+			return r, err
 		}
 		if v.Count > 0 {
 			r.Violations = append(r.Violations, v)
@@ -160,5 +165,5 @@ func unreadable(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return fault.Unavailable("audit_unreadable", "the book can't be read: "+err.Error(), err)
+	return fault.Unavailable("audit_unreadable", "the book can't be read", err)
 }
