@@ -141,7 +141,7 @@ func (c Case) news() (bool, error) {
 			return false, c.contradiction()
 		case a.Verdict == Succeeded, ended, c.Followed:
 			return false, nil
-		case a.Verdict == Authorized && (second || !final): // a try before the one that got through
+		case a.Verdict == Authorized && (!final || (second && c.End == "")): // another try than the one that got through
 			return false, nil
 		case a.Dead || !final:
 			return c.Last || (v == Closed && c.End != ""), nil // else nothing is proven that wasn't

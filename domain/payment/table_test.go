@@ -73,7 +73,9 @@ var outcomes = []struct {
 	{"succeeded as tx_2", second(succeeded)},
 	{"declined, dead", softNo},
 	{"declined, alive", aliveNo},
+	{"declined as tx_2", second(softNo)},
 	{"closed", closed},
+	{"closed as tx_2", second(closed)},
 }
 
 // states are where attempt 1 and its payment may stand, and how they got there.
@@ -173,6 +175,8 @@ func row(before Payment, r Ruling) string {
 		cols[6] = "case " + r.Case.Kind + " " + r.Case.Amount.Text()
 	case r.After.Parked != "" && r.After.Parked != before.Parked:
 		cols[6] = "parked"
+	case before.Parked != "" && r.After.Parked == "" && !r.After.Status.Terminal():
+		cols[6] = "no longer parked"
 	}
 	return strings.TrimRight(strings.Join(cols, " | "), "| ")
 }

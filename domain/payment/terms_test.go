@@ -56,6 +56,10 @@ func TestBusinessDate(t *testing.T) {
 		{zone: "America/Havana", at: "2026-11-01T03:59:59Z", want: "2026-10-31"},
 		{zone: "America/Havana", at: "2026-11-01T04:00:00Z", want: "2026-11-01"},
 		{zone: "America/Havana", at: "2026-11-01T05:30:00Z", want: "2026-11-01"},
+		// St John's went back to the day before, a minute into the new one.
+		{zone: "America/St_Johns", at: "2010-11-07T02:29:59Z", want: "2010-11-06"},
+		{zone: "America/St_Johns", at: "2010-11-07T02:30:00Z", want: "2010-11-07"},
+		{zone: "America/St_Johns", at: "2010-11-07T03:00:00Z", want: "2010-11-07"}, // the wall says 23:30 of the sixth
 		// Samoa had no 2011-12-30.
 		{zone: "Pacific/Apia", at: "2011-12-30T09:59:59Z", want: "2011-12-29"},
 		{zone: "Pacific/Apia", at: "2011-12-30T10:00:00Z", want: "2011-12-31"},
