@@ -44,6 +44,8 @@ type Report struct {
 	Since      int64       `json:"since"`    // the journal after which entries were read; 0: all
 	Journals   int64       `json:"journals"` // how many the book has
 	Violations []Violation `json:"violations"`
+	// Results are all checks that ran, in order; those that hold have a Count of 0.
+	Results []Violation `json:"results"`
 }
 
 // Clean reports whether nothing was found.
@@ -129,6 +131,7 @@ func check(ctx context.Context, tx pgx.Tx, o Options) (Report, error) {
 			}
 			return r, err
 		}
+		r.Results = append(r.Results, v)
 		if v.Count > 0 {
 			r.Violations = append(r.Violations, v)
 		}

@@ -166,7 +166,7 @@ func (d *dev) settle() error {
 		"PAYSAGA_TEMPORAL_ADDRESS": d.stack.TemporalAddress, "PAYSAGA_TEMPORAL_NAMESPACE": d.stack.Namespace,
 		"PAYSAGA_HTTP_ADDRESS": d.c.HTTPAddress, "PAYSAGA_PUBLIC_URL": d.api, "PAYSAGA_PACE": "drill",
 		"PAYSAGA_SANDBOX_ADDRESS": d.c.SandboxAddress, "PAYSAGA_SANDBOX_BOOK": filepath.Join(d.c.State, "sandbox"),
-		"PAYSAGA_STATE": d.c.State, "PAYSAGA_LOG_FORMAT": "text",
+		"PAYSAGA_SANDBOX_BASE_URL": local(d.c.SandboxAddress), "PAYSAGA_STATE": d.c.State, "PAYSAGA_LOG_FORMAT": "text",
 	}
 	return writeJSON(path, set)
 }

@@ -69,7 +69,7 @@ func orClean(err error) error {
 func (d *dev) childEnv() []string {
 	env := maps.Clone(d.settings.env)
 	for _, name := range []string{"PAYSAGA_DATABASE_URL", "PAYSAGA_OWNER_URL", "PAYSAGA_SEAL_KEYS", "PAYSAGA_TEMPORAL_ADDRESS",
-		"PAYSAGA_TEMPORAL_NAMESPACE", "PAYSAGA_HTTP_ADDRESS", "PAYSAGA_SANDBOX_ADDRESS", "PAYSAGA_SANDBOX_BOOK", "PAYSAGA_STATE"} {
+		"PAYSAGA_TEMPORAL_NAMESPACE", "PAYSAGA_HTTP_ADDRESS", "PAYSAGA_SANDBOX_ADDRESS", "PAYSAGA_SANDBOX_BOOK", "PAYSAGA_SANDBOX_BASE_URL", "PAYSAGA_STATE"} {
 		delete(env, name)
 	}
 	env["PAYSAGA_SETTINGS"] = filepath.Join(d.c.State, "settings.json")

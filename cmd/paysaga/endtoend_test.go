@@ -31,7 +31,7 @@ func newWorld(t *testing.T) *world {
 	w.do(t, "migrate")
 	w.do(t, "migrate") // again: nothing to do
 	w.sandbox = launch(t, w.env, "sandbox").url(t)
-	out := w.do(t, "merchant", "create", "Tea House", "--fee-bps=60", "--sandbox-url="+w.sandbox, "--json")
+	out := w.do(t, "merchant", "create", "Tea House", "--fee-bps=60", "--sandbox-base-url="+w.sandbox, "--json")
 	require.NoError(t, json.Unmarshal([]byte(out), &w.merchant))
 	return w
 }

@@ -34,7 +34,7 @@ type merchantCreate struct {
 	DebtLimit      int64            `name:"debt-limit" default:"0" help:"How much the merchant may owe us after refunds, in minor units."`
 	TimeZone       string           `name:"time-zone" default:"UTC" help:"The zone of its business days, Asia/Shanghai for example."`
 	DayCut         time.Duration    `name:"day-cut" default:"0s" help:"How long after midnight a business day ends, 4h for example."`
-	SandboxURL     string           `name:"sandbox-url" default:"http://127.0.0.1:8090" help:"Where the sandbox is, for a merchant of the test book. Empty text: no account there."`
+	SandboxURL     string           `name:"sandbox-base-url" setting:"PAYSAGA_SANDBOX_BASE_URL" default:"http://127.0.0.1:8090" help:"Where we reach the sandbox, for a merchant of the test book. Empty text: no account there."`
 	JSON           bool             `name:"json" help:"Print one JSON object."`
 }
 
