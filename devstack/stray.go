@@ -34,7 +34,7 @@ func strays(dataDir string) []int {
 func stopStrays(dataDir string, say func(string, ...any)) error {
 	pids := strays(dataDir)
 	if len(pids) == 0 {
-		return dropStalePID(dataDir)
+		return dropStaleLocks(dataDir)
 	}
 	say("an earlier PostgreSQL still runs on this data (pid %d): stopping it", pids[0])
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL}
@@ -43,20 +43,23 @@ func stopStrays(dataDir string, say func(string, ...any)) error {
 			_ = syscall.Kill(pid, signal) // it may have ended by itself
 		}
 		if waitUntil(5*time.Second, func() bool { return len(strays(dataDir)) == 0 }) {
-			return dropStalePID(dataDir)
+			return dropStaleLocks(dataDir)
 		}
 	}
 	return fmt.Errorf("an earlier PostgreSQL (pid %v) on %s does not stop: end it by hand", strays(dataDir), dataDir)
 }
 
-// dropStalePID removes the pid file of a killed server. PostgreSQL would
-// otherwise refuse to start if another program has got that pid by now.
-func dropStalePID(dataDir string) error {
-	err := os.Remove(filepath.Join(dataDir, "postmaster.pid"))
-	if os.IsNotExist(err) {
-		return nil
+// dropStaleLocks removes the pid file of a killed server, and its socket's.
+// PostgreSQL would otherwise refuse to start if another program has got that
+// pid by now, or if nobody has taken note of the killed one's end yet.
+func dropStaleLocks(dataDir string) error {
+	sockets, _ := filepath.Glob(filepath.Join(dataDir, ".s.PGSQL.*.lock"))
+	for _, path := range append(sockets, filepath.Join(dataDir, "postmaster.pid")) {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // waitUntil polls a condition that nothing announces; false when time is up.
