@@ -170,7 +170,7 @@ func row(before Payment, r Ruling) string {
 	}
 	switch {
 	case r.Case != nil && r.Event == "":
-		return fmt.Sprintf("CASE %s %s | %s | %s", r.Case.Kind, r.Case.Amount.Text(), r.Step, kindsOf(r))
+		return strings.TrimRight(fmt.Sprintf("CASE %s %s | %s | %s", r.Case.Kind, r.Case.Amount.Text(), r.Step, kindsOf(r)), "| ")
 	case r.Case != nil:
 		cols[6] = "case " + r.Case.Kind + " " + r.Case.Amount.Text()
 	case r.After.Parked != "" && r.After.Parked != before.Parked:
