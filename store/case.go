@@ -52,25 +52,21 @@ type lockedCase struct {
 	kind, merchantID, paymentID string
 }
 
-const sqlLockCases = `
-	SELECT id, closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
-	FROM cases WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+const sqlLockCase = `
+	SELECT closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
+	FROM cases WHERE book = $1 AND id = $2 FOR UPDATE`
 
 func (w *work) queueCases(b *pgx.Batch) {
-	if len(w.lock.cases) == 0 {
-		return
-	}
-	b.Queue(sqlLockCases, w.step.Book, unique(w.lock.cases)).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var key string
+	for _, key := range unique(w.lock.cases) {
+		b.Queue(sqlLockCase, w.step.Book, key).QueryRow(func(row pgx.Row) error {
 			c := &lockedCase{}
-			if err := rows.Scan(&key, &c.closed, &c.kind, &c.merchantID, &c.paymentID); err != nil {
-				return err
+			err := row.Scan(&c.closed, &c.kind, &c.merchantID, &c.paymentID)
+			if err == nil {
+				w.found.cases[key] = c
 			}
-			w.found.cases[key] = c
-		}
-		return rows.Err()
-	})
+			return noRows(err)
+		})
+	}
 }
 
 // closeCase settles an exception.
@@ -113,7 +109,7 @@ func (a act) judge(w *work) error {
 // seeCallback marks a callback as dealt with. Seen twice it stays as it was first.
 type seeCallback struct{ payment.SeeCallback }
 
-const sqlLockCallbacks = `SELECT id, disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+const sqlLockCallback = `SELECT disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = $2 FOR UPDATE`
 
 const sqlSeeCallback = `UPDATE callbacks SET disposition = $3, disposed_at = $4, due_at = NULL WHERE book = $1 AND id = $2`
 
@@ -131,18 +127,14 @@ func (c seeCallback) judge(w *work) error {
 }
 
 func (w *work) queueCallbacks(b *pgx.Batch) {
-	if len(w.lock.callbacks) == 0 {
-		return
-	}
-	b.Queue(sqlLockCallbacks, w.step.Book, unique(w.lock.callbacks)).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var key string
+	for _, key := range unique(w.lock.callbacks) {
+		b.Queue(sqlLockCallback, w.step.Book, key).QueryRow(func(row pgx.Row) error {
 			var disposed bool
-			if err := rows.Scan(&key, &disposed); err != nil {
-				return err
+			err := row.Scan(&disposed)
+			if err == nil {
+				w.found.callbacks[key] = disposed
 			}
-			w.found.callbacks[key] = disposed
-		}
-		return rows.Err()
-	})
+			return noRows(err)
+		})
+	}
 }

@@ -113,8 +113,9 @@ func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	p := cfg.ConnConfig.RuntimeParams
 	p["application_name"] = "paysaga"
 	p["timezone"] = "UTC"
-	// Statements are few, prepared, and by key: planning each anew would cost more than it finds.
-	p["plan_cache_mode"] = "force_generic_plan"
+	// Every statement here goes by key. A plan is made once per connection, perhaps while its tables are still empty; these
+	// keep it from being one that reads a whole table, which would stay with us while the table grows.
+	p["enable_seqscan"], p["enable_hashjoin"], p["enable_mergejoin"] = "off", "off", "off"
 	// Clearing and fee accounts are locked by every payment: whoever stalls must let go.
 	p["lock_timeout"] = "10s"
 	p["statement_timeout"] = "30s"

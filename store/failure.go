@@ -71,6 +71,8 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Unavailable("store_unreachable", "the database is not available", pg)
 	case pg.Code == "55P03", pg.Code == "57014", pg.Code == "40P01", pg.Code == "40001":
 		return fault.Unavailable("store_busy", "the database was too busy", pg)
+	case pg.Code == "22003":
+		return overflow()
 	case pg.Code == "22021", pg.Code == "22P05":
 		return fault.Invalid("text_invalid", "", "a text holds what can't be stored").Wrap(pg)
 	}
@@ -91,6 +93,10 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Invalid("journal_unbalanced", "", "a journal sums to zero, whole, in one book and currency").Wrap(pg)
 	}
 	return fault.Internal("the database refused a statement: "+pg.Code+" "+pg.ConstraintName, pg)
+}
+
+func overflow() error {
+	return fault.Invalid("balance_overflow", "", "a balance would be larger than we can hold")
 }
 
 func belowFloor() *fault.Error {

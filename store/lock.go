@@ -24,7 +24,6 @@ type locks struct {
 	attempts    []string // payment ids: all attempts of each
 	cases       []string
 	callbacks   []string
-	accounts    []int64
 }
 
 // found is what stood there, under lock.
@@ -32,6 +31,7 @@ type found struct {
 	causes    map[string]*int64 // inserted by us → its journal
 	keyed     bool              // the idempotency row is ours
 	customer  string
+	details   []byte // the customer's, sealed
 	orderMade bool
 	ordered   *orderRow // the order with newOrder's reference, ours or not
 	orders    map[string]*orderRow
@@ -39,7 +39,6 @@ type found struct {
 	attempts  map[string][]lockedAttempt
 	cases     map[string]*lockedCase
 	callbacks map[string]bool // → disposed
-	balances  map[int64]*balance
 	reversed  map[string]reversedJournal
 }
 
@@ -47,7 +46,7 @@ func newFound() found {
 	return found{
 		causes: map[string]*int64{}, orders: map[string]*orderRow{}, payments: map[string]*lockedPayment{},
 		attempts: map[string][]lockedAttempt{}, cases: map[string]*lockedCase{}, callbacks: map[string]bool{},
-		balances: map[int64]*balance{}, reversed: map[string]reversedJournal{},
+		reversed: map[string]reversedJournal{},
 	}
 }
 
@@ -83,7 +82,7 @@ func (w *work) causes() []string {
 	return slices.Compact(list)
 }
 
-// lockBatch is the first round trip: the one lock order.
+// lockBatch is the first round trip: the one lock order. The accounts follow at the end of the second.
 func (w *work) lockBatch() *pgx.Batch {
 	b := &pgx.Batch{}
 	b.Queue("begin isolation level read committed")
@@ -96,7 +95,6 @@ func (w *work) lockBatch() *pgx.Batch {
 	w.queueCases(b)
 	w.queueCallbacks(b)
 	w.queueReversed(b)
-	w.queueBalances(b)
 	return b
 }
 
@@ -138,30 +136,25 @@ type lockedPayment struct {
 	merchantID string
 	status     payment.Status
 	sequence   int64
-	amount     int64
-	inDoubt    bool
 	cancel     *time.Time
 }
 
-const sqlLockPayments = `
-	SELECT id, merchant_id, status, sequence, amount, in_doubt, cancel_requested_at
-	FROM payments WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+// One statement per row, in the order of the keys: that is the lock order, and each is planned as one look-up.
+const sqlLockPayment = `
+	SELECT merchant_id, status, sequence, cancel_requested_at
+	FROM payments WHERE book = $1 AND id = $2 FOR UPDATE`
 
 func (w *work) queuePayments(b *pgx.Batch) {
-	if len(w.lock.payments) == 0 {
-		return
-	}
-	b.Queue(sqlLockPayments, w.step.Book, unique(w.lock.payments)).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var key string
+	for _, key := range unique(w.lock.payments) {
+		b.Queue(sqlLockPayment, w.step.Book, key).QueryRow(func(row pgx.Row) error {
 			p := &lockedPayment{}
-			if err := rows.Scan(&key, &p.merchantID, &p.status, &p.sequence, &p.amount, &p.inDoubt, &p.cancel); err != nil {
-				return err
+			err := row.Scan(&p.merchantID, &p.status, &p.sequence, &p.cancel)
+			if err == nil {
+				w.found.payments[key] = p
 			}
-			w.found.payments[key] = p
-		}
-		return rows.Err()
-	})
+			return noRows(err)
+		})
+	}
 }
 
 type lockedAttempt struct {
@@ -171,24 +164,20 @@ type lockedAttempt struct {
 }
 
 const sqlLockAttempts = `
-	SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead
-	FROM attempts WHERE book = $1 AND payment_id = ANY($2) ORDER BY payment_id, ordinal FOR UPDATE`
+	SELECT ordinal, part, coalesce(verdict, ''), dead
+	FROM attempts WHERE book = $1 AND payment_id = $2 ORDER BY ordinal FOR UPDATE`
 
 func (w *work) queueAttempts(b *pgx.Batch) {
-	if len(w.lock.attempts) == 0 {
-		return
-	}
-	b.Queue(sqlLockAttempts, w.step.Book, unique(w.lock.attempts)).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var key string
+	for _, key := range unique(w.lock.attempts) {
+		b.Queue(sqlLockAttempts, w.step.Book, key).Query(func(rows pgx.Rows) error {
 			var a lockedAttempt
-			if err := rows.Scan(&key, &a.ordinal, &a.part, &a.verdict, &a.dead); err != nil {
-				return err
-			}
-			w.found.attempts[key] = append(w.found.attempts[key], a)
-		}
-		return rows.Err()
-	})
+			_, err := pgx.ForEachRow(rows, []any{&a.ordinal, &a.part, &a.verdict, &a.dead}, func() error {
+				w.found.attempts[key] = append(w.found.attempts[key], a)
+				return nil
+			})
+			return err
+		})
+	}
 }
 
 // unique sorts and drops repeats; the argument is left alone.

@@ -81,8 +81,8 @@ const sqlInsertOrder = `
 const sqlLockReference = `SELECT` + orderColumns + `
 	FROM orders o WHERE o.book = $1 AND o.merchant_id = $2 AND o.reference = $3 FOR UPDATE OF o`
 
-const sqlLockOrders = `SELECT` + orderColumns + `
-	FROM orders o WHERE o.book = $1 AND o.id = ANY($2) ORDER BY o.id FOR UPDATE OF o`
+const sqlLockOrder = `SELECT` + orderColumns + `
+	FROM orders o WHERE o.book = $1 AND o.id = $2 FOR UPDATE OF o`
 
 func (w *work) queueOrders(b *pgx.Batch) {
 	if o := w.lock.newOrder; o != nil {
@@ -98,16 +98,15 @@ func (w *work) queueOrders(b *pgx.Batch) {
 			return err
 		})
 	}
-	if len(w.lock.orders) == 0 {
-		return
+	for _, key := range unique(w.lock.orders) {
+		b.Queue(sqlLockOrder, w.step.Book, key).Query(func(rows pgx.Rows) error {
+			list, err := pgx.CollectRows(rows, scanOrder)
+			for _, o := range list {
+				w.found.orders[o.ID] = o
+			}
+			return err
+		})
 	}
-	b.Queue(sqlLockOrders, w.step.Book, unique(w.lock.orders)).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, scanOrder)
-		for _, o := range list {
-			w.found.orders[o.ID] = o
-		}
-		return err
-	})
 }
 
 const sqlInsertLines = `

@@ -17,11 +17,9 @@ import (
 
 // accountRef is what never changes of an account.
 type accountRef struct {
-	no      int64
-	normal  ledger.Side
-	kind    ledger.Kind
-	floored bool
-	floor   int64
+	no     int64
+	normal ledger.Side
+	kind   ledger.Kind
 }
 
 type accountKey struct {
@@ -61,7 +59,7 @@ const sqlOpenAccounts = `
 	ON CONFLICT DO NOTHING`
 
 const sqlReadAccounts = `
-	SELECT code, currency, no, normal, kind, floor IS NOT NULL, coalesce(floor, 0)
+	SELECT code, currency, no, normal, kind
 	FROM accounts WHERE book = $1 AND (code, currency) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
 
 // resolveAccounts finds the numbers of the Step's accounts. One that was never posted to is opened first, in a transaction
@@ -87,7 +85,6 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 				return fault.Internal("an account stands with another kind or side than the chart's: "+e.Account.Code, nil)
 			}
 			w.refs = append(w.refs, r)
-			w.lock.accounts = append(w.lock.accounts, r.no)
 		}
 	}
 	return nil
@@ -111,7 +108,7 @@ func (w *work) openAccounts(ctx context.Context, list []ledger.Account) error {
 		for rows.Next() {
 			k := accountKey{book: w.step.Book}
 			var r accountRef
-			if err := rows.Scan(&k.code, &k.currency, &r.no, &r.normal, &r.kind, &r.floored, &r.floor); err != nil {
+			if err := rows.Scan(&k.code, &k.currency, &r.no, &r.normal, &r.kind); err != nil {
 				return err
 			}
 			w.db.accounts.put(k, r)
@@ -119,28 +116,6 @@ func (w *work) openAccounts(ctx context.Context, list []ledger.Account) error {
 		return rows.Err()
 	})
 	return failure(w.db.pool.SendBatch(ctx, b).Close())
-}
-
-// balance is an account's row under lock.
-type balance struct{ amount, version int64 }
-
-const sqlLockBalances = `SELECT no, balance, version FROM accounts WHERE no = ANY($1) ORDER BY no FOR UPDATE`
-
-func (w *work) queueBalances(b *pgx.Batch) {
-	if len(w.lock.accounts) == 0 {
-		return
-	}
-	b.Queue(sqlLockBalances, unique(w.lock.accounts)).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var no int64
-			bal := &balance{}
-			if err := rows.Scan(&no, &bal.amount, &bal.version); err != nil {
-				return err
-			}
-			w.found.balances[no] = bal
-		}
-		return rows.Err()
-	})
 }
 
 // reversedJournal is a journal that the Step reverses.
@@ -183,24 +158,31 @@ func (w *work) queueReversed(b *pgx.Batch) {
 }
 
 type journalRow struct {
-	no                    int64
-	cause, kind           string
-	legs                  int
-	reverses              *int64
-	effectiveAt, bookedAt time.Time
+	no          int64
+	cause, kind string
+	legs        int
+	reverses    *int64
+	effectiveAt time.Time
 }
 
-type entryRow struct{ journal, leg, account, amount, after, seq int64 }
+// entryRow is a leg. later and behind are what follows on the same account in this Step: its balance after the leg is the
+// account's after the Step, less that.
+type entryRow struct{ journal, leg, account, amount, later, behind int64 }
 
-// post judges the journals against the balances so far: floors (I-06), overflow, reversals (I-07).
+// moved is what a Step does to an account.
+type moved struct{ amount, entries int64 }
+
+// post gathers the journals. Their balances are computed where they are kept, under the row's lock, by the last
+// statements before COMMIT: nobody waits for an account while a message is on its way. The floors and the width of a
+// balance are therefore judged by the database alone (I-06).
 func (w *work) post() error {
-	w.out.balances = w.found.balances
+	w.out.moved = map[int64]*moved{}
 	next := 0
 	for _, j := range w.step.Journals {
 		no := *w.found.causes[j.Cause()]
 		refs := w.refs[next : next+len(j.Entries())]
 		next += len(refs)
-		row := journalRow{no: no, cause: j.Cause(), kind: j.Kind(), legs: len(refs), effectiveAt: j.EffectiveAt(), bookedAt: w.at}
+		row := journalRow{no: no, cause: j.Cause(), kind: j.Kind(), legs: len(refs), effectiveAt: j.EffectiveAt()}
 		if j.Reverses() != "" {
 			r, err := w.reverse(j, refs)
 			if err != nil {
@@ -212,16 +194,32 @@ func (w *work) post() error {
 			row.effectiveAt = w.at
 		}
 		for i, e := range j.Entries() {
-			entry, err := w.entry(refs[i], e.Amount)
-			if err != nil {
-				return err
-			}
-			entry.journal, entry.leg = no, int64(i+1)
-			w.out.entries = append(w.out.entries, entry)
+			w.out.entries = append(w.out.entries, entryRow{journal: no, leg: int64(i + 1), account: refs[i].no, amount: e.Amount})
 		}
 		w.out.journals = append(w.out.journals, row)
 	}
+	for i := len(w.out.entries) - 1; i >= 0; i-- {
+		e := &w.out.entries[i]
+		m := w.out.moved[e.account]
+		if m == nil {
+			m = &moved{}
+			w.out.moved[e.account] = m
+		}
+		e.later, e.behind = m.amount, m.entries
+		sum, ok := add(m.amount, e.amount)
+		if !ok {
+			return overflow()
+		}
+		m.amount, m.entries = sum, m.entries+1
+	}
 	return nil
+}
+
+func add(a, b int64) (int64, bool) {
+	if (b > 0 && a > math.MaxInt64-b) || (b < 0 && a < math.MinInt64-b) {
+		return 0, false
+	}
+	return a + b, true
 }
 
 func (w *work) reverse(j ledger.Journal, refs []accountRef) (int64, error) {
@@ -240,43 +238,22 @@ func (w *work) reverse(j ledger.Journal, refs []accountRef) (int64, error) {
 	return first.no, nil
 }
 
-func (w *work) entry(r accountRef, amount int64) (entryRow, error) {
-	b := w.found.balances[r.no]
-	if b == nil {
-		return entryRow{}, fault.Internal("an account that was just found is gone", nil)
-	}
-	if (amount > 0 && b.amount > math.MaxInt64-amount) || (amount < 0 && b.amount < math.MinInt64+1-amount) {
-		return entryRow{}, fault.Invalid("balance_overflow", "", "a balance would be larger than we can hold")
-	}
-	b.amount += amount
-	b.version++
-	if stands := normal(r.normal, b.amount); r.floored && amount != 0 && stands < r.floor && normal(r.normal, amount) < 0 {
-		return entryRow{}, belowFloor()
-	}
-	return entryRow{account: r.no, amount: amount, after: b.amount, seq: b.version}, nil
-}
-
-// normal is an amount as its account's normal side counts it.
-func normal(side ledger.Side, amount int64) int64 {
-	if side == ledger.Credit {
-		return -amount
-	}
-	return amount
-}
-
 const sqlInsertJournals = `
 	INSERT INTO journals (no, book, cause, kind, legs, reverses, effective_at, booked_at)
 	SELECT j.no, @book, j.cause, j.kind, j.legs, j.reverses, j.effective_at, @at
 	FROM unnest(@nos::bigint[], @causes::text[], @kinds::text[], @legs::smallint[], @reverses::bigint[], @effective::timestamptz[])
 		AS j(no, cause, kind, legs, reverses, effective_at)`
 
+// One statement per account, by number: that is the lock order.
+const sqlMoveBalance = `UPDATE accounts SET balance = balance + $2, version = version + $3 WHERE no = $1`
+
+// OFFSET 0 keeps it a look-up by key, whatever the tables' sizes when it was planned.
 const sqlInsertEntries = `
 	INSERT INTO entries (journal, leg, account, amount, balance_after, seq)
-	SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])`
-
-const sqlUpdateBalances = `
-	UPDATE accounts a SET balance = b.balance, version = b.version
-	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS b(no, balance, version) WHERE a.no = b.no`
+	SELECT e.journal, e.leg, e.account, e.amount, a.balance - e.later, a.version - e.behind
+	FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+		AS e(journal, leg, account, amount, later, behind)
+	CROSS JOIN LATERAL (SELECT balance, version FROM accounts WHERE no = e.account OFFSET 0) a`
 
 func (o *writes) queueJournals(b *pgx.Batch, w *work) {
 	if len(o.journals) == 0 {
@@ -292,6 +269,15 @@ func (o *writes) queueJournals(b *pgx.Batch, w *work) {
 	b.Queue(sqlInsertJournals, pgx.NamedArgs{"book": w.step.Book, "at": w.at, "nos": nos, "causes": causes, "kinds": kinds,
 		"legs": legs, "reverses": reverses, "effective": effective})
 
+	var accounts []int64
+	for no := range o.moved {
+		accounts = append(accounts, no)
+	}
+	slices.Sort(accounts)
+	for _, no := range accounts {
+		b.Queue(sqlMoveBalance, no, o.moved[no].amount, o.moved[no].entries)
+	}
+
 	m := len(o.entries)
 	cols := [5][]int64{}
 	for i := range cols {
@@ -299,17 +285,7 @@ func (o *writes) queueJournals(b *pgx.Batch, w *work) {
 	}
 	leg := make([]int16, m)
 	for i, e := range o.entries {
-		cols[0][i], leg[i], cols[1][i], cols[2][i], cols[3][i], cols[4][i] = e.journal, int16(e.leg), e.account, e.amount, e.after, e.seq
+		cols[0][i], leg[i], cols[1][i], cols[2][i], cols[3][i], cols[4][i] = e.journal, int16(e.leg), e.account, e.amount, e.later, e.behind
 	}
 	b.Queue(sqlInsertEntries, cols[0], leg, cols[1], cols[2], cols[3], cols[4])
-
-	var accounts, balances, versions []int64
-	for no := range o.balances {
-		accounts = append(accounts, no)
-	}
-	slices.Sort(accounts)
-	for _, no := range accounts {
-		balances, versions = append(balances, o.balances[no].amount), append(versions, o.balances[no].version)
-	}
-	b.Queue(sqlUpdateBalances, accounts, balances, versions)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 
@@ -70,13 +71,17 @@ func (r *receive) claim(l *locks) {
 	}
 }
 
-const sqlFindCustomer = `SELECT id FROM users WHERE book = $1 AND merchant_id = $2 AND id = $3`
+const sqlFindCustomer = `
+	SELECT u.id, d.details_sealed FROM users u LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id
+	WHERE u.book = $1 AND u.merchant_id = $2 AND u.id = $3`
 
 const sqlInsertCustomer = `
 	INSERT INTO users (book, id, merchant_id, reference, created_at) VALUES ($1, $2, $3, nullif($4, ''), $5)
-	ON CONFLICT (book, merchant_id, reference) DO NOTHING`
+	ON CONFLICT (merchant_id, reference, book) DO NOTHING`
 
-const sqlFindCustomerByReference = `SELECT id FROM users WHERE book = $1 AND merchant_id = $2 AND reference = $3`
+const sqlFindCustomerByReference = `
+	SELECT u.id, d.details_sealed FROM users u LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id
+	WHERE u.merchant_id = $2 AND u.reference = $3 AND u.book = $1`
 
 // queueCustomer upserts by the merchant's reference; a customer without one is new each time.
 func (w *work) queueCustomer(b *pgx.Batch) {
@@ -84,7 +89,7 @@ func (w *work) queueCustomer(b *pgx.Batch) {
 	if c == nil {
 		return
 	}
-	scan := func(row pgx.Row) error { return noRows(row.Scan(&w.found.customer)) }
+	scan := func(row pgx.Row) error { return noRows(row.Scan(&w.found.customer, &w.found.details)) }
 	if c.Existing {
 		b.Queue(sqlFindCustomer, w.step.Book, c.merchantID, c.ID).QueryRow(scan)
 		return
@@ -141,7 +146,7 @@ func (r *receive) judge(w *work) error {
 	if err := r.start(&p); err != nil {
 		return err
 	}
-	if r.details != nil {
+	if r.details != nil && !r.known(w) {
 		w.out.queue(sqlUpsertDetails, w.step.Book, p.CustomerID, r.details, w.at)
 	}
 	if p.Metadata == nil {
@@ -160,6 +165,17 @@ func (r *receive) judge(w *work) error {
 	w.out.queue(sqlInsertParts, w.step.Book, p.ID, source, amount)
 	w.out.queue(sqlInsertSecrets, w.step.Book, p.ID, r.secrets)
 	return w.emitPayment("payment.created", p)
+}
+
+// known reports whether the customer's details stand already as they came. Writing them again with each payment would make
+// one customer's payments wait for each other.
+func (r *receive) known(w *work) bool {
+	if w.found.details == nil {
+		return false
+	}
+	text, err := w.s.OpenSealed(w.found.details)
+	var stands map[string]string
+	return err == nil && json.Unmarshal(text, &stands) == nil && maps.Equal(stands, r.Customer.Details)
 }
 
 // order is the one that the request brought or named. Another merchant's is not there (I-25).

@@ -72,9 +72,6 @@ func (w *work) reset() {
 	for _, m := range w.moves {
 		m.claim(&w.lock)
 	}
-	for _, r := range w.refs {
-		w.lock.accounts = append(w.lock.accounts, r.no)
-	}
 }
 
 // moveOf finds the writer of a change.
@@ -132,12 +129,12 @@ func (l *locks) claimKey(k access.Idempotency, object string) {
 	}
 }
 
-// writes are the second batch: what the moves queued, then what the ledger and the outbox gathered, then COMMIT.
+// writes are the second batch: what the moves queued, then what the outbox and the ledger gathered, then COMMIT.
 type writes struct {
 	queued   []queued
 	journals []journalRow
 	entries  []entryRow
-	balances map[int64]*balance
+	moved    map[int64]*moved
 	events   []event
 }
 
@@ -153,8 +150,8 @@ func (o *writes) batch(w *work) *pgx.Batch {
 	for _, q := range o.queued {
 		b.Queue(q.sql, q.args...)
 	}
-	o.queueJournals(b, w)
 	o.queueEvents(b, w)
+	o.queueJournals(b, w) // last, for the accounts
 	b.Queue("commit")
 	return b
 }

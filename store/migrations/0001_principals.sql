@@ -1,8 +1,9 @@
 -- +goose Up
 
 -- Conventions of all tables:
---  * Every business key starts with the book (I-25): a query that forgets it can't use an index, and a book can move to a
---    database of its own.
+--  * Every primary business key starts with the book (I-25): a query that forgets it can't use it, and a book can move to a
+--    database of its own. All other indexes lead with what selects and hold the book behind it: plans are made once per
+--    connection, perhaps while a table is empty, and must not then prefer an index for the sake of the book alone.
 --  * Keys are COLLATE "C": they are ASCII, compare fast, and sort by time as their ids do, whatever the database's locale.
 --  * Statuses and kinds are text with a CHECK: a new value is a new CHECK beside an old binary, not a rewritten enum.
 --  * Tables that each payment writes carry no foreign keys: what they point to is locked or made in the same Step, and a
@@ -29,7 +30,7 @@ CREATE TABLE merchants (
     FOREIGN KEY (book, parent_id) REFERENCES merchants (book, id),
     CHECK (parent_id <> id)
 );
-CREATE INDEX merchants_by_parent ON merchants (book, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX merchants_by_parent ON merchants (parent_id, book) WHERE parent_id IS NOT NULL;
 
 -- People who decide about money. They belong to no book.
 CREATE TABLE operators (
@@ -83,7 +84,7 @@ CREATE TABLE users (
     reference   text        COLLATE "C", -- the merchant's own name for the customer
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (book, id),
-    UNIQUE (book, merchant_id, reference)
+    UNIQUE (merchant_id, reference, book)
 );
 CREATE TABLE user_details (
     book           book        NOT NULL,

@@ -17,7 +17,7 @@ CREATE TABLE orders (
     sequence    bigint      NOT NULL CHECK (sequence >= 1),
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (book, id),
-    CONSTRAINT orders_reference UNIQUE (book, merchant_id, reference),
+    CONSTRAINT orders_reference UNIQUE (merchant_id, reference, book),
     CONSTRAINT orders_refunded CHECK (refunded BETWEEN 0 AND paid), -- I-12
     CONSTRAINT orders_status CHECK (CASE status                     -- I-16
         WHEN 'open' THEN paid = 0

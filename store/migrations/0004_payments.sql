@@ -50,8 +50,8 @@ CREATE TABLE payments (
     CONSTRAINT payments_in_doubt CHECK (NOT in_doubt OR status IN ('processing', 'requires_action')), -- I-14
     CONSTRAINT payments_action CHECK (next_action_sealed IS NULL OR status = 'requires_action')
 ) WITH (fillfactor = 80);
-CREATE INDEX payments_of_merchant ON payments (book, merchant_id, id); -- lists; ids sort by time
-CREATE INDEX payments_of_order ON payments (book, order_id);
+CREATE INDEX payments_of_merchant ON payments (merchant_id, book, id); -- lists; ids sort by time
+CREATE INDEX payments_of_order ON payments (order_id, book);
 CREATE INDEX payments_to_start ON payments (start_due_at) WHERE start_due_at IS NOT NULL;
 CREATE INDEX payments_to_cancel ON payments (cancel_due_at) WHERE cancel_due_at IS NOT NULL;
 
@@ -116,7 +116,7 @@ CREATE TABLE channel_calls (
     fault           text,
     note            text
 );
-CREATE INDEX channel_calls_of_business ON channel_calls (book, business_id);
+CREATE INDEX channel_calls_of_business ON channel_calls (business_id, book);
 
 -- Verified callbacks, stored before the channel is answered. due_at is the relay's queue.
 CREATE TABLE callbacks (
@@ -136,9 +136,9 @@ CREATE TABLE callbacks (
     disposition     text,
     disposed_at     timestamptz,
     PRIMARY KEY (book, id),
-    CONSTRAINT callbacks_once UNIQUE (book, channel_account, event_id), -- I-21
+    CONSTRAINT callbacks_once UNIQUE (channel_account, event_id, book), -- I-21
     CHECK ((disposition IS NULL) = (disposed_at IS NULL)),
     CHECK (disposition IS NULL OR due_at IS NULL)
 );
-CREATE INDEX callbacks_of_business ON callbacks (book, business_id) WHERE business_id IS NOT NULL;
+CREATE INDEX callbacks_of_business ON callbacks (business_id, book) WHERE business_id IS NOT NULL;
 CREATE INDEX callbacks_to_place ON callbacks (due_at) WHERE due_at IS NOT NULL;

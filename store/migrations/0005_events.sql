@@ -40,8 +40,8 @@ CREATE TABLE cases (
     PRIMARY KEY (book, id),
     CHECK ((closed_at IS NULL) = (decision IS NULL))
 );
-CREATE INDEX cases_of_payment ON cases (book, payment_id) WHERE payment_id IS NOT NULL;
-CREATE INDEX cases_open ON cases (book, opened_at) WHERE closed_at IS NULL;
+CREATE INDEX cases_of_payment ON cases (payment_id, book) WHERE payment_id IS NOT NULL;
+CREATE INDEX cases_open ON cases (opened_at) WHERE closed_at IS NULL;
 
 -- What operators did, who and why. Insert-only, as the journals are.
 CREATE TABLE acts (
@@ -55,5 +55,5 @@ CREATE TABLE acts (
     cause      text        COLLATE "C" NOT NULL,
     at         timestamptz NOT NULL
 );
-CREATE INDEX acts_of_payment ON acts (book, payment_id);
+CREATE INDEX acts_of_payment ON acts (payment_id, book);
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON acts FOR EACH STATEMENT EXECUTE FUNCTION insert_only();
