@@ -68,7 +68,6 @@ func resetEverywhere(t *testing.T, s *stage.Stage) {
 			_, err := s.Client.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
 				Namespace: s.Dev.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflows.PaymentID(a.ID)}, Reason: "test",
 				WorkflowTaskFinishEventId: event, RequestId: fmt.Sprintf("%s-%d", a.ID, event),
-				ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -36,6 +36,8 @@ const Durable = "PAYSAGA_TEST_DURABLE"
 
 // lifeline stays open until this process ends, and nothing is ever written to it. It is kept here because a pipe that
 // nobody holds is closed by the garbage collector.
+//
+//lint:ignore U1000 to be held is its use
 var lifeline io.Closer
 
 // launch starts a server that only its Unix socket reaches, and returns the URL of its superuser.
