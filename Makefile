@@ -80,7 +80,7 @@ bench-payments: build devstack ## payments per second against the floors that Te
 
 .PHONY: campaign-kill
 campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under load; up to an hour
-	go test ./drill/kill -run TestCampaign -count=1 -timeout 65m -v -campaign
+	@go run ./drill/kill/campaign
 
 .PHONY: clean
 clean: ## remove what was built; the state in .paysaga stays
