@@ -25,12 +25,17 @@ func good(more ...string) map[string]string {
 	return env
 }
 
-// paysaga runs a command line as main does.
+// paysaga runs a command line as main does, with a context that has ended: no
+// command of these tests may serve.
 func paysaga(t *testing.T, env map[string]string, args ...string) (code int, out, errors string) {
 	t.Helper()
-	var o, e bytes.Buffer
 	ctx, stop := context.WithCancel(t.Context())
-	stop() // no command of these tests may serve
+	stop()
+	return paysagaIn(ctx, env, args...)
+}
+
+func paysagaIn(ctx context.Context, env map[string]string, args ...string) (code int, out, errors string) {
+	var o, e bytes.Buffer
 	code = run(ctx, args, env, streams{strings.NewReader(""), &o, &e})
 	return code, o.String(), e.String()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"paysaga/drill/stage"
@@ -27,7 +28,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{env: map[string]string{"PAYSAGA_DATABASE_URL": d.AppURL, "PAYSAGA_OWNER_URL": d.PostgresURL, "PAYSAGA_SEAL_KEYS": goodKey,
 		"PAYSAGA_TEMPORAL_ADDRESS": d.TemporalAddress, "PAYSAGA_TEMPORAL_NAMESPACE": d.Namespace, "PAYSAGA_PACE": "drill",
 		"PAYSAGA_HTTP_ADDRESS": "127.0.0.1:0", "PAYSAGA_METRICS_ADDRESS": "127.0.0.1:0", "PAYSAGA_SANDBOX_ADDRESS": "127.0.0.1:0",
-		"PAYSAGA_SANDBOX_BOOK": filepath.Join(t.TempDir(), "book"), "PAYSAGA_DEADLINE": "20s"}}
+		"PAYSAGA_SANDBOX_BOOK": filepath.Join(t.TempDir(), "book"), "PAYSAGA_DEADLINE": "20s", "PAYSAGA_AUDIT_EVERY": "500ms"}}
 	w.do(t, "migrate")
 	w.do(t, "migrate") // again: nothing to do
 	w.sandbox = launch(t, w.env, "sandbox").url(t)
@@ -90,6 +91,10 @@ func TestFromAnEmptyDatabaseToABookedPayment(t *testing.T) {
 	for _, metric := range []string{"paysaga_build_info", "paysaga_http_requests_total", "temporal_workflow_completed_total", "temporal_request_latency_seconds_bucket", "go_goroutines"} {
 		require.Contains(t, string(body), metric)
 	}
+	eventually(t, "a worker audits the books", func() bool {
+		body, _, err := get(t.Context(), at+"/metrics")
+		return err == nil && strings.Contains(string(body), `paysaga_audit_broken_rows{invariant="I-01"} 0`)
+	})
 	require.Zero(t, serve.stop(t))
 	for _, secret := range []string{w.merchant.APIKey, goodKey[3:], "tok_ok"} {
 		require.NotContains(t, serve.said(), secret)
@@ -129,4 +134,18 @@ func (w *world) apart(t *testing.T) {
 		require.Zero(t, p.stop(t))
 	}
 	require.Contains(t, w.do(t, "audit"), " 0 broken")
+	w.broken(t)
+}
+
+// broken changes a balance behind the ledger's back: the audit has to see it.
+func (w *world) broken(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.env["PAYSAGA_OWNER_URL"])
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	_, err = conn.Exec(t.Context(), "UPDATE accounts SET balance = balance + 1 WHERE balance > 0")
+	require.NoError(t, err)
+	code, out, errs := paysagaIn(t.Context(), w.env, "audit", "--full")
+	require.Equal(t, 1, code, errs)
+	require.Contains(t, out, "BROKEN  I-03")
 }
