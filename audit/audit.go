@@ -87,7 +87,8 @@ func begin(ctx context.Context, db DB) (pgx.Tx, error) {
 }
 
 // An audit may take longer than a Step may, and each of its questions deserves a plan of its own.
-const sqlPrepare = `SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = force_custom_plan`
+const sqlPrepare = `SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = force_custom_plan;
+	SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on`
 
 const sqlSince = `SELECT coalesce(max(journal), 0), coalesce(max(at), '-infinity') FROM audit_checkpoints WHERE violations = 0`
 
