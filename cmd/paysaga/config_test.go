@@ -226,9 +226,11 @@ func TestHelpAndMistakes(t *testing.T) {
 	code, out, _ := paysaga(t, nil)
 	require.Zero(t, code, "no words are a question for help")
 	require.Contains(t, out, "Usage: paysaga <command>")
-	code, out, _ = paysaga(t, nil, "serve", "--help")
-	require.Zero(t, code)
-	require.Contains(t, out, "$PAYSAGA_DATABASE_URL")
+	for _, args := range [][]string{{"serve", "--help"}, {"help", "serve"}} {
+		code, out, _ = paysaga(t, nil, args...)
+		require.Zero(t, code)
+		require.Contains(t, out, "$PAYSAGA_DATABASE_URL")
+	}
 	code, _, errs := paysaga(t, nil, "srve")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "srve")

@@ -78,8 +78,8 @@ func run(ctx context.Context, args []string, env map[string]string, io streams) 
 				left = code
 			}
 		}()
-		if len(args) == 0 {
-			args = []string{"--help"}
+		if len(args) == 0 || args[0] == "help" {
+			args = append(args[min(1, len(args)):], "--help")
 		}
 		if err := set.load(args); err != nil {
 			return err

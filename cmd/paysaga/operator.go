@@ -23,14 +23,14 @@ type operatorCommand struct {
 type operatorCreate struct {
 	databaseConfig `embed:""`
 	Name           string `arg:"" help:"The person's name, as it will stand in the records."`
-	Key            string `placeholder:"FILE" help:"Where the private key goes; by default opr_….key in this folder. A file that exists is not overwritten."`
+	Key            string `name:"key-file" aliases:"key" placeholder:"FILE" help:"Where the private key goes; by default opr_….key in this folder. A file that exists is not overwritten."`
 	APIKey         string `name:"api-key" enum:"none,test,live,shadow" default:"none" help:"Also make an API key for this book, to read payments of all its merchants: none, test, live or shadow."`
 }
 
 // Run creates the operator. The private key is written once, to the file.
 func (c *operatorCreate) Run(a *app) error {
 	if _, err := os.Stat(c.Key); c.Key != "" && err == nil {
-		return wrong("--key", "names a file that exists; a private key is never overwritten")
+		return wrong("--key-file", "names a file that exists; a private key is never overwritten")
 	}
 	s, err := openStore(a.ctx, c.databaseConfig)
 	if err != nil {

@@ -57,7 +57,7 @@ func TestAKeyFileIsPrivateAndNeverOverwritten(t *testing.T) {
 	require.Equal(t, o.ID, operator)
 	require.Equal(t, o.PublicKey, private.Public())
 
-	code, _, errs := paysaga(t, good(), "operator", "create", "Mei", "--key", path)
+	code, _, errs := paysaga(t, good(), "operator", "create", "Mei", "--key-file", path)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "never overwritten")
 }
