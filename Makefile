@@ -44,7 +44,7 @@ devstack: ## build devstack (PostgreSQL + Temporal + Web UI for one machine): mi
 	total=$$(go list $(DEVSTACK_FLAGS) -deps . | wc -l); \
 	echo "devstack: compiling the Temporal server, $$total packages at most: this takes minutes, once"; \
 	go build -v $(DEVSTACK_FLAGS) -o $(BUILD)/devstack . 2>&1 | awk -v total=$$total \
-		'/^[a-z0-9.\/_-]+$$/ { if (++n % 100 == 0) { printf "devstack: %4d of %d compiled\n", n, total; fflush() } next } { print }'; \
+		'/^[A-Za-z0-9.\/_~-]+$$/ { if (++n % 100 == 0) { printf "devstack: %4d of %d compiled\n", n, total; fflush() } next } { print }'; \
 	echo "$$hash" > $(BUILD)/devstack.hash; echo "devstack: built"
 
 .PHONY: generate
