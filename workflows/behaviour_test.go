@@ -29,6 +29,7 @@ var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"a poll doesn't grow the history":                            pollKeepsHistoryShort,
 	"a callback after the end has no effect":                     callbackAfterTheEnd,
 	"a success after the end opens a case":                       lateSuccess,
+	"a second charge opens a case, also while a person decides":  secondCharge,
 	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
 	"an unknown reference becomes an orphan's case":              orphanCallback,
 	"an unsigned decision is refused in the live book":           unsignedInLive,
@@ -136,6 +137,22 @@ func lateSuccess(t *testing.T, s *stage.Stage) {
 	if got := s.Balance(t, "suspense/"+m.Sandboxes[0].Account+"/late_success"); got != -1234 {
 		t.Errorf("suspense holds %d, and 12.34 came in unexplained (I-17)", -got)
 	}
+}
+
+// secondCharge pays a QR code twice, with another amount than meant: the first
+// waits for a person, and the second must not be lost meanwhile (I-10, I-17).
+func secondCharge(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.QR, nil)
+	m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID, "amount_minor": 1300, "times": 2})
+	m.Until(t, a.ID, "parked", func(a stage.Answer) bool { return a.NeedsOperator })
+	m.UntilTimeline(t, a.ID, "case", "duplicate_payment")
+	account := m.Sandboxes[0].Account
+	if one, two := s.Balance(t, "suspense/"+account+"/amount_mismatch"), s.Balance(t, "suspense/"+account+"/duplicate_payment"); one != -1300 || two != -1300 {
+		t.Errorf("suspense holds %d and %d, and 13.00 came in twice", -one, -two)
+	}
+	operate(t, m, a.ID, workflows.UpdateResolve, resolve(payment.Accept))
+	m.UntilStatus(t, a.ID, payment.Paid)
 }
 
 func forgedCallbacks(t *testing.T, s *stage.Stage) {

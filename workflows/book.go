@@ -21,6 +21,9 @@ func (p *paymentSaga) book(ctx workflow.Context, a activities.Answer) {
 }
 
 func (p *paymentSaga) settle(ctx workflow.Context, in activities.BookInput) {
+	if in.Answer.Verdict.Known() {
+		p.taken = &in.Answer
+	}
 	p.tell(ctx, "booking "+string(in.Answer.Verdict), "")
 	p.commit(ctx, "book "+string(in.Answer.Verdict), steps.Book, in, &p.booked)
 	p.show(ctx)

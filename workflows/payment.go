@@ -55,6 +55,7 @@ type paymentSaga struct {
 	opened  activities.Opened  // its intent
 	booked  activities.Booked  // where the payment stands, as last committed
 	heard   *activities.Answer // what a callback said of the attempt in hand, if that is certain
+	taken   *activities.Answer // the certain answer that was, or is being, booked
 	shown   string             // the state that the search attributes show
 	flagged bool               // NeedsOperator is shown
 	parked  string             // why the run itself is stuck; empty: it isn't
@@ -82,7 +83,7 @@ func (p *paymentSaga) terminal() bool { return p.booked.Status.Terminal() }
 func (p *paymentSaga) run(ctx workflow.Context) {
 	for p.ordinal = 1; p.try(ctx); p.ordinal++ {
 		p.undo.passed()
-		p.heard, p.closing, p.resends, p.end, p.endCode = nil, false, 0, "", ""
+		p.heard, p.taken, p.closing, p.resends, p.end, p.endCode = nil, nil, false, 0, "", ""
 	}
 }
 

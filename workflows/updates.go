@@ -85,22 +85,34 @@ func isCallback(_ workflow.Context, n CallbackNote) error {
 }
 
 // onCallback reads the stored callback and lets the run hear it. What isn't
-// certain is left to the poll; what is about another attempt, or comes after
-// the end, is settled at once, and opens a case where it contradicts.
+// certain is left to the poll; what is about another attempt, comes after the
+// end, or tells another certain thing than is known already (a second charge,
+// for one), is settled at once, and opens a case where it contradicts.
 func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, error) {
 	var h activities.Heard
 	p.read(ctx, "read callback "+n.CallbackID, steps.Heed, activities.HeedInput{Ref: p.ref, CallbackID: n.CallbackID}, &h)
 	switch {
 	case !h.Verdict.Known():
-	case h.Ordinal == p.ordinal && !p.terminal():
-		if p.heard == nil || p.heard.Verdict == payment.Authorized {
-			p.heard = &h.Answer
-		}
-	default:
+	case h.Ordinal != p.ordinal, p.terminal(), p.contradicts(h.Answer):
 		var after activities.Booked
 		p.read(ctx, "settle callback "+n.CallbackID, steps.Book, activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer, Last: true}, &after)
+		if h.Ordinal == p.ordinal && after.Status.Terminal() {
+			p.booked = after
+		}
+	case p.heard == nil || p.heard.Verdict == payment.Authorized:
+		p.heard = &h.Answer
 	}
 	return p.state(), nil
+}
+
+// contradicts: a is certain, and so is something else that is known already.
+func (p *paymentSaga) contradicts(a activities.Answer) bool {
+	known := p.taken
+	if known == nil {
+		known = p.heard
+	}
+	return known != nil && known.Verdict != payment.Authorized && (a.Verdict != known.Verdict ||
+		a.AmountMinor != known.AmountMinor || a.Currency != known.Currency || a.ChannelID != known.ChannelID)
 }
 
 // read runs a database step of a handler: like commit, but it leaves the run's
