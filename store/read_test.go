@@ -234,3 +234,34 @@ func TestCallLinesAreAppended(t *testing.T) {
 	}
 	require.Equal(t, []string{"charge at sandbox: unknown", "ask at sandbox: unavailable channel_down"}, texts)
 }
+
+func TestABookMayHaveADatabaseOfItsOwn(t *testing.T) {
+	t.Parallel()
+	home, own := storetest.Open(t), storetest.Open(t)
+	c := home.Config
+	c.URLs = map[id.Book]string{id.Live: own.Config.URL}
+	s, err := store.Open(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	for book, db := range map[id.Book]*storetest.Database{id.Live: own, id.Test: home} {
+		h := &shop{t, s, db, storetest.Plant(t, s, book)}
+		p := h.paid("A-1", cny(100))
+		require.Equal(t, 1, h.count("payments", p), book)
+		a, err := s.Account(t.Context(), "sandbox", h.ChannelAccount)
+		require.NoError(t, err)
+		require.Equal(t, book, a.Book)
+		principal, err := s.Authenticate(t.Context(), h.Token)
+		require.NoError(t, err)
+		require.Equal(t, book, principal.Book)
+	}
+	var events int
+	for n := 1; n > 0; {
+		n, err = s.EventsWaiting(t.Context(), 100, func(list []store.Event) error {
+			events += len(list)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 8, events, "relays serve every database")
+	require.NoError(t, s.Health(t.Context()))
+}
