@@ -60,6 +60,9 @@ type state struct {
 // are. done is false if the time ran out first.
 func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	binary, err := hashOf(c.Paysaga)
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Dir(c.StateFile), 0o755), os.MkdirAll(filepath.Dir(c.ResultFile), 0o755))
+	}
 	if err != nil {
 		return sum, false, err
 	}

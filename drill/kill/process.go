@@ -116,15 +116,15 @@ func (p *process) intend() (*exec.Cmd, chan struct{}) {
 	return p.cmd, p.done
 }
 
-// kill ends it and everything it has started, by SIGKILL, and waits until it is
-// gone.
+// kill ends everything it has started, and itself, by SIGKILL, and waits until
+// it is gone. Itself last: devstack's end alone would stop PostgreSQL in its own
+// way.
 func (p *process) kill() {
 	cmd, done := p.intend()
 	if cmd == nil {
 		return
 	}
-	all := append([]int{cmd.Process.Pid}, descendants(cmd.Process.Pid)...)
-	for _, pid := range all {
+	for _, pid := range append(descendants(cmd.Process.Pid), cmd.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 	}
 	<-done
