@@ -46,8 +46,12 @@ type Report struct {
 	Result
 }
 
-// ErrBroken is a campaign's end when a round found a broken promise.
-var ErrBroken = errors.New("a promise was broken")
+// How a campaign ends before its last round: a round found a broken promise, or
+// somebody stopped it.
+var (
+	ErrBroken  = errors.New("a promise was broken")
+	ErrStopped = errors.New("stopped; run it again to go on from here")
+)
 
 // state is what is kept between runs.
 type state struct {
@@ -125,6 +129,9 @@ func (c Campaign) round(ctx context.Context, n int) (Result, error) {
 		show(fmt.Sprintf("killed %s with %d payments in flight", k.Kind, k.InFlight))
 	}}.Run(ctx)
 	result.Seconds = time.Since(began).Seconds()
+	if ctx.Err() != nil { // stopped by a person
+		return result, errors.Join(ErrStopped, os.RemoveAll(dir))
+	}
 	if err != nil {
 		return result, fmt.Errorf("round %d could not be run: %w; its logs are in %s", n, err, dir)
 	}

@@ -57,7 +57,8 @@ func run(seed uint64, rounds int, most time.Duration) error {
 	switch {
 	case err == nil && !done:
 		progress.Say("the time is over; run it again to go on from here")
-	case done:
+		fallthrough
+	case done, errors.Is(err, kill.ErrStopped): // else its logs are wanted
 		_ = os.RemoveAll(dir)
 	}
 	progress.Say(sum.Line(seed))
