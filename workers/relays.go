@@ -57,6 +57,10 @@ type RelayConfig struct {
 // batch is how many rows a relay takes at once.
 const batch = 64
 
+// eventBatch is how many events leave at once. It is large, and nobody pokes
+// for an event, so that marking them as delivered costs few commits.
+const eventBatch = 1024
+
 // Relays are the parts of paysaga that make good what was promised: payments
 // received and not started, cancels and callbacks not delivered, events.
 type Relays struct {
@@ -124,13 +128,13 @@ func (r *Relays) placeCallbacks(ctx context.Context) (bool, error) {
 
 // deliverEvents leaves events with the log. Merchants' endpoints come here.
 func (r *Relays) deliverEvents(ctx context.Context) (bool, error) {
-	n, err := r.c.Waiting.EventsWaiting(ctx, batch*4, func(events []trade.Event) error {
+	n, err := r.c.Waiting.EventsWaiting(ctx, eventBatch, func(events []trade.Event) error {
 		for _, e := range events {
 			r.c.Log.Debug("event", "event", e.ID, "type", e.Type, "business_id", e.BusinessID, "sequence", e.Object.Sequence)
 		}
 		return nil
 	})
-	return n == batch*4, err
+	return n == eventBatch, err
 }
 
 // each does one thing with every row of a batch, a few at a time; the first
