@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"paysaga/workflows"
 )
 
 // Plan says how many processes of each kind a round kills, and how many QR
@@ -146,9 +148,10 @@ func (r *running) settled(ctx context.Context) bool {
 	return err == nil && len(open) == waiting
 }
 
+// Sagas alone: devstack makes sure of itself with workflows of its own.
 const (
-	openSagas   = `ExecutionStatus = 'Running'`
-	failedSagas = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`
+	openSagas   = `TaskQueue = '` + workflows.TaskQueue + `' AND ExecutionStatus = 'Running'`
+	failedSagas = `TaskQueue = '` + workflows.TaskQueue + `' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`
 )
 
 // read reads all four books.
