@@ -32,6 +32,7 @@ var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"a second charge opens a case, also while a person decides":  secondCharge,
 	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
 	"an unknown reference becomes an orphan's case":              orphanCallback,
+	"a decision waits for the run that it is ahead of":           earlyDecision,
 	"an unsigned decision is refused in the live book":           unsignedInLive,
 }
 

@@ -91,6 +91,7 @@ func isCallback(_ workflow.Context, n CallbackNote) error {
 func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, error) {
 	var h activities.Heard
 	p.read(ctx, "read callback "+n.CallbackID, steps.Heed, activities.HeedInput{Ref: p.ref, CallbackID: n.CallbackID}, &h)
+	p.reach(ctx, h.Ordinal)
 	switch {
 	case !h.Verdict.Known():
 	case h.Ordinal != p.ordinal, p.terminal(), p.contradicts(h.Answer):
@@ -113,6 +114,13 @@ func (p *paymentSaga) contradicts(a activities.Answer) bool {
 	}
 	return known != nil && known.Verdict != payment.Authorized && (a.Verdict != known.Verdict ||
 		a.AmountMinor != known.AmountMinor || a.Currency != known.Currency || a.ChannelID != known.ChannelID)
+}
+
+// reach waits until the run has come to an attempt. The world may be ahead of
+// it: of a worker that died with its task everything committed is seen, and a
+// handler runs before the run has begun again.
+func (p *paymentSaga) reach(ctx workflow.Context, ordinal int) {
+	_ = workflow.Await(ctx, func() bool { return p.ordinal >= ordinal || p.terminal() })
 }
 
 // read runs a database step of a handler: like commit, but it leaves the run's
@@ -151,6 +159,7 @@ func (p *paymentSaga) canResolve(_ workflow.Context, r Resolution) error {
 // onResolve records and carries out an operator's decision. A refusal is an
 // answer to the operator and changes nothing.
 func (p *paymentSaga) onResolve(ctx workflow.Context, r Resolution) (State, error) {
+	p.reach(ctx, 1)
 	p.acts++
 	in := activities.ResolveInput{Ref: p.ref, Ordinal: p.ordinal, Act: p.acts, Decision: r.Decision, Actor: r.Actor, Reason: r.Reason, Code: r.Code}
 	var after activities.Booked
