@@ -44,7 +44,8 @@ func (k *killer) run(ctx context.Context, plan []string) error {
 		}
 		p.kill()
 		k.kills(seen)
-		k.wg.Go(func() { k.restart(ctx, stop, p, jitter(k.own(), 1500)) })
+		down := jitter(k.r, 1500)
+		k.wg.Go(func() { k.restart(ctx, stop, p, down) })
 		if rest(ctx, 300*time.Millisecond+jitter(k.r, 2000)) != nil {
 			break
 		}
@@ -56,9 +57,6 @@ func (k *killer) run(ctx context.Context, plan []string) error {
 	k.wg.Wait()
 	return k.err
 }
-
-// own is a source of chance for a goroutine.
-func (k *killer) own() *rand.Rand { return rand.New(rand.NewPCG(k.r.Uint64(), 3)) }
 
 // aim waits until a process of the kind is up and enough payments are on their
 // way, and a random moment longer.

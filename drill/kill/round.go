@@ -51,6 +51,7 @@ func (r Round) Run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	run := &running{Round: r, set: s, r: rand.New(rand.NewPCG(r.Seed, uint64(r.Number)))}
+	defer run.close()
 	facts, err := run.run(ctx)
 	if err != nil {
 		return Result{}, err
@@ -95,8 +96,6 @@ func (r *running) run(ctx context.Context) (facts Facts, err error) {
 	defer shut()
 	traffic, stop := context.WithCancel(ctx)
 	defer stop()
-	defer r.op.temporal.Close()
-	defer r.book.pool.Close()
 	r.load.start(traffic, open, r.r.Uint64(), r.Plan.Expiring)
 	k := &killer{set: r.set, load: r.load, book: r.book, r: r.r, kills: func(k Kill) {
 		r.kills = append(r.kills, k)
@@ -114,6 +113,15 @@ func (r *running) run(ctx context.Context) (facts Facts, err error) {
 	}
 	r.load.repeat(ctx)
 	return r.read(ctx)
+}
+
+func (r *running) close() {
+	if r.op != nil {
+		r.op.temporal.Close()
+	}
+	if r.book != nil {
+		r.book.pool.Close()
+	}
 }
 
 // settle waits until nothing moves any more, for as long as I-18 allows. What
