@@ -27,7 +27,10 @@ func openBook(ctx context.Context, s *set) (*book, error) {
 	}
 	c.MaxConns = 2
 	pool, err := pgxpool.NewWithConfig(ctx, c)
-	return &book{pool}, err
+	if err != nil {
+		return nil, err
+	}
+	return &book{pool}, nil
 }
 
 const sqlInFlight = `SELECT count(*) FROM payments WHERE status IN ('processing', 'requires_action', 'authorized') AND parked IS NULL`

@@ -25,7 +25,10 @@ type operator struct {
 func newOperator(s *set) (*operator, error) {
 	c, err := temporal.NewLazyClient(temporal.Options{HostPort: s.dev.TemporalAddress, Namespace: s.dev.Namespace,
 		Logger: slog.New(slog.DiscardHandler)})
-	return &operator{temporal: c, namespace: s.dev.Namespace}, err
+	if err != nil {
+		return nil, err
+	}
+	return &operator{temporal: c, namespace: s.dev.Namespace}, nil
 }
 
 // resolve decides, until the decision has led to an end. One decision under one
