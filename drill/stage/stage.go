@@ -34,7 +34,7 @@ import (
 type Options struct {
 	Pace     workflows.Pace // default workflows.Drill
 	Rules    risk.Rules
-	Deadline time.Duration // of the API (3 s)
+	Deadline time.Duration // of the API (12 s: a test may share its machine with many)
 	NoWorker bool          // workers are started by StartWorker
 }
 
@@ -57,6 +57,9 @@ func New(t testing.TB, o Options) *Stage {
 	t.Helper()
 	if o.Pace == "" {
 		o.Pace = workflows.Drill
+	}
+	if o.Deadline == 0 {
+		o.Deadline = 12 * time.Second
 	}
 	s := &Stage{Dev: StartDevstack(t)}
 	s.openStore(t)
