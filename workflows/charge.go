@@ -1,0 +1,109 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"paysaga/activities"
+	"paysaga/domain/fault"
+	"paysaga/domain/payment"
+)
+
+func (p *paymentSaga) queue() string { return ChannelQueue(p.opened.Channel) }
+
+func (p *paymentSaga) callInput() activities.CallInput {
+	return activities.CallInput{Ref: p.ref, Key: p.opened.Key}
+}
+
+// charge sends the intent: on the express lane inside this workflow task, if
+// the channel is marked fast; else, or if that didn't happen, on the channel's
+// queue.
+func (p *paymentSaga) charge(ctx workflow.Context) activities.Answer {
+	p.tell(ctx, "charging "+p.opened.Channel+" under "+p.opened.Key, "its outcome is booked, or asked for while it is unknown")
+	if p.opened.Lane != payment.Express {
+		return p.send(ctx)
+	}
+	var a activities.Answer
+	local := callLocally(ctx, "charge "+p.opened.Key+" at "+p.opened.Channel)
+	err := workflow.ExecuteLocalActivity(local, steps.Charge, p.callInput()).Get(ctx, &a)
+	if err == nil {
+		return p.best(a)
+	}
+	if timedOut(err) { // it may have got through: ask, never assume (I-14)
+		p.sent = true
+		return p.best(unknown("the call wasn't answered in time"))
+	}
+	return p.send(ctx)
+}
+
+// send charges on the standard lane, under the same key, again and again while
+// it provably didn't happen.
+func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
+	pause := p.pace.callFirst
+	for try := 1; ; try++ {
+		var a activities.Answer
+		regular := call(ctx, p.queue(), "charge "+p.opened.Key+" at "+p.opened.Channel)
+		err := workflow.ExecuteActivity(regular, steps.Charge, p.callInput()).Get(ctx, &a)
+		kind := kindOf(err)
+		switch {
+		case err == nil:
+			return p.best(a)
+		case timedOut(err):
+			p.sent = true
+			return p.best(unknown("the call wasn't answered in time"))
+		case kind == fault.KindInvalid: // the channel refused the request as such: nothing was done
+			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
+				Decline: &payment.Decline{Code: "refused_by_channel"}}}
+		case kind == activities.Unsent: // our own store didn't answer: no word about the channel
+			p.pause(ctx, pause, "then the intent is read again")
+			try--
+		case kind == fault.KindUnavailable && try < p.pace.callTries && !p.cancelWanted():
+			p.pause(ctx, max(pause, wishOf(err)), "then "+p.opened.Channel+" is tried again")
+			pause *= 2
+		case kind == fault.KindUnavailable:
+			return p.unreachable(ctx)
+		default:
+			p.sent = true
+			p.park(ctx, "charging "+p.opened.Channel+": "+message(err))
+		}
+	}
+}
+
+// pause waits, unless an operator or the customer's cancel makes it shorter.
+func (p *paymentSaga) pause(ctx workflow.Context, d time.Duration, summary string) {
+	nudge := p.nudges
+	timers, stop := workflow.WithCancel(ctx)
+	over := workflow.NewTimerWithOptions(timers, d, workflow.TimerOptions{Summary: summary})
+	_ = workflow.Await(ctx, func() bool { return over.IsReady() || p.nudges != nudge || p.cancelWanted() })
+	stop()
+}
+
+// unreachable gives up a channel that could not be reached. If each try
+// provably did not happen, the attempt is dead; otherwise that is proven by
+// closing it at the channel, once it answers again (I-09).
+func (p *paymentSaga) unreachable(ctx workflow.Context) activities.Answer {
+	switch {
+	case p.cancelWanted():
+		p.end = payment.Canceled
+	case p.opened.Last:
+		p.end, p.endCode = payment.Failed, "channel_unavailable"
+	}
+	if !p.sent {
+		return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Closed, Dead: true}}
+	}
+	return p.close(ctx)
+}
+
+// sendAgain sends an intent that never arrived once more, under its key, a few
+// times; then it is closed, so that it never arrives.
+func (p *paymentSaga) sendAgain(ctx workflow.Context) activities.Answer {
+	if p.cancelWanted() {
+		p.end = payment.Canceled
+		return p.close(ctx)
+	}
+	if p.resends++; p.resends > p.pace.resends {
+		return p.unreachable(ctx)
+	}
+	return p.send(ctx)
+}
