@@ -108,15 +108,24 @@ func declines(ctx context.Context, l *load, o *order, r *rand.Rand) error {
 	return atChannel(ctx, l, o, r, true)
 }
 
+// atChannel acts on each page that is shown, until the end: after a "no" the
+// next channel of the plan may show another.
 func atChannel(ctx context.Context, l *load, o *order, r *rand.Rand, decline bool) error {
-	p, err := l.client.watch(ctx, o, func(p payment.Public) bool { return p.NextAction != nil || p.Status.Terminal() })
-	if err != nil || p.NextAction == nil {
-		return err
+	for seen := ""; ; {
+		p, err := l.client.watch(ctx, o, func(p payment.Public) bool {
+			return p.Status.Terminal() || p.NextAction != nil && p.NextAction.URL != seen
+		})
+		if err != nil || p.Status.Terminal() {
+			return err
+		}
+		seen = p.NextAction.URL
+		if err := hesitates(ctx, r); err != nil {
+			return err
+		}
+		if err := l.client.customer(ctx, o, decline); err != nil {
+			return err
+		}
 	}
-	if err := hesitates(ctx, r); err != nil {
-		return err
-	}
-	return l.client.customer(ctx, o, decline)
 }
 
 // races pays and cancels at the same time.
