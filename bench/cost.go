@@ -27,14 +27,14 @@ func (r *run) measureCosts(ctx context.Context, clients int) error {
 	if r.c.NoCommits {
 		return nil
 	}
-	if err := rest(ctx); err != nil {
+	if err := wait(ctx, flush); err != nil {
 		return err
 	}
 	from, err := r.probe.commits(ctx)
 	if err != nil {
 		return err
 	}
-	if err := rest(ctx); err != nil {
+	if err := wait(ctx, flush); err != nil {
 		return err
 	}
 	last, err := r.probe.commits(ctx)
@@ -50,7 +50,7 @@ func (r *run) measureCosts(ctx context.Context, clients int) error {
 		if _, err := r.cell(ctx, s, clients); err != nil {
 			return err
 		}
-		if err := rest(ctx); err != nil {
+		if err := wait(ctx, flush); err != nil {
 			return err
 		}
 		now, err := r.probe.commits(ctx)
@@ -67,11 +67,11 @@ func (r *run) measureCosts(ctx context.Context, clients int) error {
 	return nil
 }
 
-func rest(ctx context.Context) error {
+func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(flush):
+	case <-time.After(d):
 		return nil
 	}
 }

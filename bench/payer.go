@@ -47,6 +47,9 @@ type paid struct {
 
 func (p *payer) shape() shape { return shape{string(p.to.Lane), p.pay} }
 
+// pollEvery is how often a client asks what became of a 202.
+const pollEvery = 200 * time.Millisecond
+
 // pay makes one payment. An answer of 202 is waited out: the payment counts
 // when it has succeeded, and takes as long as that took.
 func (p *payer) pay(ctx context.Context) (string, error) {
@@ -54,7 +57,10 @@ func (p *payer) pay(ctx context.Context) (string, error) {
 	reference := p.tag + "-" + strconv.FormatInt(n, 10)
 	text := fmt.Appendf(nil, body, reference, n%1000)
 	got, code, err := p.call(ctx, http.MethodPost, "/v1/payments", reference, text)
-	for err == nil && (code == http.StatusAccepted || code == http.StatusOK && !got.Status.Terminal()) {
+	for err == nil && code < 300 && !got.Status.Terminal() {
+		if err := wait(ctx, pollEvery); err != nil {
+			return "", err
+		}
 		got, code, err = p.call(ctx, http.MethodGet, "/v1/payments/"+got.ID, "", nil)
 	}
 	switch {
