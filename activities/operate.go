@@ -54,19 +54,29 @@ type ResolveInput struct {
 
 // Resolve verifies who decided, records it, and settles the payment by it. In
 // the live book an unsigned decision is fault.Denied; in the others it counts,
-// and is recorded as unverified.
+// and is recorded as unverified. Repeated, it answers with what stands.
 func (s *Steps) Resolve(ctx context.Context, in ResolveInput) (Booked, error) {
-	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
-	if err != nil {
-		return Booked{}, failure(ctx, err)
-	}
 	verified, actor, err := s.verify(ctx, in)
 	if err != nil {
 		return Booked{}, failure(ctx, err)
 	}
+	for try := 1; ; try++ {
+		b, err := s.resolve(ctx, in, actor, verified)
+		// The row moved meanwhile, maybe by an earlier try of this very step: read again.
+		if fault.Of(err) != fault.KindConflict || fault.Is(err, fault.KindConflict, "decision_refused") || try == staleTries {
+			return b, failure(ctx, err)
+		}
+	}
+}
+
+func (s *Steps) resolve(ctx context.Context, in ResolveInput, actor string, verified bool) (Booked, error) {
+	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+	if err != nil || in.Decision.Led(d.Payment.Status) {
+		return booked(d.Payment), err
+	}
 	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Now: s.c.Now(), Last: true}, in.Decision)
 	if err != nil {
-		return Booked{}, failure(ctx, err)
+		return Booked{}, err
 	}
 	by := ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}
 	step := ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, id.Step{Code: id.Act, Ordinal: in.Act}), Business: in.PaymentID, By: by,
@@ -77,7 +87,7 @@ func (s *Steps) Resolve(ctx context.Context, in ResolveInput) (Booked, error) {
 		step.Changes = append(step.Changes, payment.CloseCase{ID: payment.MismatchCase(in.PaymentID), Decision: string(in.Decision), Actor: actor, Reason: in.Reason})
 	}
 	_, err = s.c.Committer.Commit(ctx, step)
-	return booked(r.After), failure(ctx, err)
+	return booked(r.After), err
 }
 
 // verify says whether a signed code proves the actor. Only a readable, fresh

@@ -33,6 +33,7 @@ var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
 	"an unknown reference becomes an orphan's case":              orphanCallback,
 	"a decision waits for the run that it is ahead of":           earlyDecision,
+	"a decision whose answer got lost is repeated":               repeatedDecision,
 	"an unsigned decision is refused in the live book":           unsignedInLive,
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"paysaga/activities"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/drill/stage"
@@ -54,4 +55,26 @@ func earlyDecision(t *testing.T, s *stage.Stage) {
 		t.Error(err)
 	}
 	m.UntilStatus(t, p.ID, payment.Paid)
+}
+
+// repeatedDecision: a worker dies between the commit of a decision and its
+// answer. The step runs again, finds the decision carried out, and the saga
+// ends; another decision is refused.
+func repeatedDecision(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.Card("tok_wrong_amount"), nil)
+	m.Until(t, a.ID, "parked", func(a stage.Answer) bool { return a.NeedsOperator })
+	in := activities.ResolveInput{Ref: activities.Ref{Book: id.Test, PaymentID: a.ID}, Ordinal: 1, Act: 1,
+		Decision: payment.Accept, Actor: "ada", Reason: "seen in the channel's back office"}
+	if _, err := s.Steps.Resolve(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t, a.ID, workflows.UpdateResolve, resolve(payment.Reject)); err == nil {
+		t.Error("a payment that was accepted was rejected")
+	}
+	operate(t, m, a.ID, workflows.UpdateResolve, resolve(payment.Accept))
+	var r workflows.PaymentResult
+	if err := s.Client.GetWorkflow(context.Background(), workflows.PaymentID(a.ID), "").Get(context.Background(), &r); err != nil || r.Status != payment.Paid {
+		t.Errorf("the saga ended with %v, %v", r, err)
+	}
 }

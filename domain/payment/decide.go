@@ -29,6 +29,20 @@ func (d Decision) Valid() bool {
 	return d == Accept || d == Reject || d == MarkSucceeded || d == MarkFailed
 }
 
+// Led says whether s is where d leads: a decision that finds it there was
+// carried out before, and its answer got lost.
+func (d Decision) Led(s Status) bool {
+	switch d {
+	case Accept, MarkSucceeded:
+		return s == Paid
+	case Reject:
+		return s == Failed || s == Canceled
+	case MarkFailed:
+		return s == Failed
+	}
+	return false
+}
+
 // Decide says what a decision means. One that doesn't fit the payment's state
 // is fault.Conflict "decision_refused". The Step of the ruling is the caller's:
 // an operator's act has a cause of its own.
