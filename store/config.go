@@ -116,6 +116,8 @@ func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	// Every statement here goes by key. A plan is made once per connection, perhaps while its tables are still empty; these
 	// keep it from being one that reads a whole table, which would stay with us while the table grows.
 	p["enable_seqscan"], p["enable_hashjoin"], p["enable_mergejoin"] = "off", "off", "off"
+	// Left to itself, PostgreSQL plans the insertion of entries anew each time, while others wait for the accounts.
+	p["plan_cache_mode"] = "force_generic_plan"
 	// Clearing and fee accounts are locked by every payment: whoever stalls must let go.
 	p["lock_timeout"] = "10s"
 	p["statement_timeout"] = "30s"
