@@ -16,7 +16,7 @@ import (
 // Config says what to measure, and where. All but the defaults are required.
 type Config struct {
 	Rounds  int           // how often each shape is measured at each number of clients (5)
-	Cell    time.Duration // how long one measurement lasts (4 s)
+	Cell    time.Duration // how long one measurement lasts (3 s)
 	Clients []int         // of the closed loop (1, 8, 32); the last is the one that is reported
 	// NoCommits leaves out the commits of each shape, which take a minute and a half of mostly waiting.
 	NoCommits bool
@@ -47,7 +47,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Rounds = 5
 	}
 	if c.Cell == 0 {
-		c.Cell = 4 * time.Second
+		c.Cell = 3 * time.Second
 	}
 	if len(c.Clients) == 0 {
 		c.Clients = []int{1, 8, 32}

@@ -48,9 +48,10 @@ type Spread struct {
 	Max    float64 `json:"max"`
 }
 
+// spread of nothing is zero: JSON has no other number for it.
 func spread(values []float64) Spread {
 	if len(values) == 0 {
-		return Spread{math.NaN(), math.NaN(), math.NaN()}
+		return Spread{}
 	}
 	v := slices.Sorted(slices.Values(values))
 	n := len(v)
@@ -129,7 +130,7 @@ func (r *run) ratio(lane, floor string, clients int) Spread {
 // percentile of sorted values, in milliseconds.
 func percentile(sorted []time.Duration, p float64) float64 {
 	if len(sorted) == 0 {
-		return math.NaN()
+		return 0
 	}
 	at := int(math.Ceil(p*float64(len(sorted)))) - 1
 	return sorted[max(at, 0)].Seconds() * 1000

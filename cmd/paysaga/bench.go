@@ -34,7 +34,7 @@ type benchPayments struct {
 	Devstack      string  `setting:"PAYSAGA_DEVSTACK" default:".build/devstack" placeholder:"FILE" help:"The devstack binary. 'make devstack' builds it."`
 	DevstackState string  `name:"devstack-state" placeholder:"FOLDER" help:"Use the devstack that runs on this state folder. By default one is started on a new folder, and removed at the end."`
 	Rounds        int     `default:"5" help:"How often each shape is measured at each number of clients."`
-	Seconds       float64 `default:"4" help:"How long each measurement lasts."`
+	Seconds       float64 `default:"3" help:"How long each measurement lasts."`
 	Clients       []int   `default:"1,8,32" help:"How many clients work at once, each in a closed loop; the last number is the one that is reported."`
 	Commits       bool    `default:"true" negatable:"" help:"Count the commits of each shape, too: that takes a minute and a half, mostly of waiting."`
 	JSON          string  `name:"json" placeholder:"FILE" help:"Write all figures to a file, too."`
