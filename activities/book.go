@@ -57,9 +57,14 @@ type Settlement struct {
 	By      ledger.Principal // zero: the saga
 }
 
-// staleTries bounds how often Settle reads again because the row had moved
-// between its reading and its commit: a cancel that was asked for meanwhile.
+// staleTries bounds how often Settle reads again because something came between
+// its reading and its commit: a cancel that was asked for, or another outcome of
+// the same attempt, which took the cause (two charges, told at once).
 const staleTries = 3
+
+func overtaken(err error) bool {
+	return fault.Is(err, fault.KindConflict, "stale_state") || fault.Is(err, fault.KindConflict, "cause_conflict")
+}
 
 // Settle reads, rules and commits. Its errors are faults.
 func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, error) {
@@ -69,7 +74,7 @@ func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, err
 			return payment.Payment{}, err
 		}
 		p, err := s.settle(ctx, d, in)
-		if !fault.Is(err, fault.KindConflict, "stale_state") || try == staleTries {
+		if !overtaken(err) || try == staleTries {
 			return p, err
 		}
 	}

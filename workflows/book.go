@@ -26,7 +26,20 @@ func (p *paymentSaga) settle(ctx workflow.Context, in activities.BookInput) {
 	}
 	p.tell(ctx, "booking "+string(in.Answer.Verdict), "")
 	p.commit(ctx, "book "+string(in.Answer.Verdict), steps.Book, in, &p.booked)
+	p.settleHeard(ctx)
 	p.show(ctx)
+}
+
+// settleHeard settles what a callback said while another certain answer was on
+// its way, a second charge for one: the run took that answer, and nobody else
+// will look at what was heard (I-10).
+func (p *paymentSaga) settleHeard(ctx workflow.Context) {
+	if p.heard == nil || p.taken == nil || !p.contradicts(*p.heard) {
+		return
+	}
+	in := activities.BookInput{Ref: p.ref, Ordinal: p.ordinal, Answer: *p.heard, Last: true}
+	p.heard = p.taken
+	p.commit(ctx, "book "+string(in.Answer.Verdict)+", which a callback said besides", steps.Book, in, &p.booked)
 }
 
 // commit runs a step that commits to the ledger: inside this workflow task,

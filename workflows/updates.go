@@ -90,13 +90,18 @@ func isCallback(_ workflow.Context, n CallbackNote) error {
 // for one), is settled at once, and opens a case where it contradicts.
 func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, error) {
 	var h activities.Heard
-	p.read(ctx, "read callback "+n.CallbackID, steps.Heed, activities.HeedInput{Ref: p.ref, CallbackID: n.CallbackID}, &h)
+	if err := p.read(ctx, "read callback "+n.CallbackID, steps.Heed, activities.HeedInput{Ref: p.ref, CallbackID: n.CallbackID}, &h); err != nil {
+		return p.state(), err
+	}
 	p.reach(ctx, h.Ordinal)
 	switch {
 	case !h.Verdict.Known():
 	case h.Ordinal != p.ordinal, p.terminal(), p.contradicts(h.Answer):
 		var after activities.Booked
-		p.read(ctx, "settle callback "+n.CallbackID, steps.Book, activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer, Last: true}, &after)
+		in := activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer, Last: true}
+		if err := p.read(ctx, "settle callback "+n.CallbackID, steps.Book, in, &after); err != nil {
+			return p.state(), err
+		}
 		if h.Ordinal == p.ordinal && after.Status.Terminal() {
 			p.booked = after
 		}
@@ -124,12 +129,17 @@ func (p *paymentSaga) reach(ctx workflow.Context, ordinal int) {
 }
 
 // read runs a database step of a handler: like commit, but it leaves the run's
-// own state alone; a callback that can't be read stays with the relay.
-func (p *paymentSaga) read(ctx workflow.Context, what string, step, in, out any) {
+// own state alone. A callback that can't be read or settled stays with the
+// relay, which settles it itself once the run has ended.
+func (p *paymentSaga) read(ctx workflow.Context, what string, step, in, out any) error {
 	if workflow.ExecuteLocalActivity(bookLocally(ctx, what), step, in).Get(ctx, out) == nil {
-		return
+		return nil
 	}
-	_ = workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out)
+	err := workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out)
+	if err != nil {
+		return temporal.NewNonRetryableApplicationError(message(err), string(kindOf(err)), nil)
+	}
+	return nil
 }
 
 func (p *paymentSaga) canNudge(workflow.Context) error {

@@ -84,9 +84,10 @@ type AttemptUpdate struct {
 	After  Attempt
 }
 
-// Content implements ledger.Change.
+// Content implements ledger.Change. The channel's id is part of it: two charges
+// of one amount under one reference are two facts, not a repetition (I-10).
 func (a AttemptUpdate) Content() any {
-	return []any{"attempt", a.After.Key, a.After.Verdict, a.After.Dead, a.After.AmountMinor, a.After.DeclineCode}
+	return []any{"attempt", a.After.Key, a.After.Verdict, a.After.Dead, a.After.AmountMinor, a.After.DeclineCode, a.After.ChannelID}
 }
 
 // RequestCancel notes that somebody wants the payment cancelled. It is refused
