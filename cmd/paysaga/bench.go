@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,22 +56,31 @@ func (c *benchPayments) Run(a *app) error {
 	ctx, fail := context.WithCancelCause(a.ctx)
 	d.fail = fail
 	defer d.stopAll()
-	if err := c.up(ctx, d); err != nil {
-		return errors.Join(context.Cause(ctx), err)
-	}
-	config, done, err := c.config(ctx, a, d)
-	if err != nil {
+	res, err := c.measure(ctx, a, d)
+	switch {
+	case a.ctx.Err() != nil:
+		return errQuiet // ctrl-C: half a measurement says nothing
+	case context.Cause(ctx) != nil:
+		return context.Cause(ctx) // a part that ended says more than who missed it
+	case err != nil:
 		return err
-	}
-	defer done()
-	res, err := bench.Run(ctx, config)
-	if err != nil {
-		return errors.Join(err, context.Cause(ctx))
 	}
 	if c.JSON != "" {
 		return writeJSON(c.JSON, res)
 	}
 	return nil
+}
+
+func (c *benchPayments) measure(ctx context.Context, a *app, d *dev) (bench.Result, error) {
+	if err := c.up(ctx, d); err != nil {
+		return bench.Result{}, err
+	}
+	config, done, err := c.config(ctx, a, d)
+	if err != nil {
+		return bench.Result{}, err
+	}
+	defer done()
+	return bench.Run(ctx, config)
 }
 
 // stack is a development stack on ports that nobody uses, so that it runs
