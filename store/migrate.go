@@ -76,7 +76,7 @@ GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_de
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
-    cancel_tries) ON payments TO %[1]s;
+    cancel_tries, mature_due_at) ON payments TO %[1]s;
 GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at)
     ON attempts TO %[1]s; -- I-13: the frozen request stays

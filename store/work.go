@@ -90,6 +90,8 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return s.newUpdate(book, c)
 	case payment.AttemptUpdate:
 		return updateAttempt{c}, nil
+	case payment.MatureAt:
+		return matureAt{c}, nil
 	case payment.RequestCancel:
 		return requestCancel{c}, nil
 	case payment.OpenCase:

@@ -20,6 +20,7 @@ type Waiting interface {
 	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
+	Maturing(ctx context.Context, limit int) ([]payment.Payment, error)
 	EventsWaiting(ctx context.Context, limit int, deliver func([]trade.Event) error) (int, error)
 }
 
@@ -30,9 +31,11 @@ type Sagas interface {
 	Deliver(ctx context.Context, paymentID, callbackID string) error
 }
 
-// Settler settles what comes for a payment whose saga has ended.
+// Settler settles what comes for a payment after its saga has ended.
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
+	// Mature makes a payment's captured money available, once.
+	Mature(context.Context, activities.Ref) error
 }
 
 // RelayConfig is what the relays need.
@@ -86,7 +89,8 @@ func NewRelays(c RelayConfig) *Relays {
 	r := &Relays{c: c}
 	r.callbacks = newRelay("callbacks", c.Every, r.placeCallbacks)
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
-		r.callbacks, newRelay("events", c.Every, r.deliverEvents)}
+		r.callbacks, newRelay("events", c.Every, r.deliverEvents),
+		newRelay("maturities", max(c.Every, time.Second), r.mature)}
 	return r
 }
 
@@ -118,6 +122,14 @@ func (r *Relays) deliverCancels(ctx context.Context) (bool, error) {
 			return err
 		}
 		return nil // the saga has it, or gets it at the next round
+	})
+}
+
+// mature makes available what has waited out its merchant's settlement delay.
+func (r *Relays) mature(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.Maturing(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, p payment.Payment) error {
+		return r.c.Settler.Mature(ctx, activities.Ref{Book: p.Book, PaymentID: p.ID})
 	})
 }
 

@@ -30,6 +30,7 @@ var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"a callback after the end has no effect":                     callbackAfterTheEnd,
 	"a success after the end opens a case":                       lateSuccess,
 	"a second charge opens a case, also while a person decides":  secondCharge,
+	"a settlement delay keeps money pending until it matures":    matures,
 	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
 	"an unknown reference becomes an orphan's case":              orphanCallback,
 	"a decision waits for the run that it is ahead of":           earlyDecision,
@@ -155,6 +156,25 @@ func secondCharge(t *testing.T, s *stage.Stage) {
 	}
 	operate(t, m, a.ID, workflows.UpdateResolve, resolve(payment.Accept))
 	m.UntilStatus(t, a.ID, payment.Paid)
+}
+
+// matures takes a payment of a merchant that is settled two days later, and
+// lets the days pass in the row.
+func matures(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{SettlementDays: 2})
+	a := m.Pay(t, stage.Card("tok_ok"), nil)
+	pending, available := "merchant/"+m.ID+"/pending", "merchant/"+m.ID+"/available"
+	if p, v := s.Balance(t, pending), s.Balance(t, available); p != -1234 || v != 0 {
+		t.Fatalf("pending is %d and available %d after the capture", -p, -v)
+	}
+	if n := s.Count(t, "SELECT count(*) FROM payments WHERE id = $1 AND mature_due_at BETWEEN now() + interval '1 day' AND now() + interval '2 days'", a.ID); n != 1 {
+		t.Error("the money isn't due as the second next day begins")
+	}
+	s.Exec(t, "UPDATE payments SET mature_due_at = now() WHERE id = $1", a.ID)
+	stage.Eventually(t, "the money is available", func() bool { return s.Balance(t, available) == -1234 && s.Balance(t, pending) == 0 })
+	if n := s.Count(t, "SELECT count(*) FROM payments WHERE id = $1 AND mature_due_at IS NOT NULL", a.ID); n != 0 {
+		t.Error("what has matured is still waited for")
+	}
 }
 
 func forgedCallbacks(t *testing.T, s *stage.Stage) {

@@ -90,6 +90,16 @@ func (a AttemptUpdate) Content() any {
 	return []any{"attempt", a.After.Key, a.After.Verdict, a.After.Dead, a.After.AmountMinor, a.After.DeclineCode, a.After.ChannelID}
 }
 
+// MatureAt notes when a payment's captured money becomes available; with a zero
+// At, that it has.
+type MatureAt struct {
+	PaymentID string
+	At        time.Time
+}
+
+// Content implements ledger.Change.
+func (m MatureAt) Content() any { return []any{"mature", m.PaymentID, m.At.IsZero()} }
+
 // RequestCancel notes that somebody wants the payment cancelled. It is refused
 // as Conflict "payment_not_cancelable" once the payment is terminal; a second
 // request changes nothing.

@@ -113,6 +113,9 @@ func (r Ruling) Changes(before Payment, attempt *Attempt) []ledger.Change {
 	if r.Attempt != nil {
 		list = append(list, AttemptUpdate{Before: attempt.Verdict, After: *r.Attempt})
 	}
+	if !r.MaturesAt.IsZero() {
+		list = append(list, MatureAt{PaymentID: before.ID, At: r.MaturesAt})
+	}
 	if r.Order != (trade.Change{}) {
 		list = append(list, trade.Move{OrderID: before.OrderID, Change: r.Order})
 	}

@@ -44,6 +44,8 @@ type Ruling struct {
 	Case     *OpenCase
 	// Order is what the order's sums change by.
 	Order trade.Change
+	// MaturesAt is when what was captured becomes available; zero: it is.
+	MaturesAt time.Time
 }
 
 // Settle says what an outcome means for a payment (I-15, I-16). Whatever a

@@ -158,6 +158,9 @@ func (s *settling) capture(sale ledger.Capture, j ledger.Journal) error {
 	p.Status, p.Parked, p.DeclineCode, p.NextAction = Paid, "", "", nil
 	p.Captured, p.Fee, p.EffectiveAt = sale.Gross, sale.Fee, sale.At
 	p.BusinessDate = s.Terms.BusinessDate(sale.At)
+	if s.Terms.SettlementDays > 0 {
+		s.r.MaturesAt = s.Terms.MaturesAt(sale.At)
+	}
 	part := p.part(s.Attempt.Part)
 	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: sale.Gross.Minor}
 	part.Authorized, part.Captured = sale.Gross, sale.Gross // I-09: captured never exceeds authorized

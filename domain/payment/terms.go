@@ -49,6 +49,21 @@ func (t Terms) BusinessDate(at time.Time) string {
 	}
 }
 
+// MaturesAt is when money of at's business day becomes available: as the day
+// begins that is SettlementDays later, in the merchant's zone.
+func (t Terms) MaturesAt(at time.Time) time.Time {
+	zone := t.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	day, err := time.Parse(time.DateOnly, t.BusinessDate(at))
+	if err != nil { // BusinessDate has just written it
+		panic("payment: " + err.Error())
+	}
+	y, m, d := day.Date()
+	return firstShowing(y, m, d+t.SettlementDays, t.DayCut, zone)
+}
+
 // firstShowing is the first instant of a day at which the clocks of zone show
 // clock or later: an hour that is repeated is taken the first time, one that is
 // left out when it would have been.

@@ -169,6 +169,8 @@ func (w *world) apply(change ledger.Change) {
 		var err error
 		w.order, err = w.order.Apply(c.Change)
 		require.NoError(w.t, err)
+	case MatureAt:
+		require.True(w.t, c.At.After(w.now) && w.terms.SettlementDays > 0, "money waits that is available")
 	case OpenCase:
 		for _, k := range w.cases {
 			require.NotEqual(w.t, k.ID, c.ID, "this case stands already")

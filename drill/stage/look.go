@@ -50,6 +50,17 @@ func (s *Stage) Count(t testing.TB, sql string, args ...any) int64 {
 	return n
 }
 
+// Exec changes a row as the owner: for what only time does otherwise.
+func (s *Stage) Exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.Dev.PostgresURL)
+	must(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql, args...)
+	must(t, err)
+}
+
 // Balance is what an account of the test book holds: a debit is positive.
 func (s *Stage) Balance(t testing.TB, code string) int64 {
 	t.Helper()

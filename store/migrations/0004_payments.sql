@@ -1,6 +1,6 @@
 -- +goose Up
 
--- start_due_at and cancel_due_at are the relays' queues: set while a payment is to be looked after, NULL otherwise, so that
+-- start_due_at, cancel_due_at and mature_due_at are the relays' queues: set while a payment is to be looked after, NULL otherwise, so that
 -- their indexes hold only the few rows in question. No other column that moves is indexed: most updates stay in the page.
 CREATE TABLE payments (
     book                book        NOT NULL,
@@ -38,6 +38,7 @@ CREATE TABLE payments (
     start_due_at        timestamptz,
     start_tries         smallint    NOT NULL DEFAULT 0,
     cancel_due_at       timestamptz,
+    mature_due_at       timestamptz,          -- of captured money that isn't available yet
     cancel_tries        smallint    NOT NULL DEFAULT 0,
 
     PRIMARY KEY (book, id),
@@ -53,6 +54,7 @@ CREATE TABLE payments (
 CREATE INDEX payments_of_merchant ON payments (merchant_id, book, id); -- lists; ids sort by time
 CREATE INDEX payments_of_order ON payments (order_id, book);
 CREATE INDEX payments_to_start ON payments (start_due_at) WHERE start_due_at IS NOT NULL;
+CREATE INDEX payments_to_mature ON payments (mature_due_at) WHERE mature_due_at IS NOT NULL;
 CREATE INDEX payments_to_cancel ON payments (cancel_due_at) WHERE cancel_due_at IS NOT NULL;
 
 -- Where a payment's money comes from. Attempts, captures and refunds belong to a part.
