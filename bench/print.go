@@ -19,13 +19,14 @@ func (res Result) print(out io.Writer) error {
 			fmt.Fprintf(w, "%d\t%s\t%.1f\t%.1f–%.1f\t%.1f\t%.1f\t%s\t\n", l.Clients, s.Name, l.Rate.Median, l.Rate.Min, l.Rate.Max, l.P50, l.P99, numbers(l.CPU))
 		}
 	}
-	fmt.Fprintln(w, "\nclients\tlane ÷ floor\tmedian\tmin–max\ttarget\t\t\t")
+	fmt.Fprintln(w, "\nclients\tlane ÷ floor\tmedian\tmin–max\ttarget\tby CPU time\tmin–max\t")
 	for _, r := range res.Ratios {
 		target := ""
 		if r.Target > 0 {
 			target = fmt.Sprintf("≥ %.1f: %s", r.Target, map[bool]string{true: "reached", false: "missed"}[r.Of.Median >= r.Target])
 		}
-		fmt.Fprintf(w, "%d\t%s ÷ %s\t%.2f\t%.2f–%.2f\t%s\t\t\t\n", r.Clients, r.Lane, r.Floor, r.Of.Median, r.Of.Min, r.Of.Max, target)
+		fmt.Fprintf(w, "%d\t%s ÷ %s\t%.2f\t%.2f–%.2f\t%s\t%.2f\t%.2f–%.2f\t\n", r.Clients, r.Lane, r.Floor, r.Of.Median, r.Of.Min, r.Of.Max, target,
+			r.CPU.Median, r.CPU.Min, r.CPU.Max)
 	}
 	fmt.Fprintln(w, "\n\tshape\ttransitions\tcommits each, by database\t\t\t\t")
 	for _, s := range res.Shapes {
@@ -41,9 +42,9 @@ func (res Result) print(out io.Writer) error {
 
 // lines are the figures with the most clients, in a form for programs.
 func (res Result) lines(out io.Writer) error {
-	rate := map[string]Level{}
+	level := map[string]Level{}
 	for _, s := range res.Shapes {
-		rate[s.Name] = s.At[len(s.At)-1]
+		level[s.Name] = s.At[len(s.At)-1]
 	}
 	for _, s := range res.Shapes {
 		if !s.Lane {
@@ -55,9 +56,9 @@ func (res Result) lines(out io.Writer) error {
 				ratio = r.Of.Median
 			}
 		}
-		l := rate[s.Name]
+		l := level[s.Name]
 		_, err := fmt.Fprintf(out, "lane=%s clients=%d payments_per_s=%.1f f1=%.1f f2=%.1f naive=%.1f ratio_f2=%.2f p50_ms=%.1f p99_ms=%.1f transitions=%s\n",
-			s.Name, l.Clients, l.Rate.Median, rate[floorEmpty].Rate.Median, rate[floorOne].Rate.Median, rate[floorNaive].Rate.Median,
+			s.Name, l.Clients, l.Rate.Median, level[floorEmpty].Rate.Median, level[floorOne].Rate.Median, level[floorNaive].Rate.Median,
 			ratio, l.P50, l.P99, s.Cost.span())
 		if err != nil {
 			return err

@@ -38,6 +38,7 @@ type Ratio struct {
 	Floor   string  `json:"floor"`
 	Clients int     `json:"clients"`
 	Of      Spread  `json:"ratio"`
+	CPU     Spread  `json:"cpu_ratio"`        // of the CPU time of all processes: what others do on the machine matters less
 	Target  float64 `json:"target,omitempty"` // the least that was asked for
 }
 
@@ -76,7 +77,8 @@ func (r *run) result() Result {
 		}
 		for _, clients := range r.c.Clients {
 			for _, floor := range floorNames {
-				ratio := Ratio{Lane: s.name, Floor: floor, Clients: clients, Of: r.ratio(s.name, floor, clients)}
+				ratio := Ratio{Lane: s.name, Floor: floor, Clients: clients, Of: r.ratio(s.name, floor, clients, rate),
+					CPU: r.ratio(s.name, floor, clients, perCPU)}
 				if clients == res.most {
 					ratio.Target = targets[[2]string{s.name, floor}]
 				}
@@ -115,13 +117,28 @@ func (r *run) level(name string, clients int) Level {
 	return l
 }
 
+// rate is how many were done per second, perCPU how many per millisecond of CPU
+// time.
+func rate(c Cell) float64 { return c.Rate }
+
+func perCPU(c Cell) float64 {
+	var sum float64
+	for _, ms := range c.CPU {
+		sum += ms
+	}
+	if sum == 0 {
+		return 0
+	}
+	return 1 / sum
+}
+
 // ratio pairs the cells of each round: the machine's speed cancels out.
-func (r *run) ratio(lane, floor string, clients int) Spread {
+func (r *run) ratio(lane, floor string, clients int, of func(Cell) float64) Spread {
 	a, b := r.of(lane, clients), r.of(floor, clients)
 	var ratios []float64
 	for i := range min(len(a), len(b)) {
-		if b[i].Rate > 0 {
-			ratios = append(ratios, a[i].Rate/b[i].Rate)
+		if of(b[i]) > 0 {
+			ratios = append(ratios, of(a[i])/of(b[i]))
 		}
 	}
 	return spread(ratios)
