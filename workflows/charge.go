@@ -52,8 +52,8 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 		case timedOut(err):
 			p.sent = true
 			return p.best(unknown("the call wasn't answered in time"))
-		case kind == fault.KindInvalid: // the channel refused the request as such: nothing was done
-			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
+		case kind == fault.KindInvalid: // this try was refused as such; one before it may have arrived (I-09)
+			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: !p.sent,
 				Decline: &payment.Decline{Code: "refused_by_channel"}}}
 		case kind == activities.Unsent: // our own store didn't answer: no word about the channel
 			p.pause(ctx, pause, "then the intent is read again")
