@@ -70,8 +70,9 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %[1]s;
 GRANT USAGE ON SCHEMA public TO %[1]s;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
+GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
-    entries, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
+    entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
     channel_calls, callbacks, events, cases, acts TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
@@ -82,7 +83,8 @@ GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amo
     ON attempts TO %[1]s; -- I-13: the frozen request stays
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies) ON channel_accounts TO %[1]s;
-GRANT UPDATE (balance, version) ON accounts TO %[1]s;
+GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
+GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
 GRANT UPDATE (authorized, paid, refunded, status, sequence) ON orders TO %[1]s;
 GRANT UPDATE (tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
 GRANT UPDATE (delivered_at) ON events TO %[1]s;

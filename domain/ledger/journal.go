@@ -42,15 +42,17 @@ type Journal struct {
 	kind        string
 	effectiveAt time.Time
 	reverses    string
+	late        LatePolicy
 	entries     []Entry
 }
 
 // Posting is what Post needs to build a Journal.
 type Posting struct {
-	Cause       string    // "<id>:<step>", unique in its book (I-05)
-	Kind        string    // "captured", "matured", "unknown", …: the line of the chart it belongs to
-	EffectiveAt time.Time // the world's time of it, often the channel's
-	Reverses    string    // the cause of the journal this one reverses, if any (I-07)
+	Cause       string     // "<id>:<step>", unique in its book (I-05)
+	Kind        string     // "captured", "matured", "unknown", …: the line of the chart it belongs to
+	EffectiveAt time.Time  // the world's time of it, often the channel's
+	Reverses    string     // the cause of the journal this one reverses, if any (I-07)
+	Late        LatePolicy // what to do when its date is closed
 }
 
 // Post builds a journal. Legs of zero are left out. It refuses, as
@@ -59,7 +61,7 @@ type Posting struct {
 // miss a leg), an account named twice, an account without book, code or
 // currency, a debit or credit of less than nothing, an overflow.
 func Post(p Posting, legs ...Entry) (Journal, error) {
-	j := Journal{cause: p.Cause, kind: p.Kind, effectiveAt: p.EffectiveAt, reverses: p.Reverses}
+	j := Journal{cause: p.Cause, kind: p.Kind, effectiveAt: p.EffectiveAt, reverses: p.Reverses, late: p.Late}
 	if p.Cause == "" || p.Kind == "" {
 		return Journal{}, refuse("journal_without_cause", "a journal needs a cause and a kind")
 	}
@@ -125,7 +127,7 @@ func (j Journal) Reverse(cause string, effectiveAt time.Time) (Journal, error) {
 		}
 		legs[i] = Entry{Account: e.Account, Amount: -e.Amount}
 	}
-	return Post(Posting{Cause: cause, Kind: j.kind + "_reversed", EffectiveAt: effectiveAt, Reverses: j.cause}, legs...)
+	return Post(Posting{Cause: cause, Kind: j.kind + "_reversed", EffectiveAt: effectiveAt, Reverses: j.cause, Late: j.late}, legs...)
 }
 
 // Cause is the journal's unique cause.

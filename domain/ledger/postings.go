@@ -23,7 +23,7 @@ func Captured(cause string, c Capture) (Journal, error) {
 	if err != nil {
 		return Journal{}, err
 	}
-	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At},
+	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At, Late: ToNextOpen},
 		Dr(c.Chart.Clearing(c.ChannelAccount), c.Gross),
 		Cr(c.Chart.Pending(c.Merchant), net),
 		Cr(c.Chart.Fees(), c.Fee))
@@ -36,7 +36,7 @@ func Explained(cause string, c Capture, reason string) (Journal, error) {
 	if err != nil {
 		return Journal{}, err
 	}
-	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At},
+	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At, Late: ToNextOpen},
 		Dr(c.Chart.Suspense(c.ChannelAccount, reason), c.Gross),
 		Cr(c.Chart.Pending(c.Merchant), net),
 		Cr(c.Chart.Fees(), c.Fee))
@@ -48,14 +48,14 @@ func Matured(cause string, c Capture) (Journal, error) {
 	if err != nil {
 		return Journal{}, err
 	}
-	return Post(Posting{Cause: cause, Kind: "matured", EffectiveAt: c.At},
+	return Post(Posting{Cause: cause, Kind: "matured", EffectiveAt: c.At, Late: ToNextOpen},
 		Dr(c.Chart.Pending(c.Merchant), net),
 		Cr(c.Chart.Available(c.Merchant), net))
 }
 
 // InDoubt notes that the outcome of amount at a channel is unknown.
 func InDoubt(cause string, chart Chart, channelAccount string, amount money.Amount, since time.Time) (Journal, error) {
-	return Post(Posting{Cause: cause, Kind: "unknown", EffectiveAt: since},
+	return Post(Posting{Cause: cause, Kind: "unknown", EffectiveAt: since, Late: ToNextOpen},
 		Dr(chart.InDoubt(channelAccount), amount),
 		Cr(chart.InDoubtContra(channelAccount), amount))
 }
@@ -63,7 +63,7 @@ func InDoubt(cause string, chart Chart, channelAccount string, amount money.Amou
 // Unexplained books money that came in over a channel for a reason a case has
 // to settle: an amount that differs, a success after the end.
 func Unexplained(cause string, chart Chart, channelAccount, reason string, amount money.Amount, at time.Time) (Journal, error) {
-	return Post(Posting{Cause: cause, Kind: "unexplained", EffectiveAt: at},
+	return Post(Posting{Cause: cause, Kind: "unexplained", EffectiveAt: at, Late: ToNextOpen},
 		Dr(chart.Clearing(channelAccount), amount),
 		Cr(chart.Suspense(channelAccount, reason), amount))
 }
