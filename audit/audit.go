@@ -41,7 +41,7 @@ func (v Violation) String() string {
 type Report struct {
 	Checks     int         `json:"checks"` // how many queries ran
 	Full       bool        `json:"full"`
-	Since      int64       `json:"since"`    // the journal after which entries were read; 0: all
+	Since      int64       `json:"since"`    // the journal from which on entries were read; 0: all
 	Journals   int64       `json:"journals"` // how many the book has
 	Violations []Violation `json:"violations"`
 	// Results are all checks that ran, in order; those that hold have a Count of 0.
@@ -62,16 +62,32 @@ func Check(ctx context.Context, db DB, o Options) (Report, error) {
 	if o.UndeliveredAfter == 0 {
 		o.UndeliveredAfter = 15 * time.Minute
 	}
+	// First what is final, then the snapshot: what ends between the two is in the snapshot.
+	final, err := finalNumber(ctx, db)
+	if err != nil {
+		return Report{}, unreadable(err)
+	}
 	tx, err := begin(ctx, db)
 	if err != nil {
 		return Report{}, unreadable(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // after a commit it does nothing
-	r, err := check(ctx, tx, o)
+	r, err := check(ctx, tx, o, final)
 	if err == nil {
 		err = tx.Commit(ctx)
 	}
 	return r, unreadable(err)
+}
+
+func finalNumber(ctx context.Context, db DB) (int64, error) {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	var final int64
+	err = tx.QueryRow(ctx, sqlFinal).Scan(&final)
+	return final, err
 }
 
 // begin takes one snapshot for all checks; inside a transaction it is the caller's.
@@ -90,17 +106,19 @@ func begin(ctx context.Context, db DB) (pgx.Tx, error) {
 const sqlPrepare = `SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = force_custom_plan;
 	SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on`
 
-const sqlSince = `SELECT coalesce(max(journal), 0), coalesce(max(at), '-infinity') FROM audit_checkpoints WHERE violations = 0`
+const sqlSince = `SELECT coalesce(max(upto), 0), coalesce(max(at), '-infinity') FROM audit_checkpoints WHERE violations = 0`
 
 const sqlJournals = `SELECT count(*) FROM journals`
 
-// Numbers are drawn before their Step commits, so one below the highest may still come; after ten minutes none can, for no
-// transaction lives that long.
-const sqlCheckpoint = `
-	INSERT INTO audit_checkpoints (journal, violations, complete)
-	SELECT coalesce(max(no), 0), $1, $2 FROM journals WHERE booked_at < now() - interval '10 minutes'`
+// sqlFinal is the number below which nothing can be booked any more, at the moment it is asked: a journal is booked no earlier
+// than its transaction began. Transactions of other roles may be hidden from us, but none lives for ten minutes.
+const sqlFinal = `
+	SELECT first_number(least(now() - interval '10 minutes', min(xact_start) - interval '1 second'))
+	FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
-func check(ctx context.Context, tx pgx.Tx, o Options) (Report, error) {
+const sqlCheckpoint = `INSERT INTO audit_checkpoints (upto, violations, complete) VALUES ($1, $2, $3)`
+
+func check(ctx context.Context, tx pgx.Tx, o Options, final int64) (Report, error) {
 	r := Report{Full: o.Full}
 	if _, err := tx.Exec(ctx, sqlPrepare); err != nil {
 		return r, err
@@ -137,14 +155,14 @@ func check(ctx context.Context, tx pgx.Tx, o Options) (Report, error) {
 			r.Violations = append(r.Violations, v)
 		}
 	}
-	_, err := tx.Exec(ctx, sqlCheckpoint, len(r.Violations), o.Full)
+	_, err := tx.Exec(ctx, sqlCheckpoint, final, len(r.Violations), o.Full)
 	return r, err
 }
 
 // invariant is one question to the database.
 type invariant struct {
 	id, sentence string
-	// sql returns one text per row that breaks it. @since is the journal after which to look, @since_at the time after
+	// sql returns one text per row that breaks it. @since is the journal from which on to look, @since_at the time after
 	// which rows have moved; both reach back to the beginning in a full audit.
 	sql  string
 	full bool // too dear for each time

@@ -1,27 +1,36 @@
 package audit
 
 // checks are all that SQL can judge so far.
-var checks = append(append([]invariant{}, ledgerChecks...), paymentChecks...)
+var checks = append(append(append([]invariant{}, ledgerChecks...), chainChecks...), paymentChecks...)
 
 var ledgerChecks = []invariant{
 	{"I-01", "every journal is whole, in one book and currency, and sums to zero", sqlJournalsBalance, false},
 	{"I-01", "every entry belongs to a journal", sqlEntriesBelong, true},
 	{"I-02", "each book sums to zero per currency, memo accounts apart", sqlBooksBalance, false},
 	{"I-03", "each entry's balance follows from the one before it", sqlBalancesFollow, false},
+	{"I-03", "an entry tells the balance unless its account was hot", sqlBalancesTold, false},
 	{"I-03", "an account's balance is that of its last entry", sqlBalanceIsLast, false},
 	{"I-03", "an account's balance is the sum of its entries", sqlBalanceIsSum, true},
-	{"I-04", "nobody but the owner may change or remove what was booked", sqlNobodyMayChange, false},
-	{"I-04", "the triggers that refuse changes and unbalanced journals stand and are on", sqlTriggersStand, false},
+	{"I-03", "a hot account's folds are the sums of its entries", sqlFolds, false},
+	{"I-03", "entries dated far from their booking, and no others, can be found by their date", sqlDisplaced, false},
 	{"I-05", "each journal has one cause, and each cause at most one journal", sqlOneCause, false},
 	{"I-05", "each cause that names a journal has it", sqlCauseHasJournal, true},
 	{"I-06", "no account is, or ever was, below its floor", sqlFloors, false},
+	{"I-06", "a closed account is empty, and nothing came after its closing", sqlClosedAccounts, false},
 	{"I-07", "a reversal is equal and opposite, and happens once", sqlReversals, false},
 }
+
+// balances are all accounts with what they hold: a hot one's is its last fold and what came since.
+const balances = `
+	SELECT a.no, a.book, a.currency, a.code, a.kind, a.normal, a.hot, a.floor, a.closed_at, CASE WHEN a.hot THEN coalesce(f.balance, 0) + coalesce(
+		(SELECT sum(e.amount) FROM entries e WHERE e.account = a.no AND e.journal >= coalesce(f.upto, 0)), 0) ELSE a.balance END AS balance
+	FROM accounts a LEFT JOIN LATERAL (
+		SELECT balance, upto FROM folds WHERE a.hot AND account = a.no ORDER BY upto DESC LIMIT 1) f ON true`
 
 const sqlJournalsBalance = `
 	SELECT format('journal %s (%s): sum %s, %s of %s legs', j.no, j.cause, coalesce(sum(e.amount), 0), count(e.leg), j.legs)
 	FROM journals j LEFT JOIN entries e ON e.journal = j.no LEFT JOIN accounts a ON a.no = e.account
-	WHERE j.no > @since
+	WHERE j.no >= @since
 	GROUP BY j.no, j.book, j.cause, j.legs
 	HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.leg) <> j.legs OR count(a.no) <> j.legs
 		OR min(a.currency) <> max(a.currency) OR min(a.book) <> j.book OR max(a.book) <> j.book`
@@ -31,49 +40,65 @@ const sqlEntriesBelong = `
 	WHERE NOT EXISTS (SELECT FROM journals j WHERE j.no = e.journal)`
 
 const sqlBooksBalance = `
-	SELECT format('%s %s%s: %s', book, currency, CASE WHEN kind = 'memo' THEN ' memo' ELSE '' END, sum(balance))
-	FROM accounts GROUP BY book, currency, kind = 'memo', CASE WHEN kind = 'memo' THEN ' memo' ELSE '' END HAVING sum(balance) <> 0`
+	SELECT format('%s %s%s: %s', b.book, b.currency, CASE WHEN b.kind = 'memo' THEN ' memo' ELSE '' END, sum(b.balance))
+	FROM (` + balances + `) b
+	GROUP BY b.book, b.currency, b.kind = 'memo', CASE WHEN b.kind = 'memo' THEN ' memo' ELSE '' END HAVING sum(b.balance) <> 0`
 
 const sqlBalancesFollow = `
-	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, b.balance_after)
-	FROM entries e JOIN accounts a ON a.no = e.account AND NOT a.hot
-	LEFT JOIN entries b ON b.account = e.account AND b.seq = e.seq - 1
-	WHERE e.journal > @since
-		AND (e.seq IS NULL OR e.balance_after <> coalesce(b.balance_after, 0) + e.amount OR (b.seq IS NULL AND e.seq <> 1))`
+	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, coalesce(e.before, b.balance_after))
+	FROM (
+		SELECT account, journal, leg, amount, balance_after, lag(balance_after) OVER w AS before, row_number() OVER w = 1 AS first
+		FROM entries WHERE journal >= @since AND balance_after IS NOT NULL WINDOW w AS (PARTITION BY account ORDER BY journal)) e
+	LEFT JOIN LATERAL (
+		SELECT balance_after FROM entries WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1) b ON true
+	WHERE e.balance_after <> coalesce(e.before, b.balance_after, 0) + e.amount`
+
+// The first fold of an account that was made hot later stands at that moment.
+const sqlBalancesTold = `
+	SELECT format('entry %s/%s of account %s: balance %s', e.journal, e.leg, e.account, e.balance_after)
+	FROM entries e JOIN accounts a ON a.no = e.account
+	WHERE e.journal >= @since AND (e.balance_after IS NULL) <> (a.hot AND e.journal >= coalesce(
+		(SELECT min(upto) FROM folds WHERE account = a.no), 0))`
 
 const sqlBalanceIsLast = `
-	SELECT format('account %s (%s): %s, its last entry says %s', a.no, a.code, a.balance, coalesce(e.balance_after, 0))
+	SELECT format('account %s (%s): %s after journal %s, its last entry says %s after %s', a.no, a.code, a.balance, a.last,
+		coalesce(e.balance_after, 0), coalesce(e.journal, 0))
 	FROM accounts a LEFT JOIN LATERAL (
-		SELECT balance_after, seq FROM entries e WHERE e.account = a.no ORDER BY seq DESC LIMIT 1) e ON true
-	WHERE NOT a.hot AND (a.balance <> coalesce(e.balance_after, 0) OR a.version <> coalesce(e.seq, 0))`
+		SELECT balance_after, journal FROM entries e WHERE e.account = a.no ORDER BY journal DESC LIMIT 1) e ON true
+	WHERE NOT a.hot AND (a.balance <> coalesce(e.balance_after, 0) OR a.last <> coalesce(e.journal, 0))`
 
 const sqlBalanceIsSum = `
-	SELECT format('account %s (%s): %s, its %s entries sum to %s', a.no, a.code, a.balance, coalesce(e.n, 0), coalesce(e.total, 0))
-	FROM accounts a LEFT JOIN (SELECT account, sum(amount) AS total, count(*) AS n FROM entries GROUP BY account) e ON e.account = a.no
-	WHERE NOT a.hot AND (a.balance <> coalesce(e.total, 0) OR a.version <> coalesce(e.n, 0))`
+	SELECT format('account %s (%s): %s, its %s entries sum to %s', b.no, b.code, b.balance, coalesce(e.n, 0), coalesce(e.total, 0))
+	FROM (` + balances + `) b LEFT JOIN (SELECT account, sum(amount) AS total, count(*) AS n FROM entries GROUP BY account) e ON e.account = b.no
+	WHERE b.balance <> coalesce(e.total, 0)`
 
-const sqlNobodyMayChange = `
-	SELECT format('%s may %s %s', CASE WHEN a.grantee = 0 THEN 'everybody' ELSE a.grantee::regrole::text END, a.privilege_type, c.relname)
-	FROM pg_class c, aclexplode(c.relacl) a
-	WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('journals', 'entries', 'causes', 'acts', 'channel_calls')
-		AND a.privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') AND a.grantee <> c.relowner
+const sqlFolds = `
+	SELECT format('account %s up to %s: %s in %s entries, not %s in %s', f.account, f.upto, f.balance, f.entries, f.before + s.total, f.behind + s.n)
+	FROM (
+		SELECT f.account, f.upto, f.balance, f.entries, lag(f.balance, 1, 0::bigint) OVER w AS before, lag(f.entries) OVER w AS behind,
+			lag(f.upto, 1, 0::bigint) OVER w AS after
+		FROM folds f WINDOW w AS (PARTITION BY f.account ORDER BY f.upto)) f
+	CROSS JOIN LATERAL (
+		SELECT coalesce(sum(amount), 0) AS total, count(*) AS n FROM entries e
+		WHERE e.account = f.account AND e.journal >= f.after AND e.journal < f.upto) s
+	WHERE f.upto > @since AND (f.balance <> f.before + s.total OR f.entries <> f.behind + s.n)`
+
+const sqlDisplaced = `
+	SELECT format('entry %s/%s of account %s is dated %s and not found by it', e.journal, e.leg, e.account, j.effective_at)
+	FROM journals j JOIN entries e ON e.journal = j.no
+	WHERE j.no >= @since AND j.effective_at NOT BETWEEN booked_at(j.no) - interval '1 minute' AND booked_at(j.no)
+		AND NOT EXISTS (SELECT FROM displaced d
+			WHERE d.account = e.account AND d.effective_at = j.effective_at AND d.journal = e.journal AND d.amount = e.amount)
 	UNION ALL
-	SELECT format('%s may update %s.%s', a.grantee::regrole, c.relname, t.attname)
-	FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
-	WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('journals', 'entries', 'causes', 'acts', 'channel_calls')
-		AND a.privilege_type = 'UPDATE' AND a.grantee <> c.relowner`
-
-const sqlTriggersStand = `
-	SELECT format('%s on %s', want.trigger, want.relation)
-	FROM (VALUES ('journals', 'insert_only'), ('entries', 'insert_only'), ('causes', 'insert_only'), ('acts', 'insert_only'),
-		('entries', 'entries_balance')) AS want(relation, trigger)
-	WHERE NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relname = want.relation AND t.tgname = want.trigger AND t.tgenabled IN ('O', 'A'))`
+	SELECT format('journal %s of account %s can be found by %s', d.journal, d.account, d.effective_at)
+	FROM displaced d LEFT JOIN journals j ON j.no = d.journal LEFT JOIN entries e ON e.journal = d.journal AND e.account = d.account
+	WHERE d.journal >= @since AND (j.effective_at IS DISTINCT FROM d.effective_at OR e.amount IS DISTINCT FROM d.amount
+		OR (j.effective_at > booked_at(j.no) - interval '1 minute' AND j.effective_at <= booked_at(j.no)))`
 
 const sqlOneCause = `
 	SELECT format('journal %s: cause %s', j.no, j.cause)
 	FROM journals j LEFT JOIN causes c ON c.book = j.book AND c.cause = j.cause
-	WHERE j.no > @since AND c.journal IS DISTINCT FROM j.no`
+	WHERE j.no >= @since AND c.journal IS DISTINCT FROM j.no`
 
 const sqlCauseHasJournal = `
 	SELECT format('cause %s: journal %s', c.cause, c.journal)
@@ -86,11 +111,22 @@ const sqlFloors = `
 	UNION ALL
 	SELECT format('account %s (%s): %s below %s after journal %s', a.no, a.code, e.balance_after, a.floor, e.journal)
 	FROM entries e JOIN accounts a ON a.no = e.account
-	WHERE e.journal > @since AND a.floor IS NOT NULL AND CASE a.normal WHEN 'debit' THEN e.balance_after ELSE -e.balance_after END < a.floor`
+	WHERE e.journal >= @since AND a.floor IS NOT NULL AND CASE a.normal WHEN 'debit' THEN e.balance_after ELSE -e.balance_after END < a.floor`
+
+// A number may run a little ahead of the clock.
+const sqlClosedAccounts = `
+	SELECT format('account %s (%s): %s', b.no, b.code, b.balance) FROM (` + balances + `) b WHERE b.closed_at IS NOT NULL AND b.balance <> 0
+	UNION ALL
+	SELECT format('account %s (%s) closed at %s: journal %s', a.no, a.code, a.closed_at, e.journal)
+	FROM accounts a JOIN LATERAL (SELECT journal FROM entries WHERE account = a.no ORDER BY journal DESC LIMIT 1) e ON true
+	WHERE a.closed_at IS NOT NULL AND booked_at(e.journal) > a.closed_at + interval '1 second'`
 
 const sqlReversals = `
 	SELECT format('journal %s reverses %s', r.no, r.reverses)
-	FROM journals r LEFT JOIN journals o ON o.no = r.reverses
-	WHERE r.no > @since AND r.reverses IS NOT NULL AND (o.no IS NULL OR o.book <> r.book OR o.legs <> r.legs
-		OR EXISTS (SELECT account, -amount FROM entries WHERE journal = r.no EXCEPT SELECT account, amount FROM entries WHERE journal = o.no)
-		OR EXISTS (SELECT FROM journals again WHERE again.reverses = r.reverses AND again.no <> r.no))`
+	FROM journals r LEFT JOIN journals o ON o.no = r.reverses LEFT JOIN causes c ON c.book = r.book AND c.cause = r.cause
+	WHERE r.no >= @since AND (c.reverses IS DISTINCT FROM r.reverses OR r.reverses IS NOT NULL AND (
+		o.no IS NULL OR o.book <> r.book OR o.legs <> r.legs
+		OR EXISTS (SELECT account, -amount FROM entries WHERE journal = r.no EXCEPT SELECT account, amount FROM entries WHERE journal = o.no)))
+	UNION ALL
+	SELECT format('journal %s is reversed %s times', reverses, count(*))
+	FROM causes WHERE reverses IS NOT NULL GROUP BY reverses HAVING count(*) > 1`

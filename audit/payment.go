@@ -62,7 +62,7 @@ const sqlCaptureJournal = `
 const sqlJournalCaptured = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
 	FROM journals j LEFT JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
-	WHERE j.no > @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
+	WHERE j.no >= @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
 
 const sqlRefunds = `
 	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured
@@ -95,8 +95,8 @@ const sqlDoubts = `
 
 const sqlDoubtSums = `
 	SELECT format('%s %s: memo %s, in doubt %s', coalesce(m.book, d.book), coalesce(m.currency, d.currency), m.total, d.total)
-	FROM (SELECT book, currency, sum(balance) AS total FROM accounts
-		WHERE code LIKE 'memo/in\_doubt/%' AND normal = 'debit' GROUP BY book, currency) m
+	FROM (SELECT b.book, b.currency, sum(b.balance) AS total FROM (` + balances + `) b
+		WHERE b.code LIKE 'memo/in\_doubt/%' AND b.normal = 'debit' GROUP BY b.book, b.currency) m
 	FULL JOIN (SELECT book, currency, sum(amount) AS total FROM payments WHERE in_doubt GROUP BY book, currency) d
 		ON d.book = m.book AND d.currency = m.currency
 	WHERE coalesce(m.total, 0) <> coalesce(d.total, 0)`
@@ -184,7 +184,7 @@ const sqlForeignMoney = `
 	SELECT format('journal %s (%s) moves %s', j.no, j.cause, a.code)
 	FROM journals j JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
 	JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
-	WHERE j.no > @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> p.merchant_id`
+	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> p.merchant_id`
 
 const sqlEventMerchants = `
 	SELECT format('%s of %s names %s', e.id, e.object_id, e.merchant_id)
