@@ -65,7 +65,7 @@ var layers = []layer{
 	{name: "api", of: []string{"api"}, may: []string{"domain", "contract"}, never: []string{"database/sql"},
 		neverAtAll: []string{pgx, temporal}, calls: environ},
 	{name: "client", of: []string{"api/client"}, may: []string{"domain"}, neverAtAll: []string{pgx, temporal, echo}, calls: environ},
-	{name: "store", of: []string{"store", "store/migrations"}, may: []string{"domain", "contract"},
+	{name: "store", of: []string{"store", "store/migrations", "store/throwaway"}, may: []string{"domain", "contract"},
 		never: []string{"net/http"}, neverAtAll: []string{temporal, echo}, calls: environ},
 	{name: "audit", of: []string{"audit"}, may: []string{"domain"}, never: []string{"net/http"},
 		neverAtAll: []string{temporal, echo}, calls: environ},

@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"paysaga/bench/gauge"
 	"paysaga/domain/payment"
 	"paysaga/workers"
 )
@@ -123,7 +124,7 @@ type run struct {
 	cells  []Cell
 	costs  map[string]Cost
 	took   map[string][]string // the ids of what succeeded, by shape
-	bar    *bar
+	bar    *gauge.Bar
 }
 
 // measure warms up, alternates the shapes in rounds, and then measures each one
@@ -134,8 +135,8 @@ func (r *run) measure(ctx context.Context) error {
 	if !r.c.NoCommits {
 		cells += len(r.shapes)
 	}
-	r.bar = newBar(r.c.Progress, cells)
-	defer r.bar.end()
+	r.bar = gauge.NewBar(r.c.Progress, cells)
+	defer r.bar.End()
 	for _, s := range r.shapes {
 		if _, err := r.cell(ctx, s, most); err != nil {
 			return err
@@ -166,6 +167,6 @@ func (r *run) cell(ctx context.Context, s shape, clients int) (Cell, error) {
 	}
 	cell.CPU = perOne(r.probe.cpu(), before, len(ids))
 	r.took[s.name] = append(r.took[s.name], ids...)
-	r.bar.step(fmt.Sprintf("%-8s %3d clients %7.1f/s", s.name, clients, cell.Rate))
+	r.bar.Step(fmt.Sprintf("%-8s %3d clients %7.1f/s", s.name, clients, cell.Rate))
 	return cell, nil
 }

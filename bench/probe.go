@@ -3,12 +3,11 @@ package bench
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"paysaga/bench/gauge"
 )
 
 // probe reads what the machine and the database have spent.
@@ -52,64 +51,23 @@ func (p *probe) commits(ctx context.Context) (map[string]float64, error) {
 	return sums, err
 }
 
-// tick is the unit of /proc: Linux shows 1/100 s to programs, whatever the
-// kernel counts in.
-const tick = 10 * time.Millisecond
-
 // cpu is the CPU time that each process has used, the children of all of them
 // (PostgreSQL's) as one. Where there is no /proc it is empty.
 func (p *probe) cpu() map[string]time.Duration {
 	used := map[string]time.Duration{}
-	all := processes()
+	all := gauge.Processes()
 	for name, pid := range p.procs {
 		if s, ok := all[pid]; ok {
-			used[name] += s.own
+			used[name] += s.Own
 		}
 		if name == "bench" { // its children are the others
 			continue
 		}
-		for _, child := range descendants(all, pid) {
-			used["postgres"] += all[child].own + all[child].ended
+		for _, child := range gauge.Descendants(all, pid) {
+			used["postgres"] += all[child].Own + all[child].Ended
 		}
 	}
 	return used
-}
-
-type process struct {
-	parent     int
-	own, ended time.Duration // ended: of its children that are gone
-}
-
-// processes reads what /proc says of all processes.
-func processes() map[int]process {
-	all := map[int]process{}
-	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has just ended
-		}
-		pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
-		// The name, in brackets, may hold anything; the fields count from behind it.
-		_, rest, _ := strings.Cut(string(raw[strings.LastIndexByte(string(raw), ')'):]), " ")
-		f := strings.Fields(rest)
-		if len(f) < 15 {
-			continue
-		}
-		number := func(i int) time.Duration { n, _ := strconv.Atoi(f[i]); return time.Duration(n) * tick }
-		parent, _ := strconv.Atoi(f[1])
-		all[pid] = process{parent: parent, own: number(11) + number(12), ended: number(13) + number(14)}
-	}
-	return all
-}
-
-func descendants(all map[int]process, of int) (list []int) {
-	for pid, p := range all {
-		if p.parent == of {
-			list = append(append(list, pid), descendants(all, pid)...)
-		}
-	}
-	return list
 }
 
 // perOne is the difference, in milliseconds for each of n.

@@ -1,9 +1,10 @@
 package bench
 
 import (
-	"math"
 	"slices"
 	"time"
+
+	"paysaga/bench/gauge"
 )
 
 // Result is what a run found.
@@ -26,7 +27,7 @@ type Shape struct {
 // Level is a shape with a number of clients.
 type Level struct {
 	Clients int                `json:"clients"`
-	Rate    Spread             `json:"per_s"`
+	Rate    gauge.Spread       `json:"per_s"`
 	P50     float64            `json:"p50_ms"`
 	P99     float64            `json:"p99_ms"`
 	CPU     map[string]float64 `json:"cpu_ms_each"`
@@ -34,29 +35,12 @@ type Level struct {
 
 // Ratio compares a lane with a floor, each round for itself.
 type Ratio struct {
-	Lane    string  `json:"lane"`
-	Floor   string  `json:"floor"`
-	Clients int     `json:"clients"`
-	Of      Spread  `json:"ratio"`
-	CPU     Spread  `json:"cpu_ratio"`        // of the CPU time of all processes: what others do on the machine matters less
-	Target  float64 `json:"target,omitempty"` // the least that was asked for
-}
-
-// Spread is a median between the least and the most.
-type Spread struct {
-	Median float64 `json:"median"`
-	Min    float64 `json:"min"`
-	Max    float64 `json:"max"`
-}
-
-// spread of nothing is zero: JSON has no other number for it.
-func spread(values []float64) Spread {
-	if len(values) == 0 {
-		return Spread{}
-	}
-	v := slices.Sorted(slices.Values(values))
-	n := len(v)
-	return Spread{(v[(n-1)/2] + v[n/2]) / 2, v[0], v[n-1]}
+	Lane    string       `json:"lane"`
+	Floor   string       `json:"floor"`
+	Clients int          `json:"clients"`
+	Of      gauge.Spread `json:"ratio"`
+	CPU     gauge.Spread `json:"cpu_ratio"`        // of the CPU time of all processes: what others do on the machine matters less
+	Target  float64      `json:"target,omitempty"` // the least that was asked for
 }
 
 // targets are what a lane has to reach against a floor with the most clients.
@@ -110,9 +94,9 @@ func (r *run) level(name string, clients int) Level {
 		}
 	}
 	slices.Sort(all)
-	l.Rate, l.P50, l.P99 = spread(rates), percentile(all, 0.50), percentile(all, 0.99)
+	l.Rate, l.P50, l.P99 = gauge.Of(rates), gauge.Percentile(all, 0.50), gauge.Percentile(all, 0.99)
 	for process, ms := range cpu {
-		l.CPU[process] = spread(ms).Median
+		l.CPU[process] = gauge.Of(ms).Median
 	}
 	return l
 }
@@ -133,7 +117,7 @@ func perCPU(c Cell) float64 {
 }
 
 // ratio pairs the cells of each round: the machine's speed cancels out.
-func (r *run) ratio(lane, floor string, clients int, of func(Cell) float64) Spread {
+func (r *run) ratio(lane, floor string, clients int, of func(Cell) float64) gauge.Spread {
 	a, b := r.of(lane, clients), r.of(floor, clients)
 	var ratios []float64
 	for i := range min(len(a), len(b)) {
@@ -141,14 +125,5 @@ func (r *run) ratio(lane, floor string, clients int, of func(Cell) float64) Spre
 			ratios = append(ratios, of(a[i])/of(b[i]))
 		}
 	}
-	return spread(ratios)
-}
-
-// percentile of sorted values, in milliseconds.
-func percentile(sorted []time.Duration, p float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	at := int(math.Ceil(p*float64(len(sorted)))) - 1
-	return sorted[max(at, 0)].Seconds() * 1000
+	return gauge.Of(ratios)
 }

@@ -4,31 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"paysaga/bench/gauge"
 )
-
-func TestSpreadIsTheMedianBetweenTheEnds(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, Spread{2, 1, 9}, spread([]float64{9, 1, 2}))
-	require.Equal(t, Spread{2.5, 1, 9}, spread([]float64{9, 1, 2, 3}))
-}
-
-func TestPercentilesAreOfWhatWasMeasured(t *testing.T) {
-	t.Parallel()
-	var all []time.Duration
-	for ms := range 100 {
-		all = append(all, time.Duration(ms+1)*time.Millisecond)
-	}
-	require.InDelta(t, 50, percentile(all, 0.50), 0.001)
-	require.InDelta(t, 99, percentile(all, 0.99), 0.001)
-	require.InDelta(t, 1, percentile(all[:1], 0.99), 0.001)
-}
 
 // Ratios are of rounds, not of medians: a machine that was slow for a round was
 // slow for all.
@@ -42,7 +26,7 @@ func TestRatiosArePairedByRound(t *testing.T) {
 	}
 	res := r.result()
 	require.Len(t, res.Ratios, len(floorNames))
-	require.Equal(t, Ratio{Lane: "express", Floor: floorOne, Clients: 32, Of: Spread{1.5, 1.5, 1.5}, Target: 1.4}, res.Ratios[1])
+	require.Equal(t, Ratio{Lane: "express", Floor: floorOne, Clients: 32, Of: gauge.Spread{Median: 1.5, Min: 1.5, Max: 1.5}, Target: 1.4}, res.Ratios[1])
 	res.Shapes[1].Cost.Transitions = []int64{3, 3}
 	var out bytes.Buffer
 	require.NoError(t, res.print(&out))
@@ -65,15 +49,4 @@ func TestDriveCountsWhatEndsInItsWindow(t *testing.T) {
 	broken := errors.New("broken")
 	_, _, err = drive(t.Context(), shape{"x", func(context.Context) (string, error) { return "", broken }}, 4, time.Second)
 	require.ErrorIs(t, err, broken, "one failure ends the run")
-}
-
-func TestProcessesKnowTheirParents(t *testing.T) {
-	t.Parallel()
-	all := processes()
-	if len(all) == 0 {
-		require.NoDirExists(t, "/proc/self")
-		return
-	}
-	require.Equal(t, os.Getppid(), all[os.Getpid()].parent)
-	require.Contains(t, descendants(all, os.Getppid()), os.Getpid())
 }
