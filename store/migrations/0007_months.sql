@@ -1,0 +1,34 @@
+-- +goose Up
+
+-- Months whose journals and entries are kept elsewhere, one row for each time: what is needed to go on without them, and to
+-- know them again. Only the owner detaches and attaches. Causes, blocks, folds and displaced entries stay.
+CREATE TABLE months (
+    month       date        NOT NULL CHECK (extract(day FROM month) = 1),
+    detached_at timestamptz NOT NULL DEFAULT now(),
+    attached_at timestamptz,                     -- NULL: it is away
+    low         bigint      NOT NULL,            -- its numbers: from low on, below high
+    high        bigint      NOT NULL,
+    journals    bigint      NOT NULL,
+    entries     bigint      NOT NULL,
+    digest      bytea       NOT NULL CHECK (length(digest) = 32), -- over the hashes of its journals, in the order of their numbers
+    PRIMARY KEY (month, detached_at),
+    CHECK (low < high)
+);
+CREATE UNIQUE INDEX months_away ON months (month) WHERE attached_at IS NULL;
+
+-- What each account did in such a month: the audit's sums go on across the gap.
+CREATE TABLE month_balances (
+    month   date   NOT NULL,
+    account bigint NOT NULL,
+    entries bigint NOT NULL,
+    total   bigint NOT NULL,                     -- of their amounts
+    last    bigint NOT NULL,                     -- the number of the last journal
+    balance bigint,                              -- after it; NULL on hot accounts
+    PRIMARY KEY (month, account)
+);
+
+-- Of journals that are kept elsewhere.
+-- +goose StatementBegin
+CREATE FUNCTION detached(no bigint) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT EXISTS (SELECT FROM months WHERE attached_at IS NULL AND no >= low AND no < high) $$;
+-- +goose StatementEnd
