@@ -8,9 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// instants are those that a Number has room for: 43 bits of milliseconds.
+// instants are those that a Number has room for, 43 bits of milliseconds, less a second at the end.
 func instants(t *rapid.T, name string) time.Time {
-	return time.UnixMicro(rapid.Int64Range(0, (1<<43-2)*1000).Draw(t, name)).UTC()
+	return time.UnixMicro(rapid.Int64Range(0, (1<<43-1000)*1000).Draw(t, name)).UTC()
 }
 
 func TestANumberTellsWhenAndWho(t *testing.T) {
