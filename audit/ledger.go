@@ -44,13 +44,20 @@ const sqlBooksBalance = `
 	FROM (` + balances + `) b
 	GROUP BY b.book, b.currency, b.kind = 'memo', CASE WHEN b.kind = 'memo' THEN ' memo' ELSE '' END HAVING sum(b.balance) <> 0`
 
+// told are the entries that tell a balance, and for months that are kept elsewhere what each account had at their end.
+const told = `
+	SELECT account, journal, leg, amount, balance_after FROM entries WHERE balance_after IS NOT NULL
+	UNION ALL SELECT b.account, b.last, 0, b.total, b.balance FROM month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL
+	WHERE b.balance IS NOT NULL`
+
 const sqlBalancesFollow = `
 	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, coalesce(e.before, b.balance_after))
 	FROM (
 		SELECT account, journal, leg, amount, balance_after, lag(balance_after) OVER w AS before, row_number() OVER w = 1 AS first
-		FROM entries WHERE journal >= @since AND balance_after IS NOT NULL WINDOW w AS (PARTITION BY account ORDER BY journal)) e
+		FROM (` + told + `) t WHERE journal >= @since WINDOW w AS (PARTITION BY account ORDER BY journal)) e
 	LEFT JOIN LATERAL (
-		SELECT balance_after FROM entries WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1) b ON true
+		SELECT balance_after FROM (` + told + `) t
+		WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1) b ON true
 	WHERE e.balance_after <> coalesce(e.before, b.balance_after, 0) + e.amount`
 
 // The first fold of an account that was made hot later stands at that moment.
@@ -64,23 +71,33 @@ const sqlBalanceIsLast = `
 	SELECT format('account %s (%s): %s after journal %s, its last entry says %s after %s', a.no, a.code, a.balance, a.last,
 		coalesce(e.balance_after, 0), coalesce(e.journal, 0))
 	FROM accounts a LEFT JOIN LATERAL (
-		SELECT balance_after, journal FROM entries e WHERE e.account = a.no ORDER BY journal DESC LIMIT 1) e ON true
+		SELECT balance_after, journal FROM (` + told + `) t WHERE t.account = a.no ORDER BY journal DESC LIMIT 1) e ON true
 	WHERE NOT a.hot AND (a.balance <> coalesce(e.balance_after, 0) OR a.last <> coalesce(e.journal, 0))`
 
+// away is what each account did in months that are kept elsewhere.
+const away = `month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL`
+
 const sqlBalanceIsSum = `
-	SELECT format('account %s (%s): %s, its %s entries sum to %s', b.no, b.code, b.balance, coalesce(e.n, 0), coalesce(e.total, 0))
-	FROM (` + balances + `) b LEFT JOIN (SELECT account, sum(amount) AS total, count(*) AS n FROM entries GROUP BY account) e ON e.account = b.no
+	SELECT format('account %s (%s): %s, its entries sum to %s', b.no, b.code, b.balance, coalesce(e.total, 0))
+	FROM (` + balances + `) b LEFT JOIN (
+		SELECT account, sum(total) AS total FROM (
+			SELECT account, sum(amount) AS total FROM entries GROUP BY account UNION ALL SELECT b.account, b.total FROM ` + away + `) t
+		GROUP BY account) e ON e.account = b.no
 	WHERE b.balance <> coalesce(e.total, 0)`
 
+// An account has folds at both ends of a month that is kept elsewhere: between those its total stands for its entries, and
+// the folds within can't be judged. The first fold counts no entries.
 const sqlFolds = `
 	SELECT format('account %s up to %s: %s in %s entries, not %s in %s', f.account, f.upto, f.balance, f.entries, f.before + s.total, f.behind + s.n)
 	FROM (
 		SELECT f.account, f.upto, f.balance, f.entries, lag(f.balance, 1, 0::bigint) OVER w AS before, lag(f.entries) OVER w AS behind,
 			lag(f.upto, 1, 0::bigint) OVER w AS after
-		FROM folds f WINDOW w AS (PARTITION BY f.account ORDER BY f.upto)) f
+		FROM folds f LEFT JOIN months m ON m.attached_at IS NULL AND f.upto > m.low AND f.upto < m.high
+		WHERE m.month IS NULL WINDOW w AS (PARTITION BY f.account ORDER BY f.upto)) f
 	CROSS JOIN LATERAL (
-		SELECT coalesce(sum(amount), 0) AS total, count(*) AS n FROM entries e
-		WHERE e.account = f.account AND e.journal >= f.after AND e.journal < f.upto) s
+		SELECT coalesce(sum(t.total), 0) AS total, coalesce(sum(t.n), 0) AS n FROM (
+			SELECT sum(amount) AS total, count(*) AS n FROM entries e WHERE e.account = f.account AND e.journal >= f.after AND e.journal < f.upto
+			UNION ALL SELECT b.total, b.entries FROM ` + away + ` WHERE b.account = f.account AND b.last >= f.after AND b.last < f.upto) t) s
 	WHERE f.upto > @since AND (f.balance <> f.before + s.total OR f.entries <> f.behind + s.n)`
 
 const sqlDisplaced = `
@@ -92,7 +109,7 @@ const sqlDisplaced = `
 	UNION ALL
 	SELECT format('journal %s of account %s can be found by %s', d.journal, d.account, d.effective_at)
 	FROM displaced d LEFT JOIN journals j ON j.no = d.journal LEFT JOIN entries e ON e.journal = d.journal AND e.account = d.account
-	WHERE d.journal >= @since AND (j.effective_at IS DISTINCT FROM d.effective_at OR e.amount IS DISTINCT FROM d.amount
+	WHERE d.journal >= @since AND NOT detached(d.journal) AND (j.effective_at IS DISTINCT FROM d.effective_at OR e.amount IS DISTINCT FROM d.amount
 		OR (j.effective_at > booked_at(j.no) - interval '1 minute' AND j.effective_at <= booked_at(j.no)))`
 
 const sqlOneCause = `
@@ -103,7 +120,7 @@ const sqlOneCause = `
 const sqlCauseHasJournal = `
 	SELECT format('cause %s: journal %s', c.cause, c.journal)
 	FROM causes c LEFT JOIN journals j ON j.no = c.journal AND j.book = c.book AND j.cause = c.cause
-	WHERE c.journal IS NOT NULL AND j.no IS NULL`
+	WHERE c.journal IS NOT NULL AND j.no IS NULL AND NOT detached(c.journal)`
 
 const sqlFloors = `
 	SELECT format('account %s (%s): %s below %s', no, code, balance, floor)
@@ -118,15 +135,15 @@ const sqlClosedAccounts = `
 	SELECT format('account %s (%s): %s', b.no, b.code, b.balance) FROM (` + balances + `) b WHERE b.closed_at IS NOT NULL AND b.balance <> 0
 	UNION ALL
 	SELECT format('account %s (%s) closed at %s: journal %s', a.no, a.code, a.closed_at, e.journal)
-	FROM accounts a JOIN LATERAL (SELECT journal FROM entries WHERE account = a.no ORDER BY journal DESC LIMIT 1) e ON true
-	WHERE a.closed_at IS NOT NULL AND booked_at(e.journal) > a.closed_at + interval '1 second'`
+	FROM accounts a JOIN LATERAL (SELECT journal FROM entries WHERE a.closed_at IS NOT NULL AND account = a.no ORDER BY journal DESC LIMIT 1) e ON true
+	WHERE booked_at(e.journal) > a.closed_at + interval '1 second'`
 
 const sqlReversals = `
 	SELECT format('journal %s reverses %s', r.no, r.reverses)
 	FROM journals r LEFT JOIN journals o ON o.no = r.reverses LEFT JOIN causes c ON c.book = r.book AND c.cause = r.cause
 	WHERE r.no >= @since AND (c.reverses IS DISTINCT FROM r.reverses OR r.reverses IS NOT NULL AND (
-		o.no IS NULL OR o.book <> r.book OR o.legs <> r.legs
-		OR EXISTS (SELECT account, -amount FROM entries WHERE journal = r.no EXCEPT SELECT account, amount FROM entries WHERE journal = o.no)))
+		CASE WHEN o.no IS NULL THEN NOT detached(r.reverses) ELSE o.book <> r.book OR o.legs <> r.legs
+		OR EXISTS (SELECT account, -amount FROM entries WHERE journal = r.no EXCEPT SELECT account, amount FROM entries WHERE journal = o.no) END))
 	UNION ALL
 	SELECT format('journal %s is reversed %s times', reverses, count(*))
 	FROM causes WHERE reverses IS NOT NULL GROUP BY reverses HAVING count(*) > 1`

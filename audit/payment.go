@@ -6,6 +6,7 @@ var paymentChecks = []invariant{
 	{"I-09", "a part's captures never exceed what was authorized for it", sqlPartsCaptured, false},
 	{"I-10", "each captured payment has one capture journal of its amount and fee", sqlCaptureJournal, false},
 	{"I-10", "each capture journal has its captured payment", sqlJournalCaptured, false},
+	{"I-10", "what is captured and not available yet will be", sqlMature, false},
 	{"I-12", "refunds never exceed what was captured", sqlRefunds, false},
 	{"I-13", "an intent holds its request, the hash and the time of birth", sqlIntents, false},
 	{"I-13", "no channel was called before the intent was committed", sqlCallsFollowIntents, true},
@@ -45,6 +46,9 @@ const sqlPartsCaptured = `
 // A cause begins with its business id, so a payment's journals are one range of the causes' key; ';' follows ':'.
 const ofPayment = `c.book = p.book AND c.cause >= p.id || ':' AND c.cause < p.id || ';'`
 
+// here: none of a payment's journals is kept elsewhere.
+const here = `NOT EXISTS (SELECT FROM causes c WHERE ` + ofPayment + ` AND detached(c.journal))`
+
 const sqlCaptureJournal = `
 	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, count(DISTINCT j.no),
 		coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0), coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0))
@@ -55,14 +59,21 @@ const sqlCaptureJournal = `
 	LEFT JOIN accounts a ON a.no = e.account
 	WHERE ` + moved + `
 	GROUP BY p.book, p.id, p.captured, p.fee
-	HAVING (p.captured > 0 AND count(DISTINCT j.no) <> 1)
+	HAVING ((p.captured > 0 AND count(DISTINCT j.no) <> 1)
 		OR coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0) <> p.captured
-		OR coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0) <> p.fee`
+		OR coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0) <> p.fee) AND ` + here
 
 const sqlJournalCaptured = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
 	FROM journals j LEFT JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
 	WHERE j.no >= @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
+
+// What a fee eats whole never matures.
+const sqlMature = `
+	SELECT format('%s: captured %s, never to mature', p.id, p.captured)
+	FROM payments p
+	WHERE ` + moved + ` AND p.captured > p.fee AND p.mature_due_at IS NULL
+		AND NOT EXISTS (SELECT FROM causes c JOIN journals j ON j.no = c.journal WHERE ` + ofPayment + ` AND j.kind = 'matured') AND ` + here
 
 const sqlRefunds = `
 	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured
@@ -91,7 +102,8 @@ const sqlDoubts = `
 	LEFT JOIN journals j ON j.no = c.journal
 	WHERE ` + moved + `
 	GROUP BY p.book, p.id, p.in_doubt
-	HAVING count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed') <> p.in_doubt::int`
+	HAVING count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed') <> p.in_doubt::int
+		AND ` + here
 
 const sqlDoubtSums = `
 	SELECT format('%s %s: memo %s, in doubt %s', coalesce(m.book, d.book), coalesce(m.currency, d.currency), m.total, d.total)
