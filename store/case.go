@@ -10,20 +10,18 @@ import (
 // openCase records an exception.
 type openCase struct{ payment.OpenCase }
 
-const sqlInsertCase = `
-	INSERT INTO cases (book, id, merchant_id, payment_id, channel_account, kind, amount, currency, reason, opened_at)
-	VALUES (@book, @id, nullif(@merchant_id, ''), nullif(@payment_id, ''), nullif(@account, ''), @kind, @amount,
-		nullif(@currency, ''), @reason, @at)`
+var insertCase = insertion("cases", `id text, merchant_id text, payment_id text, channel_account text, kind text, amount bigint,
+	currency text, reason text, opened_at timestamptz`)
 
 func (c openCase) claim(l *locks) { l.cases = append(l.cases, c.ID) }
 
 func (c openCase) judge(w *work) error {
-	if w.found.cases[c.ID] != nil {
+	if w.b.found.cases.get(c.ID) != nil {
 		return fault.Conflict("case_exists", "this case stands already")
 	}
-	w.found.cases[c.ID] = &lockedCase{kind: c.Kind, merchantID: c.MerchantID, paymentID: c.PaymentID}
-	w.out.queue(sqlInsertCase, pgx.NamedArgs{"book": w.step.Book, "id": c.ID, "merchant_id": c.MerchantID, "payment_id": c.PaymentID,
-		"account": c.ChannelAccount, "kind": c.Kind, "amount": c.Amount.Minor, "currency": c.Amount.Currency, "reason": c.Reason, "at": w.at})
+	w.b.found.cases.put(c.ID, lockedCase{kind: c.Kind, merchantID: c.MerchantID, paymentID: c.PaymentID})
+	w.write(insertCase, c.ID, c.ID, orNull(c.MerchantID), orNull(c.PaymentID), orNull(c.ChannelAccount), c.Kind, c.Amount.Minor,
+		orNull(c.Amount.Currency), c.Reason, w.at)
 	w.emitCase("case.opened", 1, publicCase{ID: c.ID, Object: "case", Kind: c.Kind, PaymentID: c.PaymentID,
 		Amount: c.Amount.Decimal(), Currency: string(c.Amount.Currency), Reason: c.Reason, Status: "open"}, c.MerchantID)
 	return nil
@@ -52,33 +50,39 @@ type lockedCase struct {
 	kind, merchantID, paymentID string
 }
 
-const sqlLockCase = `
-	SELECT closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
-	FROM cases WHERE book = $1 AND id = $2 FOR UPDATE`
+const sqlLockCases = `
+	SELECT id, closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
+	FROM cases WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
 
-func (w *work) queueCases(b *pgx.Batch) {
-	for _, key := range unique(w.lock.cases) {
-		b.Queue(sqlLockCase, w.step.Book, key).QueryRow(func(row pgx.Row) error {
-			c := &lockedCase{}
-			err := row.Scan(&c.closed, &c.kind, &c.merchantID, &c.paymentID)
-			if err == nil {
-				w.found.cases[key] = c
-			}
-			return noRows(err)
-		})
+func (b *batch) queueCases(m *pgx.Batch) {
+	list := b.claimed(func(l *locks) []string { return l.cases })
+	if list == nil {
+		return
 	}
+	m.Queue(sqlLockCases, b.book(), list).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var key string
+			var c lockedCase
+			if err := rows.Scan(&key, &c.closed, &c.kind, &c.merchantID, &c.paymentID); err != nil {
+				return err
+			}
+			b.found.cases.find(key, c)
+		}
+		return rows.Err()
+	})
 }
 
 // closeCase settles an exception.
 type closeCase struct{ payment.CloseCase }
 
-const sqlCloseCase = `
-	UPDATE cases SET decision = $3, actor = $4, decision_reason = $5, closed_at = $6 WHERE book = $1 AND id = $2`
+var setClosed = newWriter("cases", `id text, decision text, actor text, reason text, at timestamptz`, `
+	UPDATE cases c SET decision = n.decision, actor = n.actor, decision_reason = n.reason, closed_at = n.at
+	FROM n WHERE c.book = $1 AND c.id = n.id`)
 
 func (c closeCase) claim(l *locks) { l.cases = append(l.cases, c.ID) }
 
 func (c closeCase) judge(w *work) error {
-	stands := w.found.cases[c.ID]
+	stands := w.b.found.cases.get(c.ID)
 	if stands == nil {
 		return fault.NotFound("case")
 	}
@@ -86,7 +90,7 @@ func (c closeCase) judge(w *work) error {
 		return fault.Conflict("case_closed", "this case is settled already")
 	}
 	stands.closed = true
-	w.out.queue(sqlCloseCase, w.step.Book, c.ID, c.Decision, c.Actor, c.Reason, w.at)
+	w.write(setClosed, c.ID, c.ID, c.Decision, c.Actor, c.Reason, w.at)
 	w.emitCase("case.closed", 2, publicCase{ID: c.ID, Object: "case", Kind: stands.kind, PaymentID: stands.paymentID,
 		Status: "closed", Decision: c.Decision}, stands.merchantID)
 	return nil
@@ -95,46 +99,53 @@ func (c closeCase) judge(w *work) error {
 // act records what an operator did.
 type act struct{ payment.Act }
 
-const sqlInsertAct = `
-	INSERT INTO acts (book, payment_id, act, decision, actor, verified, reason, cause, at)
-	VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, $9)`
+var insertAct = insertion("acts", `payment_id text, act text, decision text, actor text, verified boolean, reason text, cause text,
+	at timestamptz`)
 
 func (a act) claim(*locks) {}
 
 func (a act) judge(w *work) error {
-	w.out.queue(sqlInsertAct, w.step.Book, a.PaymentID, a.Act.Act, a.Decision, a.Actor, a.Verified, a.Reason, w.step.Cause, w.at)
+	w.write(insertAct, w.step.Cause, a.PaymentID, a.Act.Act, orNull(a.Decision), a.Actor, a.Verified, a.Reason, w.step.Cause, w.at)
 	return nil
 }
 
 // seeCallback marks a callback as dealt with. Seen twice it stays as it was first.
 type seeCallback struct{ payment.SeeCallback }
 
-const sqlLockCallback = `SELECT disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = $2 FOR UPDATE`
+const sqlLockCallbacks = `
+	SELECT id, disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
 
-const sqlSeeCallback = `UPDATE callbacks SET disposition = $3, disposed_at = $4, due_at = NULL WHERE book = $1 AND id = $2`
+var setDisposed = newWriter("callbacks", `id text, disposition text, at timestamptz`, `
+	UPDATE callbacks c SET disposition = n.disposition, disposed_at = n.at, due_at = NULL FROM n WHERE c.book = $1 AND c.id = n.id`)
 
 func (c seeCallback) claim(l *locks) { l.callbacks = append(l.callbacks, c.ID) }
 
 func (c seeCallback) judge(w *work) error {
-	disposed, ok := w.found.callbacks[c.ID]
-	if !ok {
+	disposed := w.b.found.callbacks.get(c.ID)
+	if disposed == nil {
 		return fault.NotFound("callback")
 	}
-	if !disposed {
-		w.out.queue(sqlSeeCallback, w.step.Book, c.ID, c.Disposition, w.at)
+	if !*disposed {
+		*disposed = true
+		w.write(setDisposed, c.ID, c.ID, c.Disposition, w.at)
 	}
 	return nil
 }
 
-func (w *work) queueCallbacks(b *pgx.Batch) {
-	for _, key := range unique(w.lock.callbacks) {
-		b.Queue(sqlLockCallback, w.step.Book, key).QueryRow(func(row pgx.Row) error {
-			var disposed bool
-			err := row.Scan(&disposed)
-			if err == nil {
-				w.found.callbacks[key] = disposed
-			}
-			return noRows(err)
-		})
+func (b *batch) queueCallbacks(m *pgx.Batch) {
+	list := b.claimed(func(l *locks) []string { return l.callbacks })
+	if list == nil {
+		return
 	}
+	m.Queue(sqlLockCallbacks, b.book(), list).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var key string
+			var disposed bool
+			if err := rows.Scan(&key, &disposed); err != nil {
+				return err
+			}
+			b.found.callbacks.find(key, disposed)
+		}
+		return rows.Err()
+	})
 }

@@ -3,9 +3,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"maps"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +26,14 @@ type Config struct {
 	URL string
 	// URLs gives books a database of their own; the others share URL. Operators are always in URL's.
 	URLs map[id.Book]string
-	// MaxConns bounds the connections to each database. Default 16.
+	// MaxConns bounds the connections that read each database. Default 16.
 	MaxConns int
+	// Lanes bounds the connections that write each book, beside those that read. Default 2.
+	Lanes int
+	// MaxBatch bounds the Steps that are committed together. Default 512.
+	MaxBatch int
+	// Queue bounds the Steps that wait for a lane, per book; one more is Unavailable "store_queue_full". Default 8192.
+	Queue int
 	// SealKeys seal credentials, tokens and personal data.
 	SealKeys SealKeys
 	// CacheFor is how long accounts and API keys are believed without asking: so long a revoked key may still work.
@@ -45,13 +55,21 @@ type Store struct {
 	now   func() time.Time
 	seal  *sealer
 	cache caches
+
+	limits limits
 }
+
+// limits are those of a committer.
+type limits struct{ lanes, batch, queue int }
 
 // database is one PostgreSQL database: it holds one or more books.
 type database struct {
 	pool     *pgxpool.Pool
 	books    []id.Book
 	accounts accountCache
+
+	mu         sync.Mutex
+	committers map[id.Book]*committer
 }
 
 // Open checks c and, unless it is Lazy, connects. An unreachable database is fault.Unavailable.
@@ -69,7 +87,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{books: map[id.Book]*database{}, now: c.Now, seal: sealer, cache: newCaches(c.CacheFor, c.Now)}
+	s := &Store{books: map[id.Book]*database{}, now: c.Now, seal: sealer, cache: newCaches(c.CacheFor, c.Now),
+		limits: limits{lanes: cmp.Or(c.Lanes, 2), batch: cmp.Or(c.MaxBatch, 512), queue: cmp.Or(c.Queue, 8192)}}
 	byURL := map[string]*database{}
 	for _, url := range append([]string{c.URL}, urls(c)...) {
 		if byURL[url] != nil {
@@ -140,11 +159,27 @@ func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	return pool, failure(err)
 }
 
-// Close waits for running statements and lets the connections go.
+// Close waits for running batches and statements and lets the connections go.
 func (s *Store) Close() {
 	for _, db := range s.dbs {
+		db.mu.Lock()
+		list := slices.Collect(maps.Values(db.committers))
+		db.mu.Unlock()
+		for _, c := range list {
+			c.close()
+		}
 		db.pool.Close()
 	}
+}
+
+// connect opens a connection beside the pool.
+func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
+	c := d.pool.Config()
+	conn, err := pgx.ConnectConfig(ctx, c.ConnConfig)
+	if err == nil {
+		err = c.AfterConnect(ctx, conn)
+	}
+	return conn, err
 }
 
 // Health asks every database for a sign of life.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"paysaga/domain/fault"
@@ -58,10 +59,18 @@ func down(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "58")
 }
 
-// again lists the SQLSTATEs after which the same transaction may simply be tried once more.
-func again(err error) bool {
+// raced reports whether another transaction was just ahead, so that the same one may simply be tried once more: a deadlock, or a
+// unique key that both wanted.
+func raced(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001")
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.ConstraintName {
+	case "causes_pkey", "causes_reversed_once", "idempotency_pkey", "orders_reference", "users_merchant_id_reference_book_key":
+		return pg.Code == "23505"
+	}
+	return pg.Code == "40P01" || pg.Code == "40001"
 }
 
 // refused judges an error of PostgreSQL's own. Constraints are named so that they can be told apart here.
@@ -76,11 +85,18 @@ func refused(pg *pgconn.PgError) error {
 	case pg.Code == "22021", pg.Code == "22P05":
 		return fault.Invalid("text_invalid", "", "a text holds what can't be stored").Wrap(pg)
 	}
+	if raced(pg) {
+		return fault.Unavailable("store_busy", "others were just ahead, again and again", pg)
+	}
 	switch pg.ConstraintName {
 	case "accounts_floor":
 		return belowFloor().Wrap(pg)
-	case "journals_reversed_once":
-		return fault.Conflict("already_reversed", "this journal is reversed already").Wrap(pg)
+	case "accounts_closed":
+		return accountClosed().Wrap(pg)
+	case "period_closed":
+		return fault.Invalid("period_closed", "effective_at", "the books are closed for this date").Wrap(pg)
+	case "journals_dated":
+		return fault.Invalid("effective_at_out_of_range", "effective_at", "a journal is dated too far from its booking").Wrap(pg)
 	case "attempts_pkey":
 		return fault.Conflict("intent_exists", "this attempt stands already").Wrap(pg)
 	case "cases_pkey":
@@ -101,4 +117,19 @@ func overflow() error {
 
 func belowFloor() *fault.Error {
 	return fault.Conflict("insufficient_balance", "an account would fall below its floor")
+}
+
+func alreadyReversed() *fault.Error {
+	return fault.Conflict("already_reversed", "this journal is reversed already")
+}
+
+func accountClosed() *fault.Error {
+	return fault.Conflict("account_closed", "nothing is posted to a closed account")
+}
+
+func noRows(err error) error {
+	if err == pgx.ErrNoRows {
+		return nil
+	}
+	return err
 }

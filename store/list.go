@@ -69,6 +69,8 @@ func (s *Store) Payments(ctx context.Context, f payment.Filter) ([]payment.Payme
 	return list, false, nil
 }
 
+const sqlRequest = `SELECT request_hash, object FROM idempotency WHERE book = $1 AND merchant_id = $2 AND operation = $3 AND key = $4`
+
 // Replayed looks a request up by its idempotency key: the object it stands for, if it came before. Another body under the
 // same key is Invalid "idempotency_key_reused" (I-20). Only Commit decides; this saves work for a repeat.
 func (s *Store) Replayed(ctx context.Context, book id.Book, k access.Idempotency) (objectID string, found bool, err error) {
@@ -77,8 +79,7 @@ func (s *Store) Replayed(ctx context.Context, book id.Book, k access.Idempotency
 		return "", false, err
 	}
 	var hash []byte
-	var at any
-	err = db.pool.QueryRow(ctx, sqlFirstRequest, book, k.MerchantID, k.Operation, k.Key).Scan(&hash, &objectID, &at)
+	err = db.pool.QueryRow(ctx, sqlRequest, book, k.MerchantID, k.Operation, k.Key).Scan(&hash, &objectID)
 	switch {
 	case err == pgx.ErrNoRows:
 		return "", false, nil

@@ -8,12 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/access"
-	"paysaga/domain/ledger"
+	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/domain/trade"
 )
 
-// locks is what a Step needs held before it is judged.
+// locks is what a Step needs held, or read, before it is judged.
 type locks struct {
 	idempotency *access.Idempotency
 	object      string
@@ -26,109 +26,84 @@ type locks struct {
 	callbacks   []string
 }
 
-// found is what stood there, under lock.
-type found struct {
-	causes    map[string]*int64 // inserted by us → its journal
-	keyed     bool              // the idempotency row is ours
-	customer  string
-	details   []byte // the customer's, sealed
-	orderMade bool
-	ordered   *orderRow // the order with newOrder's reference, ours or not
-	orders    map[string]*orderRow
-	payments  map[string]*lockedPayment
-	attempts  map[string][]lockedAttempt
-	cases     map[string]*lockedCase
-	callbacks map[string]bool // → disposed
-	reversed  map[string]reversedJournal
+// lockBatch is the first message. What is locked comes first, in the one lock order; causes and keys are read when nobody
+// who holds the same rows can be about to insert them.
+func (b *batch) lockBatch() *pgx.Batch {
+	m := &pgx.Batch{}
+	m.Queue("begin isolation level read committed")
+	b.queueClock(m)
+	b.queueOrders(m)
+	b.queuePayments(m)
+	b.queueAttempts(m)
+	b.queueCases(m)
+	b.queueCallbacks(m)
+	b.queueAccounts(m)
+	b.queueUsers(m)
+	b.queueReversed(m)
+	b.queueCauses(m)
+	b.queueKeys(m)
+	return m
 }
 
-func newFound() found {
-	return found{
-		causes: map[string]*int64{}, orders: map[string]*orderRow{}, payments: map[string]*lockedPayment{},
-		attempts: map[string][]lockedAttempt{}, cases: map[string]*lockedCase{}, callbacks: map[string]bool{},
-		reversed: map[string]reversedJournal{},
+func (b *batch) book() id.Book { return b.l.c.book }
+
+// claimed gathers what the batch's Steps claim, each once, in the order of the keys.
+func (b *batch) claimed(of func(*locks) []string) []string {
+	var list []string
+	for _, w := range b.works {
+		list = append(list, of(&w.lock)...)
 	}
+	return unique(list)
 }
 
-// fresh reports whether every cause and the idempotency key were new.
-func (f *found) fresh(w *work) bool {
-	return len(f.causes) == len(w.causes()) && (w.lock.idempotency == nil || f.keyed)
-}
+const sqlReadCauses = `SELECT cause, hash, step IS NULL, at FROM causes WHERE book = $1 AND cause = ANY($2)`
 
-// The journals' numbers are drawn with their causes. A cause that is being inserted by somebody else makes this wait until
-// they have ended, which is what resolves a COMMIT whose answer was lost.
-const sqlInsertCauses = `
-	INSERT INTO causes (book, cause, step, hash, journal, at, by_kind, by_id, request_id, reason)
-	SELECT @book, c.cause, nullif(@step, c.cause), @hash, CASE WHEN c.posts THEN nextval('journals_no') END,
-		@at, @by_kind, @by_id, nullif(@request_id, ''), nullif(@reason, '')
-	FROM unnest(@causes::text[], @posts::boolean[]) AS c(cause, posts)
-	ORDER BY c.cause
-	ON CONFLICT DO NOTHING
-	RETURNING cause, journal`
-
-const sqlInsertIdempotency = `
-	INSERT INTO idempotency (book, merchant_id, operation, key, request_hash, object, created_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)
-	ON CONFLICT DO NOTHING
-	RETURNING true`
-
-// causes are the Step's own and its journals', each once, in lock order.
-func (w *work) causes() []string {
-	list := []string{w.step.Cause}
-	for _, j := range w.step.Journals {
-		list = append(list, j.Cause())
+func (b *batch) queueCauses(m *pgx.Batch) {
+	var list []string
+	for _, w := range b.works {
+		list = append(list, w.causes...)
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// lockBatch is the first round trip: the one lock order. The accounts follow at the end of the second.
-func (w *work) lockBatch() *pgx.Batch {
-	b := &pgx.Batch{}
-	b.Queue("begin isolation level read committed")
-	w.queueCauses(b)
-	w.queueIdempotency(b)
-	w.queueCustomer(b)
-	w.queueOrders(b)
-	w.queuePayments(b)
-	w.queueAttempts(b)
-	w.queueCases(b)
-	w.queueCallbacks(b)
-	w.queueReversed(b)
-	return b
-}
-
-func (w *work) queueCauses(b *pgx.Batch) {
-	causes := w.causes()
-	posts := make([]bool, len(causes))
-	for i, c := range causes {
-		posts[i] = slices.ContainsFunc(w.step.Journals, func(j ledger.Journal) bool { return j.Cause() == c })
-	}
-	by := w.step.By
-	b.Queue(sqlInsertCauses, pgx.NamedArgs{
-		"book": w.step.Book, "step": w.step.Cause, "hash": w.hash, "at": w.at, "causes": causes, "posts": posts,
-		"by_kind": by.Kind, "by_id": by.ID, "request_id": by.RequestID, "reason": by.Reason,
-	}).Query(func(rows pgx.Rows) error {
+	m.Queue(sqlReadCauses, b.book(), unique(list)).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var cause string
-			var journal *int64
-			if err := rows.Scan(&cause, &journal); err != nil {
+			c := &causeRow{}
+			if err := rows.Scan(&cause, &c.hash, &c.own, &c.at); err != nil {
 				return err
 			}
-			w.found.causes[cause] = journal
+			b.found.causes[cause] = c
 		}
 		return rows.Err()
 	})
 }
 
-func (w *work) queueIdempotency(b *pgx.Batch) {
-	k := w.lock.idempotency
-	if k == nil {
+const sqlReadKeys = `
+	SELECT i.merchant_id, i.operation, i.key, i.request_hash, i.object, i.created_at
+	FROM unnest($2::text[], $3::text[], $4::text[]) AS n(merchant_id, operation, key)
+	JOIN idempotency i ON i.book = $1 AND i.merchant_id = n.merchant_id AND i.operation = n.operation AND i.key = n.key`
+
+func (b *batch) queueKeys(m *pgx.Batch) {
+	var merchants, operations, keys []string
+	for _, w := range b.works {
+		if k := w.lock.idempotency; k != nil {
+			merchants, operations, keys = append(merchants, k.MerchantID), append(operations, k.Operation), append(keys, k.Key)
+		}
+	}
+	if keys == nil {
 		return
 	}
-	hash, _ := hex.DecodeString(k.RequestHash) // a hash that isn't one fails the table's check
-	b.Queue(sqlInsertIdempotency, w.step.Book, k.MerchantID, k.Operation, k.Key, hash, w.lock.object, w.at).
-		QueryRow(func(row pgx.Row) error { return noRows(row.Scan(&w.found.keyed)) })
+	m.Queue(sqlReadKeys, b.book(), merchants, operations, keys).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var k access.Idempotency
+			var hash []byte
+			r := &keyRow{}
+			if err := rows.Scan(&k.MerchantID, &k.Operation, &k.Key, &hash, &r.object, &r.at); err != nil {
+				return err
+			}
+			r.hash = hex.EncodeToString(hash)
+			b.found.keys[k] = r
+		}
+		return rows.Err()
+	})
 }
 
 // lockedPayment is what judging a payment's move needs.
@@ -139,22 +114,26 @@ type lockedPayment struct {
 	cancel     *time.Time
 }
 
-// One statement per row, in the order of the keys: that is the lock order, and each is planned as one look-up.
-const sqlLockPayment = `
-	SELECT merchant_id, status, sequence, cancel_requested_at
-	FROM payments WHERE book = $1 AND id = $2 FOR UPDATE`
+const sqlLockPayments = `
+	SELECT id, merchant_id, status, sequence, cancel_requested_at
+	FROM payments WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
 
-func (w *work) queuePayments(b *pgx.Batch) {
-	for _, key := range unique(w.lock.payments) {
-		b.Queue(sqlLockPayment, w.step.Book, key).QueryRow(func(row pgx.Row) error {
-			p := &lockedPayment{}
-			err := row.Scan(&p.merchantID, &p.status, &p.sequence, &p.cancel)
-			if err == nil {
-				w.found.payments[key] = p
-			}
-			return noRows(err)
-		})
+func (b *batch) queuePayments(m *pgx.Batch) {
+	list := b.claimed(func(l *locks) []string { return l.payments })
+	if list == nil {
+		return
 	}
+	m.Queue(sqlLockPayments, b.book(), list).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var key string
+			var p lockedPayment
+			if err := rows.Scan(&key, &p.merchantID, &p.status, &p.sequence, &p.cancel); err != nil {
+				return err
+			}
+			b.found.payments.find(key, p)
+		}
+		return rows.Err()
+	})
 }
 
 type lockedAttempt struct {
@@ -164,25 +143,33 @@ type lockedAttempt struct {
 }
 
 const sqlLockAttempts = `
-	SELECT ordinal, part, coalesce(verdict, ''), dead
-	FROM attempts WHERE book = $1 AND payment_id = $2 ORDER BY ordinal FOR UPDATE`
+	SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead
+	FROM attempts WHERE book = $1 AND payment_id = ANY($2) ORDER BY payment_id, ordinal FOR UPDATE`
 
-func (w *work) queueAttempts(b *pgx.Batch) {
-	for _, key := range unique(w.lock.attempts) {
-		b.Queue(sqlLockAttempts, w.step.Book, key).Query(func(rows pgx.Rows) error {
-			var a lockedAttempt
-			_, err := pgx.ForEachRow(rows, []any{&a.ordinal, &a.part, &a.verdict, &a.dead}, func() error {
-				w.found.attempts[key] = append(w.found.attempts[key], a)
-				return nil
-			})
-			return err
-		})
+func (b *batch) queueAttempts(m *pgx.Batch) {
+	list := b.claimed(func(l *locks) []string { return l.attempts })
+	if list == nil {
+		return
 	}
+	for _, key := range list {
+		b.found.attempts.find(key, nil)
+	}
+	m.Queue(sqlLockAttempts, b.book(), list).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var key string
+			var a lockedAttempt
+			if err := rows.Scan(&key, &a.ordinal, &a.part, &a.verdict, &a.dead); err != nil {
+				return err
+			}
+			of := b.found.attempts.base[key]
+			*of = append(*of, a)
+		}
+		return rows.Err()
+	})
 }
 
-// unique sorts and drops repeats; the argument is left alone.
+// unique sorts and drops repeats; nil stays nil.
 func unique[T interface{ ~string | ~int64 }](list []T) []T {
-	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.Compact(list)
 }

@@ -11,15 +11,16 @@ import (
 // become available.
 type matureAt struct{ payment.MatureAt }
 
-const sqlMatureAt = `UPDATE payments SET mature_due_at = $3 WHERE book = $1 AND id = $2`
+var setMature = newWriter("payments", `id text, at timestamptz`, `
+	UPDATE payments p SET mature_due_at = n.at FROM n WHERE p.book = $1 AND p.id = n.id`)
 
 func (m matureAt) claim(l *locks) { l.payments = append(l.payments, m.PaymentID) }
 
 func (m matureAt) judge(w *work) error {
-	if w.found.payments[m.PaymentID] == nil {
+	if w.b.found.payments.get(m.PaymentID) == nil {
 		return fault.NotFound("payment")
 	}
-	w.out.queue(sqlMatureAt, w.step.Book, m.PaymentID, optional(m.At))
+	w.write(setMature, m.PaymentID, m.PaymentID, optional(m.At))
 	return nil
 }
 

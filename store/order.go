@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -72,87 +73,74 @@ func (o *orderRow) readContent(lines, adjustments []byte) error {
 	return nil
 }
 
-const sqlInsertOrder = `
+var insertOrder = newWriter("orders", `id text, merchant_id text, reference text, type text, currency text, total bigint,
+	status text, sequence bigint, created_at timestamptz`, `
 	INSERT INTO orders (book, id, merchant_id, reference, type, currency, total, status, sequence, created_at)
-	VALUES (@book, @id, @merchant_id, @reference, @type, @currency, @total, @status, @sequence, @created_at)
-	ON CONFLICT ON CONSTRAINT orders_reference DO NOTHING
-	RETURNING true`
+	SELECT $1, id, merchant_id, reference, type, currency, total, status, sequence, created_at FROM n ORDER BY merchant_id, reference`).
+	ranked(3)
 
-const sqlLockReference = `SELECT` + orderColumns + `
-	FROM orders o WHERE o.book = $1 AND o.merchant_id = $2 AND o.reference = $3 FOR UPDATE OF o`
+const sqlLockOrders = `SELECT` + orderColumns + `
+	FROM orders o
+	WHERE o.book = $1 AND o.id IN (
+		SELECT unnest($2::text[]) UNION
+		SELECT p.id FROM unnest($3::text[], $4::text[]) AS n(merchant_id, reference)
+		JOIN orders p ON p.book = $1 AND p.merchant_id = n.merchant_id AND p.reference = n.reference)
+	ORDER BY o.id FOR UPDATE OF o`
 
-const sqlLockOrder = `SELECT` + orderColumns + `
-	FROM orders o WHERE o.book = $1 AND o.id = $2 FOR UPDATE OF o`
+func placeOf(merchantID, reference string) string { return merchantID + "\x00" + reference }
 
-func (w *work) queueOrders(b *pgx.Batch) {
-	if o := w.lock.newOrder; o != nil {
-		b.Queue(sqlInsertOrder, pgx.NamedArgs{"book": w.step.Book, "id": o.ID, "merchant_id": o.MerchantID, "reference": o.Reference,
-			"type": o.Type, "currency": o.Currency, "total": o.Total.Minor, "status": o.Status, "sequence": o.Sequence,
-			"created_at": o.CreatedAt}).
-			QueryRow(func(row pgx.Row) error { return noRows(row.Scan(&w.found.orderMade)) })
-		b.Queue(sqlLockReference, w.step.Book, o.MerchantID, o.Reference).Query(func(rows pgx.Rows) error {
-			list, err := pgx.CollectRows(rows, scanOrder)
-			for _, o := range list {
-				w.found.ordered, w.found.orders[o.ID] = o, o
-			}
-			return err
-		})
+func (b *batch) queueOrders(m *pgx.Batch) {
+	ids := b.claimed(func(l *locks) []string { return l.orders })
+	var merchants, references []string
+	for _, w := range b.works {
+		if o := w.lock.newOrder; o != nil {
+			merchants, references = append(merchants, o.MerchantID), append(references, o.Reference)
+		}
 	}
-	for _, key := range unique(w.lock.orders) {
-		b.Queue(sqlLockOrder, w.step.Book, key).Query(func(rows pgx.Rows) error {
-			list, err := pgx.CollectRows(rows, scanOrder)
-			for _, o := range list {
-				w.found.orders[o.ID] = o
-			}
-			return err
-		})
+	if ids == nil && references == nil {
+		return
 	}
+	m.Queue(sqlLockOrders, b.book(), ids, merchants, references).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, scanOrder)
+		for _, o := range list {
+			b.found.orders.find(o.ID, *o)
+			b.found.placed.find(placeOf(o.MerchantID, o.Reference), o.ID)
+		}
+		return err
+	})
 }
 
-const sqlInsertLines = `
-	INSERT INTO order_lines (book, order_id, line, sku, description, quantity, unit_price, discount, tax)
-	SELECT $1, $2, l.line, l.sku, l.description, l.quantity, l.unit_price, l.discount, l.tax
-	FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) WITH ORDINALITY
-		AS l(sku, description, quantity, unit_price, discount, tax, line)`
+var insertLine = insertion("order_lines", `order_id text, line smallint, sku text, description text, quantity bigint, unit_price bigint,
+	discount bigint, tax bigint`)
 
-const sqlInsertAdjustments = `
-	INSERT INTO order_adjustments (book, order_id, line, type, amount)
-	SELECT $1, $2, a.line, a.type, a.amount
-	FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS a(type, amount, line)`
+var insertAdjustment = insertion("order_adjustments", `order_id text, line smallint, type text, amount bigint`)
 
 // place settles which order a receiving Step is about: the one it brought, or the one that stood under its reference with
 // the same content.
 func (w *work) place() (*orderRow, error) {
-	mine, stands := w.lock.newOrder, w.found.ordered
-	if stands == nil {
-		return nil, errAgain // inserted beside us, and rolled back since
-	}
-	if !w.found.orderMade {
-		if !stands.Same(*mine) {
+	mine := *w.lock.newOrder
+	place := placeOf(mine.MerchantID, mine.Reference)
+	if stands := w.b.found.placed.get(place); stands != nil {
+		o := w.b.found.orders.get(*stands)
+		if !o.Same(mine) {
 			return nil, fault.Conflict("order_reference_exists", "an order with this reference stands already, with other content").
 				WithParam("order.reference")
 		}
-		return stands, nil
+		return o, nil
 	}
-	stands.Order = *mine
-	if n := len(mine.Lines); n > 0 {
-		sku, text := make([]string, n), make([]string, n)
-		quantity, price, discount, tax := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-		for i, l := range mine.Lines {
-			sku[i], text[i], quantity[i] = l.SKU, l.Description, l.Quantity
-			price[i], discount[i], tax[i] = l.UnitPrice.Minor, l.Discount.Minor, l.Tax.Minor
-		}
-		w.out.queue(sqlInsertLines, w.step.Book, mine.ID, sku, text, quantity, price, discount, tax)
+	w.write(insertOrder, mine.ID, mine.ID, mine.MerchantID, mine.Reference, mine.Type, mine.Currency, mine.Total.Minor, mine.Status,
+		mine.Sequence, mine.CreatedAt)
+	for i, l := range mine.Lines {
+		w.write(insertLine, mine.ID+"/"+strconv.Itoa(i+1), mine.ID, int16(i+1), l.SKU, l.Description, l.Quantity, l.UnitPrice.Minor,
+			l.Discount.Minor, l.Tax.Minor)
 	}
-	if n := len(mine.Adjustments); n > 0 {
-		kind, amount := make([]string, n), make([]int64, n)
-		for i, a := range mine.Adjustments {
-			kind[i], amount[i] = a.Type, a.Amount.Minor
-		}
-		w.out.queue(sqlInsertAdjustments, w.step.Book, mine.ID, kind, amount)
+	for i, a := range mine.Adjustments {
+		w.write(insertAdjustment, mine.ID+"/"+strconv.Itoa(i+1), mine.ID, int16(i+1), a.Type, a.Amount.Minor)
 	}
-	w.emitOrder("order.created", stands.Order)
-	return stands, nil
+	w.emitOrder("order.created", mine)
+	w.b.found.placed.put(place, mine.ID)
+	w.b.found.orders.put(mine.ID, orderRow{mine})
+	return w.b.found.orders.get(mine.ID), nil
 }
 
 // newOrder fills in what the store knows, and has the content checked if nobody has yet.
@@ -191,24 +179,21 @@ func (r *receiveOrder) judge(w *work) error {
 	if err != nil {
 		return err
 	}
-	if o.ID != r.Order.ID {
-		// The idempotency row has to name the order that stands, and it is written already: the next try names that one.
-		r.Order.ID = o.ID
-		return errAgain
-	}
+	w.lock.object = o.ID // what the idempotency key stands for
 	return nil
 }
 
 // moveOrder adds a payment's move to its order's sums.
 type moveOrder struct{ trade.Move }
 
-const sqlUpdateOrder = `
-	UPDATE orders SET authorized = $3, paid = $4, refunded = $5, status = $6, sequence = $7 WHERE book = $1 AND id = $2`
+var updateOrder = newWriter("orders", `id text, authorized bigint, paid bigint, refunded bigint, status text, sequence bigint`, `
+	UPDATE orders o SET authorized = n.authorized, paid = n.paid, refunded = n.refunded, status = n.status, sequence = n.sequence
+	FROM n WHERE o.book = $1 AND o.id = n.id`)
 
 func (m moveOrder) claim(l *locks) { l.orders = append(l.orders, m.OrderID) }
 
 func (m moveOrder) judge(w *work) error {
-	o := w.found.orders[m.OrderID]
+	o := w.b.found.orders.get(m.OrderID)
 	if o == nil {
 		return fault.NotFound("order")
 	}
@@ -218,7 +203,7 @@ func (m moveOrder) judge(w *work) error {
 		return err
 	}
 	o.Order = after
-	w.out.queue(sqlUpdateOrder, w.step.Book, after.ID, after.Authorized.Minor, after.Paid.Minor, after.Refunded.Minor,
+	w.write(updateOrder, after.ID, after.ID, after.Authorized.Minor, after.Paid.Minor, after.Refunded.Minor,
 		after.Status, after.Sequence)
 	w.emitOrder(trade.EventOf(before, after), after)
 	return nil

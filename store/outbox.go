@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,34 +50,32 @@ func (w *work) emitOrder(kind string, o trade.Order) {
 
 const sqlInsertEvents = `
 	INSERT INTO events (book, object_id, sequence, id, type, api_version, created_at, merchant_id, business_id, object_type, data, secret_sealed)
-	SELECT @book, e.object_id, e.sequence, e.id, e.type, @api_version, @at, nullif(e.merchant_id, ''), @business, e.object_type,
-		e.data::jsonb, e.secret
-	FROM unnest(@object_ids::text[], @sequences::bigint[], @ids::text[], @types::text[], @merchants::text[], @objects::text[],
-		@data::text[], @secrets::bytea[]) AS e(object_id, sequence, id, type, merchant_id, object_type, data, secret)`
+	SELECT $1, n.object_id, n.sequence, n.id, n.type, $2, n.at, nullif(n.merchant_id, ''), n.business_id, n.object_type, n.data::jsonb, n.secret
+	FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[])
+		AS n(object_id, sequence, id, type, at, merchant_id, business_id, object_type, data, secret)`
 
-func (o *writes) queueEvents(b *pgx.Batch, w *work) {
-	if len(o.events) == 0 {
-		return
+// writeEvents keeps the order in which the Steps were judged: an object's events get their numbers in sequence.
+func (b *batch) writeEvents(m *pgx.Batch) {
+	var object, ids, kind, merchant, business, objectType, data []string
+	var sequence []int64
+	var at []time.Time
+	var secret [][]byte
+	for _, w := range b.accepted {
+		subject := w.step.Business
+		for _, e := range w.out.events {
+			if subject == "" {
+				subject = e.id
+			}
+			text, _ := json.Marshal(e.data) // plain structs of texts and numbers
+			object, ids, kind = append(object, e.id), append(ids, mint(id.Event, w.at)), append(kind, e.kind)
+			merchant, business, objectType = append(merchant, e.merchant), append(business, subject), append(objectType, e.object)
+			sequence, at = append(sequence, e.sequence), append(at, w.at)
+			data, secret = append(data, string(text)), append(secret, e.secret)
+		}
 	}
-	n := len(o.events)
-	text := [6][]string{}
-	for i := range text {
-		text[i] = make([]string, n)
+	if ids != nil {
+		m.Queue(sqlInsertEvents, b.book(), trade.APIVersion, object, sequence, ids, kind, at, merchant, business, objectType, data, secret)
 	}
-	sequences, secrets := make([]int64, n), make([][]byte, n)
-	for i, e := range o.events {
-		data, _ := json.Marshal(e.data) // plain structs of texts and numbers
-		text[0][i], text[1][i], text[2][i], text[3][i], text[4][i], text[5][i] =
-			e.id, mint(id.Event, w.at), e.kind, e.merchant, e.object, string(data)
-		sequences[i], secrets[i] = e.sequence, e.secret
-	}
-	business := w.step.Business
-	if business == "" {
-		business = o.events[0].id
-	}
-	b.Queue(sqlInsertEvents, pgx.NamedArgs{"book": w.step.Book, "api_version": trade.APIVersion, "at": w.at, "business": business,
-		"object_ids": text[0], "ids": text[1], "types": text[2], "merchants": text[3], "objects": text[4], "data": text[5],
-		"sequences": sequences, "secrets": secrets})
 }
 
 // Only an object's oldest undelivered event is taken: another relay may hold it, and a later one must not overtake it (I-23).

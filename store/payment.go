@@ -4,9 +4,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -41,20 +40,22 @@ func (i intend) claim(l *locks) {
 	l.attempts = append(l.attempts, i.Attempt.PaymentID)
 }
 
-const sqlInsertAttempt = `
-	INSERT INTO attempts (book, payment_id, ordinal, part, channel, channel_account, lane, request_hash, request_sealed, born_at)
-	VALUES (@book, @payment_id, @ordinal, @part, @channel, @account, @lane, @hash, @sealed, @born_at)`
+var insertAttempt = insertion("attempts", `payment_id text, ordinal smallint, part smallint, channel text, channel_account text,
+	lane text, request_hash bytea, request_sealed bytea, born_at timestamptz`)
+
+func attemptKey(paymentID string, ordinal int) string { return paymentID + "/" + strconv.Itoa(ordinal) }
 
 func (i intend) judge(w *work) error {
 	a := i.Attempt
-	p := w.found.payments[a.PaymentID]
+	p := w.b.found.payments.get(a.PaymentID)
 	if p == nil {
 		return fault.NotFound("payment")
 	}
 	if p.status.Terminal() {
 		return fault.Conflict("payment_ended", "the payment is "+string(p.status)+": nothing more is sent for it")
 	}
-	for _, before := range w.found.attempts[a.PaymentID] {
+	attempts := *w.b.found.attempts.get(a.PaymentID)
+	for _, before := range attempts {
 		if before.ordinal == a.Ordinal {
 			return fault.Conflict("intent_exists", "this attempt stands already")
 		}
@@ -62,9 +63,9 @@ func (i intend) judge(w *work) error {
 			return fault.Conflict("attempt_alive", "an attempt before this one may still succeed")
 		}
 	}
-	w.out.queue(sqlInsertAttempt, pgx.NamedArgs{"book": w.step.Book, "payment_id": a.PaymentID, "ordinal": a.Ordinal, "part": a.Part,
-		"channel": a.Channel, "account": a.ChannelAccount, "lane": a.Lane, "hash": i.hash, "sealed": i.sealed, "born_at": a.BornAt})
-	w.found.attempts[a.PaymentID] = append(w.found.attempts[a.PaymentID], lockedAttempt{ordinal: a.Ordinal, part: a.Part})
+	w.write(insertAttempt, attemptKey(a.PaymentID, a.Ordinal), a.PaymentID, int16(a.Ordinal), int16(a.Part), a.Channel, a.ChannelAccount,
+		a.Lane, i.hash, i.sealed, a.BornAt)
+	w.b.found.attempts.put(a.PaymentID, append(slices.Clone(attempts), lockedAttempt{ordinal: a.Ordinal, part: a.Part}))
 	return nil
 }
 
@@ -107,24 +108,24 @@ func (s *Store) newUpdate(book id.Book, c payment.Update) (move, error) {
 
 func (u update) claim(l *locks) { l.payments = append(l.payments, u.Before.ID) }
 
-const sqlUpdatePayment = `
-	UPDATE payments SET channel = nullif(@channel, ''), status = @status, in_doubt = @in_doubt, parked = nullif(@parked, ''),
-		sequence = @sequence, captured = @captured, refunded = @refunded, fee = @fee, decline_code = nullif(@decline_code, ''),
-		business_date = nullif(@business_date, '')::date, effective_at = @effective_at, updated_at = @updated_at,
-		next_action_sealed = CASE WHEN @set_action::boolean THEN @action::bytea ELSE next_action_sealed END,
-		opened_at = CASE WHEN @opened::boolean THEN coalesce(opened_at, @at) ELSE opened_at END,
-		plan = coalesce(@plan::jsonb, plan), risk = coalesce(@risk::jsonb, risk),
-		start_due_at = CASE WHEN @opened OR @ended::boolean THEN NULL ELSE start_due_at END,
-		cancel_due_at = CASE WHEN @ended THEN NULL ELSE cancel_due_at END
-	WHERE book = @book AND id = @id`
+var updatePayment = newWriter("payments", `id text, channel text, status text, in_doubt boolean, parked text, sequence bigint,
+	captured bigint, refunded bigint, fee bigint, decline_code text, business_date date, effective_at timestamptz, updated_at timestamptz,
+	set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `
+	UPDATE payments p SET channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
+		captured = n.captured, refunded = n.refunded, fee = n.fee, decline_code = n.decline_code, business_date = n.business_date,
+		effective_at = n.effective_at, updated_at = n.updated_at,
+		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE p.next_action_sealed END,
+		opened_at = coalesce(p.opened_at, n.opened_at), plan = coalesce(n.plan, p.plan), risk = coalesce(n.risk, p.risk),
+		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE p.start_due_at END,
+		cancel_due_at = CASE WHEN n.ended THEN NULL ELSE p.cancel_due_at END
+	FROM n WHERE p.book = $1 AND p.id = n.id`)
 
-const sqlUpdateParts = `
+var updatePart = newWriter("payment_parts", `payment_id text, part smallint, authorized bigint, captured bigint, refunded bigint`, `
 	UPDATE payment_parts p SET authorized = n.authorized, captured = n.captured, refunded = n.refunded
-	FROM unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[]) AS n(part, authorized, captured, refunded)
-	WHERE p.book = $1 AND p.payment_id = $2 AND p.part = n.part`
+	FROM n WHERE p.book = $1 AND p.payment_id = n.payment_id AND p.part = n.part`)
 
 func (u update) judge(w *work) error {
-	row := w.found.payments[u.Before.ID]
+	row := w.b.found.payments.get(u.Before.ID)
 	if row == nil {
 		return fault.NotFound("payment")
 	}
@@ -138,21 +139,18 @@ func (u update) judge(w *work) error {
 	if after.UpdatedAt.IsZero() {
 		after.UpdatedAt = w.at
 	}
-	w.out.queue(sqlUpdatePayment, pgx.NamedArgs{
-		"book": w.step.Book, "id": after.ID, "channel": after.Channel, "status": after.Status, "in_doubt": after.InDoubt,
-		"parked": after.Parked, "sequence": after.Sequence, "captured": after.Captured.Minor, "refunded": after.Refunded.Minor,
-		"fee": after.Fee.Minor, "decline_code": after.DeclineCode, "business_date": after.BusinessDate,
-		"effective_at": optional(after.EffectiveAt), "updated_at": after.UpdatedAt, "set_action": u.setAction, "action": u.action,
-		"opened": u.Opened, "ended": after.Status.Terminal(), "plan": optionalJSON(u.Plan), "risk": optionalJSON(u.Risk), "at": w.at,
-	})
+	var opened *time.Time
+	if u.Opened {
+		opened = &w.at
+	}
+	w.write(updatePayment, after.ID, after.ID, orNull(after.Channel), after.Status, after.InDoubt, orNull(after.Parked), after.Sequence,
+		after.Captured.Minor, after.Refunded.Minor, after.Fee.Minor, orNull(after.DeclineCode), orNull(after.BusinessDate),
+		optional(after.EffectiveAt), after.UpdatedAt, u.setAction, u.action, opened, optionalJSON(u.Plan), optionalJSON(u.Risk),
+		u.Opened, after.Status.Terminal())
 	if !slices.Equal(before.Parts, after.Parts) {
-		var part []int16
-		var authorized, captured, refunded []int64
 		for _, p := range after.Parts {
-			part, authorized = append(part, int16(p.Ordinal)), append(authorized, p.Authorized.Minor)
-			captured, refunded = append(captured, p.Captured.Minor), append(refunded, p.Refunded.Minor)
+			w.write(updatePart, after.ID+"/"+strconv.Itoa(p.Ordinal), after.ID, int16(p.Ordinal), p.Authorized.Minor, p.Captured.Minor, p.Refunded.Minor)
 		}
-		w.out.queue(sqlUpdateParts, w.step.Book, after.ID, part, authorized, captured, refunded)
 	}
 	row.status, row.sequence = after.Status, after.Sequence
 	if u.Event == "" {
@@ -164,17 +162,18 @@ func (u update) judge(w *work) error {
 // updateAttempt writes what is known of an attempt.
 type updateAttempt struct{ payment.AttemptUpdate }
 
-const sqlUpdateAttempt = `
-	UPDATE attempts SET verdict = nullif(@verdict, ''), dead = @dead, channel_id = nullif(@channel_id, ''),
-		decline_code = nullif(@decline_code, ''), hard_decline = @hard, amount = nullif(@amount, 0),
-		amount_currency = nullif(@currency, ''), expires_at = @expires_at, effective_at = @effective_at
-	WHERE book = @book AND payment_id = @payment_id AND ordinal = @ordinal`
+var setAttempt = newWriter("attempts", `payment_id text, ordinal smallint, verdict text, dead boolean, channel_id text,
+	decline_code text, hard_decline boolean, amount bigint, amount_currency text, expires_at timestamptz, effective_at timestamptz`, `
+	UPDATE attempts a SET verdict = nullif(n.verdict, ''), dead = n.dead, channel_id = n.channel_id, decline_code = n.decline_code,
+		hard_decline = n.hard_decline, amount = nullif(n.amount, 0), amount_currency = n.amount_currency, expires_at = n.expires_at,
+		effective_at = n.effective_at
+	FROM n WHERE a.book = $1 AND a.payment_id = n.payment_id AND a.ordinal = n.ordinal`)
 
 func (u updateAttempt) claim(l *locks) { l.attempts = append(l.attempts, u.After.PaymentID) }
 
 func (u updateAttempt) judge(w *work) error {
 	a := u.After
-	list := w.found.attempts[a.PaymentID]
+	list := slices.Clone(*w.b.found.attempts.get(a.PaymentID))
 	i := slices.IndexFunc(list, func(l lockedAttempt) bool { return l.ordinal == a.Ordinal })
 	if i < 0 {
 		return fault.NotFound("attempt")
@@ -183,9 +182,9 @@ func (u updateAttempt) judge(w *work) error {
 		return fault.Conflict("stale_state", "the attempt has moved since it was read")
 	}
 	list[i].verdict, list[i].dead = a.Verdict, a.Dead
-	w.out.queue(sqlUpdateAttempt, pgx.NamedArgs{"book": w.step.Book, "payment_id": a.PaymentID, "ordinal": a.Ordinal,
-		"verdict": a.Verdict, "dead": a.Dead, "channel_id": a.ChannelID, "decline_code": a.DeclineCode, "hard": a.HardDecline,
-		"amount": a.AmountMinor, "currency": a.Currency, "expires_at": optional(a.ExpiresAt), "effective_at": optional(a.EffectiveAt)})
+	w.b.found.attempts.put(a.PaymentID, list)
+	w.write(setAttempt, attemptKey(a.PaymentID, a.Ordinal), a.PaymentID, int16(a.Ordinal), a.Verdict, a.Dead, orNull(a.ChannelID),
+		orNull(a.DeclineCode), a.HardDecline, a.AmountMinor, orNull(string(a.Currency)), optional(a.ExpiresAt), optional(a.EffectiveAt))
 	return nil
 }
 
@@ -195,7 +194,8 @@ type requestCancel struct{ payment.RequestCancel }
 // cancelDelay leaves the saga's Update time to arrive before the relay repeats it.
 const cancelDelay = 5 * time.Second
 
-const sqlRequestCancel = `UPDATE payments SET cancel_requested_at = $3, cancel_due_at = $4 WHERE book = $1 AND id = $2`
+var setCancel = newWriter("payments", `id text, at timestamptz, due timestamptz`, `
+	UPDATE payments p SET cancel_requested_at = n.at, cancel_due_at = n.due FROM n WHERE p.book = $1 AND p.id = n.id`)
 
 func (r requestCancel) claim(l *locks) {
 	l.claimKey(r.Idempotency, r.PaymentID)
@@ -203,7 +203,7 @@ func (r requestCancel) claim(l *locks) {
 }
 
 func (r requestCancel) judge(w *work) error {
-	p := w.found.payments[r.PaymentID]
+	p := w.b.found.payments.get(r.PaymentID)
 	switch {
 	case p == nil, r.Idempotency.MerchantID != "" && p.merchantID != r.Idempotency.MerchantID: // I-25
 		return fault.NotFound("payment")
@@ -216,7 +216,8 @@ func (r requestCancel) judge(w *work) error {
 	if at.IsZero() {
 		at = w.at
 	}
-	w.out.queue(sqlRequestCancel, w.step.Book, r.PaymentID, at, w.at.Add(cancelDelay))
+	p.cancel = &at
+	w.write(setCancel, r.PaymentID, r.PaymentID, at, w.at.Add(cancelDelay))
 	return nil
 }
 
@@ -243,4 +244,12 @@ func optionalJSON(b []byte) *string {
 	}
 	text := string(b)
 	return &text
+}
+
+// orNull is NULL for the empty text.
+func orNull[T ~string](s T) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }

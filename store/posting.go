@@ -1,218 +1,184 @@
 package store
 
 import (
-	"context"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/fault"
-	"paysaga/domain/id"
 	"paysaga/domain/ledger"
-	"paysaga/domain/money"
 )
 
-// accountRef is what never changes of an account.
-type accountRef struct {
-	no     int64
-	normal ledger.Side
-	kind   ledger.Kind
-}
+// Hot accounts have no row that everybody updates, so there is none to lock; which is why "hot" is read under the lock.
+const sqlLockAccounts = `
+	SELECT no, normal, kind, hot, balance, last, floor, closed_at IS NOT NULL
+	FROM accounts WHERE no = ANY($1) ORDER BY no FOR UPDATE`
 
-type accountKey struct {
-	book     id.Book
-	code     string
-	currency money.Currency
-}
-
-// accountCache knows accounts by name. They are never removed, so what it knows stays true.
-type accountCache struct {
-	mu   sync.RWMutex
-	refs map[accountKey]accountRef
-}
-
-func (c *accountCache) get(k accountKey) (accountRef, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	r, ok := c.refs[k]
-	return r, ok
-}
-
-func (c *accountCache) put(k accountKey, r accountRef) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refs == nil || len(c.refs) >= maxCached {
-		c.refs = map[accountKey]accountRef{}
-	}
-	c.refs[k] = r
-}
-
-const sqlOpenAccounts = `
-	INSERT INTO accounts (book, id, code, currency, owner, kind, normal, floor, opened_at)
-	SELECT @book, a.id, a.code, a.currency, nullif(a.owner, ''), a.kind, a.normal, CASE WHEN a.floored THEN a.floor END, @at
-	FROM unnest(@ids::text[], @codes::text[], @currencies::text[], @owners::text[], @kinds::text[], @normals::text[],
-		@floored::boolean[], @floors::bigint[]) AS a(id, code, currency, owner, kind, normal, floored, floor)
-	ORDER BY a.code, a.currency
-	ON CONFLICT DO NOTHING`
-
-const sqlReadAccounts = `
-	SELECT code, currency, no, normal, kind
-	FROM accounts WHERE book = $1 AND (code, currency) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
-
-// resolveAccounts finds the numbers of the Step's accounts. One that was never posted to is opened first, in a transaction
-// of its own: an account without entries means nothing, and opening it here keeps the Step's locks short.
-func (w *work) resolveAccounts(ctx context.Context) error {
-	var missing []ledger.Account
-	for _, j := range w.step.Journals {
-		for _, e := range j.Entries() {
-			if _, ok := w.db.accounts.get(keyOf(e.Account)); !ok {
-				missing = append(missing, e.Account)
+func (b *batch) queueAccounts(m *pgx.Batch) {
+	var list []int64
+	for _, w := range b.works {
+		for _, r := range w.refs {
+			if r.hot {
+				b.found.accounts.find(r.no, accountState{accountRef: r})
+			} else {
+				list = append(list, r.no)
 			}
 		}
 	}
-	if len(missing) > 0 {
-		if err := w.openAccounts(ctx, missing); err != nil {
-			return err
-		}
+	if list = unique(list); list == nil {
+		return
 	}
-	for _, j := range w.step.Journals {
-		for _, e := range j.Entries() {
-			r, _ := w.db.accounts.get(keyOf(e.Account))
-			if r.no == 0 || r.kind != e.Account.Kind || r.normal != e.Account.Normal {
-				return fault.Internal("an account stands with another kind or side than the chart's: "+e.Account.Code, nil)
-			}
-			w.refs = append(w.refs, r)
-		}
-	}
-	return nil
-}
-
-func keyOf(a ledger.Account) accountKey { return accountKey{a.Book, a.Code, a.Currency} }
-
-func (w *work) openAccounts(ctx context.Context, list []ledger.Account) error {
-	var ids, codes, currencies, owners, kinds, normals []string
-	var floored []bool
-	var floors []int64
-	for _, a := range list {
-		ids, codes, currencies = append(ids, mint(id.Account, w.at)), append(codes, a.Code), append(currencies, string(a.Currency))
-		owners, kinds, normals = append(owners, a.Owner), append(kinds, string(a.Kind)), append(normals, string(a.Normal))
-		floored, floors = append(floored, a.Floored), append(floors, a.Floor)
-	}
-	b := &pgx.Batch{}
-	b.Queue(sqlOpenAccounts, pgx.NamedArgs{"book": w.step.Book, "at": w.at, "ids": ids, "codes": codes, "currencies": currencies,
-		"owners": owners, "kinds": kinds, "normals": normals, "floored": floored, "floors": floors})
-	b.Queue(sqlReadAccounts, w.step.Book, codes, currencies).Query(func(rows pgx.Rows) error {
+	m.Queue(sqlLockAccounts, list).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			k := accountKey{book: w.step.Book}
-			var r accountRef
-			if err := rows.Scan(&k.code, &k.currency, &r.no, &r.normal, &r.kind); err != nil {
+			var a accountState
+			if err := rows.Scan(&a.no, &a.normal, &a.kind, &a.hot, &a.balance, &a.last, &a.floor, &a.closed); err != nil {
 				return err
 			}
-			w.db.accounts.put(k, r)
+			b.found.accounts.find(a.no, a)
 		}
 		return rows.Err()
 	})
-	return failure(w.db.pool.SendBatch(ctx, b).Close())
-}
-
-// reversedJournal is a journal that the Step reverses.
-type reversedJournal struct {
-	no   int64
-	legs map[int64]int64 // account → amount
 }
 
 const sqlReversed = `
-	SELECT c.cause, e.journal, e.account, e.amount
+	SELECT c.cause, e.journal, e.account, e.amount, EXISTS (SELECT FROM causes r WHERE r.reverses = c.journal)
 	FROM causes c JOIN entries e ON e.journal = c.journal
 	WHERE c.book = $1 AND c.cause = ANY($2)`
 
-func (w *work) queueReversed(b *pgx.Batch) {
-	var causes []string
-	for _, j := range w.step.Journals {
-		if j.Reverses() != "" {
-			causes = append(causes, j.Reverses())
+func (b *batch) queueReversed(m *pgx.Batch) {
+	var list []string
+	for _, w := range b.works {
+		for _, j := range w.step.Journals {
+			if j.Reverses() != "" {
+				list = append(list, j.Reverses())
+			}
 		}
 	}
-	if causes == nil {
+	if list == nil {
 		return
 	}
-	b.Queue(sqlReversed, w.step.Book, causes).Query(func(rows pgx.Rows) error {
+	for _, cause := range list {
+		b.found.reversed[cause] = &reversedJournal{legs: map[int64]int64{}}
+	}
+	m.Queue(sqlReversed, b.book(), unique(list)).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var cause string
-			var no, account, amount int64
-			if err := rows.Scan(&cause, &no, &account, &amount); err != nil {
+			var account, amount int64
+			var number ledger.Number
+			var by bool
+			if err := rows.Scan(&cause, &number, &account, &amount, &by); err != nil {
 				return err
 			}
-			r := w.found.reversed[cause]
-			if r.legs == nil {
-				r = reversedJournal{no, map[int64]int64{}}
-			}
-			r.legs[account] = amount
-			w.found.reversed[cause] = r
+			r := b.found.reversed[cause]
+			r.number, r.by, r.legs[account] = number, by, amount
 		}
 		return rows.Err()
 	})
 }
 
-type journalRow struct {
-	no          int64
-	cause, kind string
-	legs        int
-	reverses    *int64
-	effectiveAt time.Time
+// acceptReversals lets a later Step of the batch reverse what an accepted one has booked, and only once.
+func (b *batch) acceptReversals(w *work) {
+	if len(b.found.reversed) == 0 {
+		return
+	}
+	entries := w.out.entries
+	for _, j := range w.out.journals {
+		if r := b.found.reversed[j.cause]; r != nil {
+			r.number = j.number
+			for _, e := range entries[:j.legs] {
+				r.legs[e.account] = e.amount
+			}
+		}
+		entries = entries[j.legs:]
+	}
+	for _, j := range w.step.Journals {
+		if j.Reverses() != "" {
+			b.found.reversed[j.Reverses()].by = true
+		}
+	}
 }
 
-// entryRow is a leg. later and behind are what follows on the same account in this Step: its balance after the leg is the
-// account's after the Step, less that.
-type entryRow struct{ journal, leg, account, amount, later, behind int64 }
+type journalRow struct {
+	number      ledger.Number
+	cause, kind string
+	legs        int
+	reverses    ledger.Number // 0: none
+	effectiveAt time.Time
+	displaced   bool
+}
 
-// moved is what a Step does to an account.
-type moved struct{ amount, entries int64 }
+type entryRow struct {
+	journal         ledger.Number
+	account, amount int64
+	after           *int64 // nil on hot accounts
+	leg             int16
+}
 
-// post gathers the journals. Their balances are computed where they are kept, under the row's lock, by the last
-// statements before COMMIT: nobody waits for an account while a message is on its way. The floors and the width of a
-// balance are therefore judged by the database alone (I-06).
+// post judges the Step's journals against the balances that the Steps before it have left: dates, closed accounts, floors
+// (I-06), reversals (I-07), and the width of a balance.
 func (w *work) post() error {
-	w.out.moved = map[int64]*moved{}
-	next := 0
+	b, next := w.b, 0
+	number := b.first + ledger.Number(len(b.out.journals))
+	if len(b.out.journals)+len(w.step.Journals) > ledger.MaxBlock {
+		return fault.Unavailable("store_block_full", "too many journals at once; try again", nil)
+	}
 	for _, j := range w.step.Journals {
-		no := *w.found.causes[j.Cause()]
 		refs := w.refs[next : next+len(j.Entries())]
 		next += len(refs)
-		row := journalRow{no: no, cause: j.Cause(), kind: j.Kind(), legs: len(refs), effectiveAt: j.EffectiveAt()}
+		row := journalRow{number: number, cause: j.Cause(), kind: j.Kind(), legs: len(refs)}
+		var err error
+		if row.effectiveAt, err = b.calendar.Date(j, b.at); err != nil {
+			return err
+		}
+		row.displaced = row.effectiveAt.After(b.at) || row.effectiveAt.Before(b.at.Add(-ledger.Displaced))
 		if j.Reverses() != "" {
-			r, err := w.reverse(j, refs)
+			if row.reverses, err = w.reverse(j, refs); err != nil {
+				return err
+			}
+		}
+		booked := ledger.Booked{Number: number, Book: w.step.Book, Cause: row.cause, Kind: row.kind, Reverses: row.reverses,
+			EffectiveAt: row.effectiveAt, Step: w.hash, Legs: make([]ledger.BookedLeg, len(refs))}
+		for i, e := range j.Entries() {
+			after, err := w.move(refs[i].no, e.Amount, number)
 			if err != nil {
 				return err
 			}
-			row.reverses = &r
-		}
-		if row.effectiveAt.IsZero() {
-			row.effectiveAt = w.at
-		}
-		for i, e := range j.Entries() {
-			w.out.entries = append(w.out.entries, entryRow{journal: no, leg: int64(i + 1), account: refs[i].no, amount: e.Amount})
+			w.out.entries = append(w.out.entries, entryRow{number, refs[i].no, e.Amount, after, int16(i + 1)})
+			booked.Legs[i] = ledger.BookedLeg{Code: e.Account.Code, Currency: string(e.Account.Currency), Amount: e.Amount}
 		}
 		w.out.journals = append(w.out.journals, row)
-	}
-	for i := len(w.out.entries) - 1; i >= 0; i-- {
-		e := &w.out.entries[i]
-		m := w.out.moved[e.account]
-		if m == nil {
-			m = &moved{}
-			w.out.moved[e.account] = m
-		}
-		e.later, e.behind = m.amount, m.entries
-		sum, ok := add(m.amount, e.amount)
-		if !ok {
-			return overflow()
-		}
-		m.amount, m.entries = sum, m.entries+1
+		w.out.leaves = append(w.out.leaves, booked.Leaf())
+		number++
 	}
 	return nil
+}
+
+// move adds to an account, and returns its new balance unless it is hot.
+func (w *work) move(no, amount int64, by ledger.Number) (*int64, error) {
+	a := w.b.found.accounts.get(no)
+	switch {
+	case a == nil:
+		return nil, fault.Internal("an account that isn't there", nil)
+	case a.closed:
+		return nil, accountClosed()
+	case a.hot:
+		return nil, nil
+	}
+	after, ok := add(a.balance, amount)
+	if !ok || after == math.MinInt64 {
+		return nil, overflow()
+	}
+	side := after
+	if a.normal == ledger.Credit {
+		side = -after
+	}
+	if a.floor != nil && side < *a.floor {
+		return nil, belowFloor()
+	}
+	a.balance, a.last = after, by
+	return &after, nil
 }
 
 func add(a, b int64) (int64, bool) {
@@ -222,12 +188,14 @@ func add(a, b int64) (int64, bool) {
 	return a + b, true
 }
 
-func (w *work) reverse(j ledger.Journal, refs []accountRef) (int64, error) {
-	first, ok := w.found.reversed[j.Reverses()]
-	if !ok {
+func (w *work) reverse(j ledger.Journal, refs []accountRef) (ledger.Number, error) {
+	first := w.b.found.reversed[j.Reverses()]
+	switch {
+	case first == nil || first.number == 0:
 		return 0, fault.Conflict("reversal_of_nothing", "the journal to reverse doesn't stand")
-	}
-	if len(first.legs) != len(refs) {
+	case first.by, slices.ContainsFunc(w.out.journals, func(r journalRow) bool { return r.reverses == first.number }):
+		return 0, alreadyReversed()
+	case len(first.legs) != len(refs):
 		return 0, fault.Conflict("reversal_differs", "a reversal is the exact opposite")
 	}
 	for i, e := range j.Entries() {
@@ -235,57 +203,82 @@ func (w *work) reverse(j ledger.Journal, refs []accountRef) (int64, error) {
 			return 0, fault.Conflict("reversal_differs", "a reversal is the exact opposite")
 		}
 	}
-	return first.no, nil
+	return first.number, nil
 }
 
 const sqlInsertJournals = `
-	INSERT INTO journals (no, book, cause, kind, legs, reverses, effective_at, booked_at)
-	SELECT j.no, @book, j.cause, j.kind, j.legs, j.reverses, j.effective_at, @at
-	FROM unnest(@nos::bigint[], @causes::text[], @kinds::text[], @legs::smallint[], @reverses::bigint[], @effective::timestamptz[])
-		AS j(no, cause, kind, legs, reverses, effective_at)`
+	INSERT INTO journals (no, effective_at, reverses, book, legs, cause, kind)
+	SELECT n.no, n.effective_at, nullif(n.reverses, 0), $1, n.legs, n.cause, n.kind
+	FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::text[], $7::text[])
+		AS n(no, effective_at, reverses, legs, cause, kind)`
 
-// One statement per account, by number: that is the lock order.
-const sqlMoveBalance = `UPDATE accounts SET balance = balance + $2, version = version + $3 WHERE no = $1`
+const sqlMoveBalances = `
+	UPDATE accounts a SET balance = n.balance, last = n.last
+	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n(no, balance, last) WHERE a.no = n.no`
 
-// OFFSET 0 keeps it a look-up by key, whatever the tables' sizes when it was planned.
 const sqlInsertEntries = `
-	INSERT INTO entries (journal, leg, account, amount, balance_after, seq)
-	SELECT e.journal, e.leg, e.account, e.amount, a.balance - e.later, a.version - e.behind
-	FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-		AS e(journal, leg, account, amount, later, behind)
-	CROSS JOIN LATERAL (SELECT balance, version FROM accounts WHERE no = e.account OFFSET 0) a`
+	INSERT INTO entries (journal, account, amount, balance_after, leg)
+	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[])`
 
-func (o *writes) queueJournals(b *pgx.Batch, w *work) {
-	if len(o.journals) == 0 {
+const sqlInsertDisplaced = `
+	INSERT INTO displaced (account, effective_at, journal, amount)
+	SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[])`
+
+func (b *batch) writeJournals(m *pgx.Batch) {
+	n := len(b.out.journals)
+	if n == 0 {
 		return
 	}
-	n := len(o.journals)
 	nos, causes, kinds := make([]int64, n), make([]string, n), make([]string, n)
-	legs, reverses, effective := make([]int16, n), make([]*int64, n), make([]time.Time, n)
-	for i, j := range o.journals {
-		nos[i], causes[i], kinds[i] = j.no, j.cause, j.kind
-		legs[i], reverses[i], effective[i] = int16(j.legs), j.reverses, j.effectiveAt
+	legs, reverses, effective := make([]int16, n), make([]int64, n), make([]time.Time, n)
+	for i, j := range b.out.journals {
+		nos[i], causes[i], kinds[i] = int64(j.number), j.cause, j.kind
+		legs[i], reverses[i], effective[i] = int16(j.legs), int64(j.reverses), j.effectiveAt
 	}
-	b.Queue(sqlInsertJournals, pgx.NamedArgs{"book": w.step.Book, "at": w.at, "nos": nos, "causes": causes, "kinds": kinds,
-		"legs": legs, "reverses": reverses, "effective": effective})
+	m.Queue(sqlInsertJournals, b.book(), nos, effective, reverses, legs, causes, kinds)
+	b.writeBalances(m)
+	e := len(b.out.entries)
+	journal, account, amount := make([]int64, e), make([]int64, e), make([]int64, e)
+	after, leg := make([]*int64, e), make([]int16, e)
+	for i, r := range b.out.entries {
+		journal[i], account[i], amount[i], after[i], leg[i] = int64(r.journal), r.account, r.amount, r.after, r.leg
+	}
+	m.Queue(sqlInsertEntries, journal, account, amount, after, leg)
+	b.writeDisplaced(m)
+}
 
-	var accounts []int64
-	for no := range o.moved {
-		accounts = append(accounts, no)
+func (b *batch) writeBalances(m *pgx.Batch) {
+	var list, balances, last []int64
+	for no, a := range b.found.accounts.base {
+		if !a.hot && a.last >= b.first {
+			list = append(list, no)
+		}
 	}
-	slices.Sort(accounts)
-	for _, no := range accounts {
-		b.Queue(sqlMoveBalance, no, o.moved[no].amount, o.moved[no].entries)
+	if list == nil {
+		return
 	}
+	slices.Sort(list)
+	for _, no := range list {
+		a := b.found.accounts.base[no]
+		balances, last = append(balances, a.balance), append(last, int64(a.last))
+	}
+	m.Queue(sqlMoveBalances, list, balances, last)
+}
 
-	m := len(o.entries)
-	cols := [5][]int64{}
-	for i := range cols {
-		cols[i] = make([]int64, m)
+func (b *batch) writeDisplaced(m *pgx.Batch) {
+	var account, journal, amount []int64
+	var at []time.Time
+	entries := b.out.entries
+	for _, j := range b.out.journals {
+		for _, e := range entries[:j.legs] {
+			if j.displaced {
+				account, at = append(account, e.account), append(at, j.effectiveAt)
+				journal, amount = append(journal, int64(e.journal)), append(amount, e.amount)
+			}
+		}
+		entries = entries[j.legs:]
 	}
-	leg := make([]int16, m)
-	for i, e := range o.entries {
-		cols[0][i], leg[i], cols[1][i], cols[2][i], cols[3][i], cols[4][i] = e.journal, int16(e.leg), e.account, e.amount, e.later, e.behind
+	if account != nil {
+		m.Queue(sqlInsertDisplaced, account, at, journal, amount)
 	}
-	b.Queue(sqlInsertEntries, cols[0], leg, cols[1], cols[2], cols[3], cols[4])
 }

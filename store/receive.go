@@ -2,9 +2,7 @@ package store
 
 import (
 	"encoding/json"
-	"maps"
-
-	"github.com/jackc/pgx/v5"
+	"strconv"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -53,12 +51,6 @@ func (w *work) newReceive(c payment.Receive) (move, error) {
 	return r, err
 }
 
-// customerClaim is the customer a receiving Step names.
-type customerClaim struct {
-	payment.Customer
-	merchantID string
-}
-
 func (r *receive) claim(l *locks) {
 	l.claimKey(r.Idempotency, r.Payment.ID)
 	if r.Customer != nil {
@@ -71,56 +63,13 @@ func (r *receive) claim(l *locks) {
 	}
 }
 
-const sqlFindCustomer = `
-	SELECT u.id, d.details_sealed FROM users u LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id
-	WHERE u.book = $1 AND u.merchant_id = $2 AND u.id = $3`
+var insertPayment = insertion("payments", `id text, merchant_id text, order_id text, order_reference text, customer_id text,
+	amount bigint, currency text, method text, capture_method text, channel text, metadata jsonb, created_at timestamptz,
+	expires_at timestamptz, status text, sequence bigint, updated_at timestamptz, start_due_at timestamptz`)
 
-const sqlInsertCustomer = `
-	INSERT INTO users (book, id, merchant_id, reference, created_at) VALUES ($1, $2, $3, nullif($4, ''), $5)
-	ON CONFLICT (merchant_id, reference, book) DO NOTHING`
+var insertPart = insertion("payment_parts", `payment_id text, part smallint, source text, amount bigint`)
 
-const sqlFindCustomerByReference = `
-	SELECT u.id, d.details_sealed FROM users u LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id
-	WHERE u.merchant_id = $2 AND u.reference = $3 AND u.book = $1`
-
-// queueCustomer upserts by the merchant's reference; a customer without one is new each time.
-func (w *work) queueCustomer(b *pgx.Batch) {
-	c := w.lock.customer
-	if c == nil {
-		return
-	}
-	scan := func(row pgx.Row) error { return noRows(row.Scan(&w.found.customer, &w.found.details)) }
-	if c.Existing {
-		b.Queue(sqlFindCustomer, w.step.Book, c.merchantID, c.ID).QueryRow(scan)
-		return
-	}
-	mine := c.ID
-	if mine == "" {
-		mine = mint(id.User, w.at)
-	}
-	b.Queue(sqlInsertCustomer, w.step.Book, mine, c.merchantID, c.Reference, w.at)
-	if c.Reference == "" {
-		w.found.customer = mine
-		return
-	}
-	b.Queue(sqlFindCustomerByReference, w.step.Book, c.merchantID, c.Reference).QueryRow(scan)
-}
-
-const sqlUpsertDetails = `
-	INSERT INTO user_details (book, user_id, details_sealed, updated_at) VALUES ($1, $2, $3, $4)
-	ON CONFLICT (book, user_id) DO UPDATE SET details_sealed = excluded.details_sealed, updated_at = excluded.updated_at`
-
-const sqlInsertPayment = `
-	INSERT INTO payments (book, id, merchant_id, order_id, order_reference, customer_id, amount, currency, method, capture_method,
-		channel, metadata, created_at, expires_at, status, sequence, updated_at, start_due_at)
-	VALUES (@book, @id, @merchant_id, @order_id, @order_reference, nullif(@customer_id, ''), @amount, @currency, @method, @capture,
-		nullif(@channel, ''), @metadata, @created_at, @expires_at, @status, 1, @created_at, @created_at)`
-
-const sqlInsertParts = `
-	INSERT INTO payment_parts (book, payment_id, part, source, amount)
-	SELECT $1, $2, p.part, p.source, p.amount FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS p(source, amount, part)`
-
-const sqlInsertSecrets = `INSERT INTO payment_details (book, payment_id, secrets_sealed) VALUES ($1, $2, $3)`
+var insertSecrets = insertion("payment_details", `payment_id text, secrets_sealed bytea`)
 
 func (r *receive) judge(w *work) error {
 	order, err := r.order(w)
@@ -139,43 +88,27 @@ func (r *receive) judge(w *work) error {
 		return err
 	}
 	if r.Customer != nil {
-		if p.CustomerID = w.found.customer; p.CustomerID == "" {
-			return fault.Invalid("customer_unknown", "customer.id", "no such customer")
+		if p.CustomerID, err = r.customer(w); err != nil {
+			return err
 		}
 	}
 	if err := r.start(&p); err != nil {
 		return err
 	}
-	if r.details != nil && !r.known(w) {
-		w.out.queue(sqlUpsertDetails, w.step.Book, p.CustomerID, r.details, w.at)
-	}
 	if p.Metadata == nil {
 		p.Metadata = map[string]string{}
 	}
-	w.out.queue(sqlInsertPayment, pgx.NamedArgs{
-		"book": p.Book, "id": p.ID, "merchant_id": p.MerchantID, "order_id": p.OrderID, "order_reference": p.OrderRef,
-		"customer_id": p.CustomerID, "amount": p.Amount.Minor, "currency": p.Amount.Currency, "method": p.Method,
-		"capture": p.Capture, "channel": p.Channel, "metadata": p.Metadata, "created_at": p.CreatedAt,
-		"expires_at": p.ExpiresAt, "status": p.Status,
-	})
-	source, amount := make([]string, len(p.Parts)), make([]int64, len(p.Parts))
+	metadata, err := json.Marshal(p.Metadata)
+	if err != nil {
+		return fault.Internal("metadata that is no JSON", err)
+	}
+	w.write(insertPayment, p.ID, p.ID, p.MerchantID, p.OrderID, p.OrderRef, orNull(p.CustomerID), p.Amount.Minor, p.Amount.Currency,
+		p.Method, p.Capture, orNull(p.Channel), string(metadata), p.CreatedAt, p.ExpiresAt, p.Status, int64(1), p.CreatedAt, p.CreatedAt)
 	for i, part := range p.Parts {
-		source[i], amount[i] = string(part.Source), part.Amount.Minor
+		w.write(insertPart, p.ID+"/"+strconv.Itoa(i+1), p.ID, int16(i+1), part.Source, part.Amount.Minor)
 	}
-	w.out.queue(sqlInsertParts, w.step.Book, p.ID, source, amount)
-	w.out.queue(sqlInsertSecrets, w.step.Book, p.ID, r.secrets)
+	w.write(insertSecrets, p.ID, p.ID, r.secrets)
 	return w.emitPayment("payment.created", p)
-}
-
-// known reports whether the customer's details stand already as they came. Writing them again with each payment would make
-// one customer's payments wait for each other.
-func (r *receive) known(w *work) bool {
-	if w.found.details == nil {
-		return false
-	}
-	text, err := w.s.OpenSealed(w.found.details)
-	var stands map[string]string
-	return err == nil && json.Unmarshal(text, &stands) == nil && maps.Equal(stands, r.Customer.Details)
 }
 
 // order is the one that the request brought or named. Another merchant's is not there (I-25).
@@ -183,7 +116,7 @@ func (r *receive) order(w *work) (*orderRow, error) {
 	if r.Order != nil {
 		return w.place()
 	}
-	o := w.found.orders[r.Payment.OrderID]
+	o := w.b.found.orders.get(r.Payment.OrderID)
 	if o == nil || o.MerchantID != r.Payment.MerchantID {
 		return nil, fault.NotFound("order").WithParam("order_id")
 	}

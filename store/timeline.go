@@ -53,7 +53,7 @@ const sqlStoryCallbacks = `
 
 // A cause begins with its business id, so a payment's causes are one range of the primary key; ';' follows ':'.
 const sqlStoryJournals = `
-	SELECT j.booked_at, 'journal', 'booked: ' || j.kind,
+	SELECT booked_at(j.no), 'journal', 'booked: ' || j.kind,
 		jsonb_strip_nulls(jsonb_build_object('journal', j.no, 'cause', j.cause, 'kind', j.kind, 'effective_at', j.effective_at,
 			'reverses', j.reverses, 'legs', (
 				SELECT jsonb_agg(jsonb_build_object('account', a.code, 'currency', a.currency, 'minor', e.amount) ORDER BY e.leg)

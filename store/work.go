@@ -2,9 +2,8 @@ package store
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/access"
 	"paysaga/domain/fault"
@@ -13,19 +12,25 @@ import (
 	"paysaga/domain/trade"
 )
 
-// work is one Step on its way through a transaction. Group commit will carry many of them through one.
+// work is one Step on its way through a batch.
 type work struct {
-	s     *Store
-	db    *database
-	step  ledger.Step
-	hash  []byte
-	at    time.Time
-	moves []move
-	refs  []accountRef // of the journals' accounts, by posting order
+	s      *Store
+	db     *database
+	step   ledger.Step
+	hash   []byte
+	causes []string // the Step's own and its journals', each once
+	size   int      // bytes, about
+	at     time.Time
+	moves  []move
+	refs   []accountRef // of the journals' accounts, by posting order
+	ticket
 
-	lock  locks
-	found found
-	out   writes
+	// What follows belongs to one try.
+	b       *batch
+	lock    locks
+	out     stepWrites
+	verdict error
+	reply   ledger.Receipt
 }
 
 // move is one change of a Step: it says what it needs under lock, and judges under the lock. Judging queues the writes.
@@ -33,9 +38,6 @@ type move interface {
 	claim(*locks)
 	judge(*work) error
 }
-
-// errAgain asks for the whole Step to be tried anew.
-var errAgain = fault.Unavailable("store_raced", "another request was just ahead; try again", nil)
 
 func (s *Store) prepare(step ledger.Step) (*work, error) {
 	db, err := s.db(step.Book)
@@ -45,8 +47,12 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 	if step.Cause == "" || step.By.Kind == "" {
 		return nil, fault.Internal("a Step names its cause and its principal", nil)
 	}
-	w := &work{s: s, db: db, step: step, at: s.clock()}
+	if len(step.Journals) > ledger.MaxBlock/2 {
+		return nil, fault.Invalid("step_too_large", "", "a Step has at most 2048 journals")
+	}
+	w := &work{s: s, db: db, step: step, at: s.clock(), size: 512}
 	w.hash, _ = hex.DecodeString(step.ContentHash())
+	seen := make(map[string]bool, len(step.Journals))
 	for _, j := range step.Journals {
 		if len(j.Entries()) == 0 {
 			return nil, fault.Invalid("journal_empty", "", "only Post and Reverse make journals")
@@ -54,6 +60,15 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 		if j.Book() != step.Book { // I-25
 			return nil, fault.Invalid("journal_spans_books", "", "a Step's journals are in its book")
 		}
+		if seen[j.Cause()] { // I-05
+			return nil, fault.Conflict("cause_conflict", "two journals of a Step have one cause")
+		}
+		seen[j.Cause()] = true
+		w.causes = append(w.causes, j.Cause())
+		w.size += 256 + 64*len(j.Entries())
+	}
+	if !seen[step.Cause] {
+		w.causes = append(w.causes, step.Cause)
 	}
 	for _, c := range step.Changes {
 		m, err := w.moveOf(c)
@@ -61,14 +76,14 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 			return nil, err
 		}
 		w.moves = append(w.moves, m)
+		w.size += 4096
 	}
-	w.reset()
 	return w, nil
 }
 
-// reset makes w ready for another try.
-func (w *work) reset() {
-	w.lock, w.found, w.out = locks{}, newFound(), writes{}
+// begin makes w ready for a try in b.
+func (w *work) begin(b *batch) {
+	w.b, w.lock, w.out = b, locks{}, stepWrites{}
 	for _, m := range w.moves {
 		m.claim(&w.lock)
 	}
@@ -116,12 +131,33 @@ func (w *work) judge() error {
 	return w.post()
 }
 
-// object is what the Step's idempotency key stands for.
-func (w *work) object() string {
-	if w.lock.idempotency == nil {
-		return ""
+// first answers a Step whose cause or idempotency key stands already, with the first receipt.
+func (w *work) first() (receipt ledger.Receipt, stands bool, err error) {
+	receipt = ledger.Receipt{Cause: w.step.Cause, Replayed: true, Object: w.lock.object}
+	var request *keyRow
+	if k := w.lock.idempotency; k != nil {
+		request = w.b.found.keys[keyOfRequest(*k)]
 	}
-	return w.lock.object
+	if request != nil {
+		if request.hash != w.lock.idempotency.RequestHash {
+			return receipt, true, keyReused()
+		}
+		receipt.Object = request.object
+	}
+	if own := w.b.found.causes[w.step.Cause]; own != nil && own.own && slices.Equal(own.hash, w.hash) {
+		receipt.BookedAt = own.at
+		return receipt, true, nil
+	}
+	for _, c := range w.causes {
+		if w.b.found.causes[c] != nil {
+			return receipt, true, fault.Conflict("cause_conflict", "this cause stands already with other content")
+		}
+	}
+	if request != nil {
+		receipt.BookedAt = request.at
+		return receipt, true, nil
+	}
+	return ledger.Receipt{}, false, nil
 }
 
 // claimKey notes the idempotency row of a Step that has one; a Step of paysaga's own has none.
@@ -129,31 +165,4 @@ func (l *locks) claimKey(k access.Idempotency, object string) {
 	if k.Key != "" {
 		l.idempotency, l.object = &k, object
 	}
-}
-
-// writes are the second batch: what the moves queued, then what the outbox and the ledger gathered, then COMMIT.
-type writes struct {
-	queued   []queued
-	journals []journalRow
-	entries  []entryRow
-	moved    map[int64]*moved
-	events   []event
-}
-
-type queued struct {
-	sql  string
-	args []any
-}
-
-func (o *writes) queue(sql string, args ...any) { o.queued = append(o.queued, queued{sql, args}) }
-
-func (o *writes) batch(w *work) *pgx.Batch {
-	b := &pgx.Batch{}
-	for _, q := range o.queued {
-		b.Queue(q.sql, q.args...)
-	}
-	o.queueEvents(b, w)
-	o.queueJournals(b, w) // last, for the accounts
-	b.Queue("commit")
-	return b
 }

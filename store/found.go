@@ -1,0 +1,125 @@
+package store
+
+import (
+	"time"
+
+	"paysaga/domain/access"
+	"paysaga/domain/ledger"
+)
+
+// found is what a batch found, under lock or before its unique keys decide, and what its accepted Steps have made of it.
+type found struct {
+	orders    shelf[string, orderRow]
+	payments  shelf[string, lockedPayment]
+	attempts  shelf[string, []lockedAttempt] // of a payment
+	cases     shelf[string, lockedCase]
+	callbacks shelf[string, bool] // disposed
+	accounts  shelf[int64, accountState]
+	users     shelf[userKey, userRow]
+	placed    shelf[string, string] // a merchant's reference → the order
+
+	causes   map[string]*causeRow
+	keys     map[access.Idempotency]*keyRow
+	reversed map[string]*reversedJournal
+}
+
+func newFound() *found {
+	f := &found{causes: map[string]*causeRow{}, keys: map[access.Idempotency]*keyRow{}, reversed: map[string]*reversedJournal{}}
+	f.orders.init()
+	f.payments.init()
+	f.attempts.init()
+	f.cases.init()
+	f.callbacks.init()
+	f.accounts.init()
+	f.users.init()
+	f.placed.init()
+	return f
+}
+
+func (f *found) shelves() [8]interface{ settle(keep bool) } {
+	return [...]interface{ settle(keep bool) }{&f.orders, &f.payments, &f.attempts, &f.cases, &f.callbacks, &f.accounts, &f.users, &f.placed}
+}
+
+// keep makes what a Step has changed true for the Steps after it.
+func (f *found) keep() {
+	for _, s := range f.shelves() {
+		s.settle(true)
+	}
+}
+
+// drop forgets what a Step has changed.
+func (f *found) drop() {
+	for _, s := range f.shelves() {
+		s.settle(false)
+	}
+}
+
+// shelf holds rows by key. A Step that is being judged works on copies of its own.
+type shelf[K comparable, V any] struct{ base, mine map[K]*V }
+
+func (s *shelf[K, V]) init() { s.base, s.mine = map[K]*V{}, map[K]*V{} }
+
+// get is the Step's own copy of a row; nil: there is none. What it changes there counts once the Step is accepted. The
+// copy is shallow: a slice has to be cloned before its elements change.
+func (s *shelf[K, V]) get(key K) *V {
+	if v := s.mine[key]; v != nil {
+		return v
+	}
+	v := s.base[key]
+	if v == nil {
+		return nil
+	}
+	mine := *v
+	s.mine[key] = &mine
+	return &mine
+}
+
+func (s *shelf[K, V]) put(key K, v V) { s.mine[key] = &v }
+
+// find puts what the database holds.
+func (s *shelf[K, V]) find(key K, v V) { s.base[key] = &v }
+
+func (s *shelf[K, V]) settle(keep bool) {
+	if keep {
+		for k, v := range s.mine {
+			s.base[k] = v
+		}
+	}
+	clear(s.mine)
+}
+
+// causeRow is a cause that stands.
+type causeRow struct {
+	hash []byte
+	own  bool // it is a Step's own, not one of its journals'
+	at   time.Time
+}
+
+// keyRow is an idempotency key that stands.
+type keyRow struct {
+	hash   string // hex
+	object string
+	at     time.Time
+}
+
+// keyOfRequest is what makes an idempotency key unique in its book.
+func keyOfRequest(k access.Idempotency) access.Idempotency {
+	k.RequestHash = ""
+	return k
+}
+
+// accountState is an account's row under lock. A hot one has none that is locked: only what never changes is known.
+type accountState struct {
+	accountRef
+	balance int64
+	last    ledger.Number
+	floor   *int64 // on the normal side
+	closed  bool
+}
+
+// reversedJournal is a journal that a Step reverses.
+type reversedJournal struct {
+	number ledger.Number
+	legs   map[int64]int64 // account → amount
+	by     bool            // it is reversed already
+}

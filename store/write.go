@@ -1,0 +1,188 @@
+package store
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"paysaga/domain/ledger"
+)
+
+// writer writes many rows at once. $1 is the book; each column is an array, and the rows are there under the name n.
+type writer struct {
+	table string
+	sql   string
+	width int
+	// rank orders statements whose unique keys two batches may both want: lower first. The others come as they are met.
+	rank int
+}
+
+const unranked = 100
+
+// insertion is the writer that inserts the columns of spec, "id text, amount bigint", as they come, beside the book.
+func insertion(table, spec string) *writer {
+	names, _ := columns(spec)
+	return newWriter(table, spec, `INSERT INTO `+table+` (book, `+names+`) SELECT $1, `+names+` FROM n`)
+}
+
+// newWriter makes a writer whose sql reads the columns of spec from n.
+func newWriter(table, spec, sql string) *writer {
+	names, arrays := columns(spec)
+	with := `WITH n AS (SELECT * FROM unnest(` + strings.Join(arrays, ", ") + `) WITH ORDINALITY AS n(` + names + `, nth)) `
+	return &writer{table: table, sql: with + sql, width: len(arrays), rank: unranked}
+}
+
+func (s *writer) ranked(rank int) *writer {
+	s.rank = rank
+	return s
+}
+
+func columns(spec string) (names string, arrays []string) {
+	var list []string
+	for i, c := range strings.Split(spec, ",") {
+		name, kind, _ := strings.Cut(strings.TrimSpace(c), " ")
+		list = append(list, name)
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+2, kind))
+	}
+	return strings.Join(list, ", "), arrays
+}
+
+// row is one row for a statement. key tells the rows of a table apart: those with the same are written one after the other.
+type row struct {
+	to   *writer
+	key  string
+	args []any
+}
+
+// write queues a row of a Step's.
+func (w *work) write(to *writer, key string, args ...any) {
+	if len(args) != to.width {
+		panic("store: a row for " + to.table + " of another width")
+	}
+	w.out.rows = append(w.out.rows, row{to, key, args})
+}
+
+// stepWrites is what one Step writes, once it is accepted.
+type stepWrites struct {
+	rows     []row
+	journals []journalRow
+	entries  []entryRow
+	leaves   []ledger.Hash
+	events   []event
+}
+
+// writes are the second message. Rows for the same table row go in waves: a wave has each row once.
+type writes struct {
+	waves    [][]*bulk
+	seen     map[string]int // table and key → how many waves it is in
+	journals []journalRow
+	entries  []entryRow
+	leaves   []ledger.Hash
+}
+
+// bulk is the rows of one statement in one wave, by column.
+type bulk struct {
+	*writer
+	columns [][]any
+}
+
+func (o *writes) add(r row) {
+	if o.seen == nil {
+		o.seen = map[string]int{}
+	}
+	key := r.to.table + "\x00" + r.key
+	wave := o.seen[key]
+	o.seen[key]++
+	if wave == len(o.waves) {
+		o.waves = append(o.waves, nil)
+	}
+	i := slices.IndexFunc(o.waves[wave], func(b *bulk) bool { return b.writer == r.to })
+	if i < 0 {
+		o.waves[wave] = append(o.waves[wave], &bulk{r.to, make([][]any, r.to.width)})
+		i = len(o.waves[wave]) - 1
+	}
+	for c, v := range r.args {
+		o.waves[wave][i].columns[c] = append(o.waves[wave][i].columns[c], v)
+	}
+}
+
+// writeBatch is the second message, and the lane's head after it.
+func (b *batch) writeBatch() (*pgx.Batch, head) {
+	m := &pgx.Batch{}
+	b.writeCauses(m)
+	b.writeKeys(m)
+	for _, wave := range b.out.waves {
+		slices.SortStableFunc(wave, func(x, y *bulk) int { return x.rank - y.rank })
+		for _, s := range wave {
+			args := make([]any, 0, s.width+1)
+			args = append(args, b.book())
+			for _, c := range s.columns {
+				args = append(args, c)
+			}
+			m.Queue(s.sql, args...)
+		}
+	}
+	b.writeEvents(m)
+	b.writeJournals(m)
+	next := b.queueBlock(m)
+	m.Queue("commit")
+	return m, next
+}
+
+const sqlInsertCauses = `
+	INSERT INTO causes (book, cause, step, hash, journal, reverses, at, by_kind, by_id, request_id, reason)
+	SELECT $1, n.cause, nullif(n.step, n.cause), n.hash, nullif(n.journal, 0), nullif(n.reverses, 0), $2, n.by_kind, n.by_id,
+		nullif(n.request_id, ''), nullif(n.reason, '')
+	FROM unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[])
+		AS n(cause, step, hash, journal, reverses, by_kind, by_id, request_id, reason)
+	ORDER BY n.cause`
+
+func (b *batch) writeCauses(m *pgx.Batch) {
+	var cause, step, kind, id, request, reason []string
+	var hash [][]byte
+	var journal, reverses []int64
+	for _, w := range b.accepted {
+		add := func(c string, number, undone ledger.Number) {
+			cause, step, hash = append(cause, c), append(step, w.step.Cause), append(hash, w.hash)
+			kind, id = append(kind, string(w.step.By.Kind)), append(id, w.step.By.ID)
+			request, reason = append(request, w.step.By.RequestID), append(reason, w.step.By.Reason)
+			journal, reverses = append(journal, int64(number)), append(reverses, int64(undone))
+		}
+		for _, j := range w.out.journals {
+			add(j.cause, j.number, j.reverses)
+		}
+		if len(w.causes) > len(w.out.journals) {
+			add(w.step.Cause, 0, 0)
+		}
+	}
+	m.Queue(sqlInsertCauses, b.book(), b.at, cause, step, hash, journal, reverses, kind, id, request, reason)
+}
+
+const sqlInsertKeys = `
+	INSERT INTO idempotency (book, merchant_id, operation, key, request_hash, object, created_at)
+	SELECT $1, n.merchant_id, n.operation, n.key, n.request_hash, n.object, n.at
+	FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])
+		AS n(merchant_id, operation, key, request_hash, object, at)
+	ORDER BY n.merchant_id, n.operation, n.key`
+
+func (b *batch) writeKeys(m *pgx.Batch) {
+	var merchant, operation, key, object []string
+	var hash [][]byte
+	var at []time.Time
+	for _, w := range b.accepted {
+		k := w.lock.idempotency
+		if k == nil {
+			continue
+		}
+		sum, _ := hex.DecodeString(k.RequestHash) // a hash that isn't one fails the table's check
+		merchant, operation, key = append(merchant, k.MerchantID), append(operation, k.Operation), append(key, k.Key)
+		hash, object, at = append(hash, sum), append(object, w.lock.object), append(at, w.at)
+	}
+	if key != nil {
+		m.Queue(sqlInsertKeys, b.book(), merchant, operation, key, hash, object, at)
+	}
+}
