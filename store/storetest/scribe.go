@@ -86,10 +86,10 @@ func (s *Scribe) journal(tx pgx.Tx, no ledger.Number, j ledger.Journal) ledger.H
 	for _, e := range j.Entries() {
 		b.Legs = append(b.Legs, ledger.BookedLeg{Code: e.Account.Code, Currency: string(e.Account.Currency), Amount: e.Amount})
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO causes (book, cause, hash, journal, reverses, at, by_kind, by_id) VALUES ($1, $2, $3, $4, nullif($5, 0), $6, 'service', 'scribe')`,
+	_, err := tx.Exec(ctx, `INSERT INTO causes (book, cause, hash, journal, reverses, at, by_kind, by_id) VALUES ($1, $2, $3, $4, nullif($5::bigint, 0), $6, 'service', 'scribe')`,
 		b.Book, b.Cause, b.Step, b.Number, int64(b.Reverses), no.BookedAt())
 	require.NoError(s.t, err)
-	_, err = tx.Exec(ctx, `INSERT INTO journals (no, effective_at, reverses, book, legs, cause, kind) VALUES ($1, $2, nullif($3, 0), $4, $5, $6, $7)`,
+	_, err = tx.Exec(ctx, `INSERT INTO journals (no, effective_at, reverses, book, legs, cause, kind) VALUES ($1, $2, nullif($3::bigint, 0), $4, $5, $6, $7)`,
 		b.Number, b.EffectiveAt, int64(b.Reverses), b.Book, len(b.Legs), b.Cause, b.Kind)
 	require.NoError(s.t, err)
 	s.entries(tx, b, j.Entries())
