@@ -56,7 +56,8 @@ type ChainReport struct {
 	// Broken counts what is wrong; Breaks are the first of it, by number.
 	Broken int64   `json:"broken"`
 	Breaks []Break `json:"breaks"`
-	// Books are the heads and totals of each book, for a checkpoint, in the snapshot that was walked.
+	// Books are the heads and totals of each book, for a checkpoint, in the snapshot that was walked. Those that aren't in this
+	// database are empty.
 	Books []Checkpoint `json:"books"`
 }
 

@@ -154,9 +154,7 @@ func (w *chainWalk) books(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	for _, book := range id.Books() {
-		if c := of[book]; c.Journals > 0 || len(c.Lanes) > 0 {
-			w.r.Books = append(w.r.Books, *c)
-		}
+		w.r.Books = append(w.r.Books, *of[book])
 	}
 	return nil
 }

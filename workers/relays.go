@@ -47,6 +47,10 @@ type RelayConfig struct {
 	Payments interface {
 		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
 	}
+	// Months makes the ledger's months before they begin; nil: somebody else does.
+	Months interface {
+		MakeMonths(ctx context.Context, ahead int) (int, error)
+	}
 	// StartAfter is how long the API has before a relay starts a payment (5 s).
 	StartAfter time.Duration
 	// OrphanAfter is how long an unknown reference is tried (1 h).
@@ -91,6 +95,9 @@ func NewRelays(c RelayConfig) *Relays {
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
 		r.callbacks, newRelay("events", c.Every, r.deliverEvents),
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
+	if c.Months != nil {
+		r.all = append(r.all, newRelay("months", time.Hour, r.makeMonths))
+	}
 	return r
 }
 
@@ -131,6 +138,18 @@ func (r *Relays) mature(ctx context.Context) (bool, error) {
 	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, p payment.Payment) error {
 		return r.c.Settler.Mature(ctx, activities.Ref{Book: p.Book, PaymentID: p.ID})
 	})
+}
+
+// monthsAhead is how many months stand before they begin: time enough to notice
+// that nobody makes them.
+const monthsAhead = 3
+
+func (r *Relays) makeMonths(ctx context.Context) (bool, error) {
+	made, err := r.c.Months.MakeMonths(ctx, monthsAhead)
+	if made > 0 {
+		r.c.Log.Info("months were made for the ledger", "months", made)
+	}
+	return false, err
 }
 
 func (r *Relays) placeCallbacks(ctx context.Context) (bool, error) {

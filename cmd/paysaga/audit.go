@@ -20,14 +20,21 @@ import (
 type auditCommand struct {
 	databaseConfig `embed:""`
 	Full           bool `help:"Check everything from the first journal on, not just what came since the last clean check."`
+	chainFlags     `embed:""`
 }
 
-// Run checks each database, prints what it found, and ends with 1 if an
+// Run walks the chain, if that is asked for. Else it checks each database, prints what it found, and ends with 1 if an
 // invariant is broken.
 func (c *auditCommand) Run(a *app) error {
 	conf, err := c.store()
 	if err != nil {
 		return err
+	}
+	if c.Chain {
+		return c.chain(a, conf)
+	}
+	if c.Checkpoint != "" || c.Verify != "" {
+		return wrong("--checkpoint and --verify", "go with --chain")
 	}
 	clean := true
 	for _, url := range databases(conf) {

@@ -37,8 +37,10 @@ type commands struct {
 	Operator operatorCommand `cmd:"" help:"Create operators, and sign their decisions about money."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
 	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
+	Months   monthsCommand   `cmd:"" help:"The ledger's months: list them, make those to come, take old ones out and bring them back."`
+	Period   periodCommand   `cmd:"" help:"Close a book's dates."`
 	Replay   replayCommand   `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
-	Bench    benchCommand    `cmd:"" help:"Measure: payments per second against the floors that Temporal sets."`
+	Bench    benchCommand    `cmd:"" help:"Measure: payments per second against the floors that Temporal sets, and the ledger alone."`
 	Dev      devCommand      `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
 	Config   configCommand   `cmd:"" help:"Print every setting, its value and where it comes from. Secrets are masked."`
 	Version  versionCommand  `cmd:"" help:"Print the version of this build."`

@@ -8,9 +8,9 @@ import (
 	"paysaga/store"
 )
 
-// migrateCommand is the only one that connects as the owner of the tables.
+// migrateCommand connects as the owner of the tables, like the moving of months.
 type migrateCommand struct {
-	OwnerURL    string `name:"owner-url" setting:"PAYSAGA_OWNER_URL" secret:"url" placeholder:"URL" help:"The PostgreSQL database, as the role that owns the tables. Only migrations use it: postgres://paysaga_owner:…@host/paysaga."`
+	ownerConfig `embed:""`
 	AppRole     string `name:"app-role" setting:"PAYSAGA_APP_ROLE" default:"paysaga_app" help:"The role that everything else connects as. It gets no right to change or delete what was booked."`
 	AppPassword string `name:"app-password" setting:"PAYSAGA_APP_PASSWORD" secret:"all" placeholder:"TEXT" help:"The password the role is made with, if it doesn't exist yet."`
 	logConfig   `embed:""`
@@ -18,10 +18,7 @@ type migrateCommand struct {
 
 // Run migrates. A database that is still starting is waited for.
 func (c *migrateCommand) Run(a *app) error {
-	if c.OwnerURL == "" {
-		return wrong("PAYSAGA_OWNER_URL", "is missing: the address of PostgreSQL for the owner of the tables")
-	}
-	if err := checkDatabaseURL("PAYSAGA_OWNER_URL", c.OwnerURL); err != nil {
+	if err := c.ownerConfig.check(); err != nil {
 		return err
 	}
 	if err := migrate(a.ctx, c.logger(a.err, "migrate"), c.OwnerURL, store.AppRole{Name: c.AppRole, Password: c.AppPassword}); err != nil {

@@ -30,10 +30,10 @@ type process struct {
 	temporal client.Client
 	registry channels.Registry
 	saga     sagaConfig
-	// databases are the URLs, for the audit's own connections.
-	databases []string
-	fail      context.CancelCauseFunc
-	behind    sync.WaitGroup // what runs until everything else has stopped
+	// data is where the data is, for the audit's own connections.
+	data   store.Config
+	fail   context.CancelCauseFunc
+	behind sync.WaitGroup // what runs until everything else has stopped
 }
 
 // drainTime is how long a stop waits for requests under way: longer than any
@@ -47,7 +47,7 @@ func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga s
 	if err != nil {
 		return nil, err
 	}
-	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, databases: databases(conf)}
+	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf}
 	if p.temporal, err = dialTemporal(t, p.log, p.metrics); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprintln(out, `{"status":"ok"}`) })
 		return mux, w.metricsAddress, nil
 	}
-	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store,
+	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Ledger: p.store,
 		Inbox: p.store, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
@@ -150,10 +150,15 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	if !w.serves(workflows.TaskQueue) {
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Log: p.log})
+	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Log: p.log})
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {
-		p.behind.Go(func() { auditing(ctx, p.databases, w.AuditEvery, p.metrics, p.log) })
+		p.behind.Go(func() { auditing(ctx, databases(p.data), w.AuditEvery, p.metrics, p.log) })
+	}
+	if daily, err := newCheckpoints(w.workConfig, p.data, p.metrics, p.log); err != nil {
+		p.fail(err)
+	} else if daily != nil {
+		p.behind.Go(func() { daily.run(ctx, time.Hour) })
 	}
 	return relays.PokeCallbacks
 }
