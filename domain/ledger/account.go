@@ -46,6 +46,27 @@ type Account struct {
 	Floor   int64
 }
 
+// known says whether a is well formed: a code of parts between '/', each of
+// lower-case letters, digits and '_'; a kind and a side that there are.
+func (a Account) known() bool {
+	slash := true // a part has to begin
+	for i := range len(a.Code) {
+		switch c := a.Code[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '_':
+			slash = false
+		case c == '/' && !slash:
+			slash = true
+		default:
+			return false
+		}
+	}
+	switch a.Kind {
+	case Asset, Liability, Income, Expense, Equity, Memo:
+		return !slash && (a.Normal == Debit || a.Normal == Credit)
+	}
+	return false
+}
+
 // Chart makes the accounts of one book and currency. Its methods are the whole
 // chart of accounts of ARCHITECTURE.md, one method a line.
 type Chart struct {

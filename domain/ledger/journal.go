@@ -59,7 +59,7 @@ type Posting struct {
 // fault.Invalid: fewer than two legs, a sum that isn't zero, legs in two books
 // or two currencies, memo accounts beside others (each trial balance would
 // miss a leg), an account named twice, an account without book, code or
-// currency, a debit or credit of less than nothing, an overflow.
+// currency, one that no chart has ("account_unknown"), a debit or credit of less than nothing, an overflow.
 func Post(p Posting, legs ...Entry) (Journal, error) {
 	j := Journal{cause: p.Cause, kind: p.Kind, effectiveAt: p.EffectiveAt, reverses: p.Reverses, late: p.Late}
 	if p.Cause == "" || p.Kind == "" {
@@ -100,6 +100,9 @@ func Post(p Posting, legs ...Entry) (Journal, error) {
 func fits(a Account, before []Entry) error {
 	if a.Book == "" || a.Code == "" || a.Currency == "" {
 		return refuse("journal_without_account", "an account has a book, a code and a currency")
+	}
+	if !a.known() {
+		return refuse("account_unknown", "this is no account of the chart")
 	}
 	if len(before) == 0 {
 		return nil

@@ -51,6 +51,9 @@ func TestPostRefuses(t *testing.T) {
 		"overflow below":        {p, []Entry{{Account: a, Amount: math.MinInt64}, Cr(b, cny(1)), Dr(c, cny(1))}, "journal_overflows"},
 		"an account of no book": {p, []Entry{Dr(Account{Code: "x", Currency: "CNY"}, cny(1)), Cr(b, cny(1))}, "journal_without_account"},
 		"an account of no name": {p, []Entry{Dr(Account{Book: id.Test, Currency: "CNY"}, cny(1)), Cr(b, cny(1))}, "journal_without_account"},
+		"of no kind":            {p, []Entry{{Account: Account{Book: id.Test, Code: "x", Currency: "CNY", Normal: Debit}, Amount: 1}, Cr(b, cny(1))}, "account_unknown"},
+		"of an unknown kind":    {p, []Entry{{Account: Account{Book: id.Test, Code: "x", Currency: "CNY", Kind: "hope", Normal: Debit}, Amount: 1}, Cr(b, cny(1))}, "account_unknown"},
+		"of no side":            {p, []Entry{{Account: Account{Book: id.Test, Code: "x", Currency: "CNY", Kind: Asset}, Amount: 1}, Cr(b, cny(1))}, "account_unknown"},
 		"of no currency":        {p, []Entry{{Account: Account{Book: id.Test, Code: "x"}, Amount: 1}, Cr(b, cny(1))}, "journal_without_account"},
 	} {
 		j, err := Post(x.posting, x.legs...)
