@@ -11,6 +11,7 @@
 //	intake.go       the fields, with a code and a param for each thing that can be wrong
 //	schema.go       the body against openapi.yaml
 //	payments.go, orders.go, callbacks.go   routing, commit, saga, answer
+//	accounts.go, journals.go               the books, read only
 //	problem.go      the one table from fault kinds to HTTP
 //
 // openapi.yaml is the source: models and stubs (server.gen.go) and the Go client are generated from it, bodies are

@@ -56,6 +56,8 @@ type front struct {
 	pokes   func() int
 	logs    *logBuffer
 	account string
+	// merchant is the shop's id on the real store.
+	merchant string
 }
 
 // logBuffer lets a handler write while a test reads.
@@ -110,7 +112,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	registry := prometheus.NewRegistry()
 	var err error
 	f.handler, err = api.New(cfg, api.Parts{
-		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
+		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Ledger: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Channels: channels.NewRegistry(
 			fakeChannel{name: "sandbox", methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}},
 			fakeChannel{name: "cards", methods: []payment.MethodType{payment.MethodCardToken}},

@@ -9,6 +9,8 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
 
@@ -18,8 +20,14 @@ const (
 )
 
 // checkPage judges query values before the generated stubs read them: these would say less, and quote the request.
-func checkPage(c echo.Context) error {
+func checkPage(c echo.Context, op operation) error {
 	for name, values := range c.QueryParams() {
+		if name == "starting_after" && op.after != nil {
+			if !op.after(values[0]) {
+				return fault.Invalid("parameter_invalid", name, "the list has nothing of this name")
+			}
+			continue
+		}
 		if message := queryFault(name, values[0]); message != "" {
 			return fault.Invalid("parameter_invalid", name, message)
 		}
@@ -49,6 +57,22 @@ func queryFault(name, text string) string {
 	case "created_from", "created_before":
 		if _, err := time.Parse(time.RFC3339, text); err != nil {
 			return "this is not a time as in 2026-01-31T08:00:00Z"
+		}
+	case "at", "from", "to":
+		if !instant(text) {
+			return "this is not a time as in 2026-01-31T08:00:00Z, between 1970 and 2199"
+		}
+	case "by":
+		if by := ledger.Dating(text); by != ledger.ByBooking && by != ledger.ByEffective {
+			return "by is booking or effective"
+		}
+	case "code":
+		if len(text) > 200 || !codeFilter.MatchString(text) {
+			return "this is not an account's code, nor the beginning of one with a slash at its end"
+		}
+	case "currency":
+		if _, known := money.Currency(text).Exponent(); !known { // ended ones still stand in the books
+			return "this is not a currency that we know"
 		}
 	case "limit":
 		if n, err := strconv.Atoi(text); err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != text {

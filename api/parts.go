@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"paysaga/channels"
 	"paysaga/domain/access"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/trade"
 )
@@ -43,6 +45,17 @@ type Reader interface {
 	Payments(ctx context.Context, filter payment.Filter) (page []payment.Payment, more bool, err error)
 	Order(ctx context.Context, book id.Book, merchantID, orderID string) (trade.Order, []payment.Payment, error)
 	Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error)
+}
+
+// Ledger reads the books. An empty owner is every account of the book; another owner's is fault.NotFound (I-25). What can still
+// change isn't told: an instant that isn't final is fault.Invalid "at_not_final".
+type Ledger interface {
+	LedgerAccounts(ctx context.Context, filter ledger.AccountFilter) (page []ledger.Opened, more bool, err error)
+	LedgerAccount(ctx context.Context, book id.Book, owner, accountID string) (ledger.Opened, error)
+	Balance(ctx context.Context, book id.Book, owner, accountID string, at time.Time, by ledger.Dating) (ledger.Balance, error)
+	Statement(ctx context.Context, filter ledger.StatementFilter) (ledger.Statement, error)
+	Journal(ctx context.Context, book id.Book, owner, cause string) (ledger.Posted, error)
+	TrialBalance(ctx context.Context, book id.Book, at time.Time, currency money.Currency) (ledger.TrialBalance, error)
 }
 
 // Inbox keeps callbacks.

@@ -15,7 +15,9 @@ type operation struct {
 	// key: an Idempotency-Key is required, and a merchant to act for.
 	key   bool
 	query []string // the query parameters it knows
-	anyQ  bool     // the query is somebody else's business: the channel's, the browser's
+	// after judges what starting_after names; nil: a payment's id.
+	after func(string) bool
+	anyQ  bool // the query is somebody else's business: the channel's, the browser's
 }
 
 // operations has an entry for each operationId, and no other; a test holds it against openapi.yaml.
@@ -27,6 +29,12 @@ var operations = map[string]operation{
 	"getPaymentTimeline": {scope: access.PaymentsRead},
 	"createOrder":        {scope: access.OrdersWrite, key: true},
 	"getOrder":           {scope: access.OrdersRead},
+	"listAccounts":       {scope: access.LedgerRead, query: []string{"code", "currency", "limit", "starting_after"}, after: isAccount},
+	"getAccount":         {scope: access.LedgerRead},
+	"getAccountBalance":  {scope: access.LedgerRead, query: []string{"at", "by"}},
+	"listEntries":        {scope: access.LedgerRead, query: []string{"from", "to", "limit", "starting_after"}, after: isCause},
+	"getJournal":         {scope: access.LedgerRead},
+	"getTrialBalance":    {scope: access.LedgerRead, query: []string{"at", "currency"}},
 	"receiveCallback":    {anyQ: true},
 	"getHealth":          {anyQ: true},
 	"getReadiness":       {anyQ: true},
@@ -45,7 +53,7 @@ func (s *server) guard(op operation) echo.MiddlewareFunc {
 				}
 			}
 			if !op.anyQ {
-				if err := checkQuery(c, op.query); err != nil {
+				if err := checkQuery(c, op); err != nil {
 					return err
 				}
 			}
@@ -62,17 +70,17 @@ func (s *server) guard(op operation) echo.MiddlewareFunc {
 }
 
 // checkQuery refuses what an operation doesn't know: a filter that is spelled wrong would list everything.
-func checkQuery(c echo.Context, known []string) error {
+func checkQuery(c echo.Context, op operation) error {
 	if c.Request().URL.RawQuery == "" {
 		return nil
 	}
 	for name, values := range c.QueryParams() {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(op.query, name) {
 			return fault.Invalid("parameter_unknown", shortParam(name), "the operation has no such query parameter")
 		}
 		if len(values) != 1 {
 			return fault.Invalid("parameter_repeated", name, "a query parameter is given once")
 		}
 	}
-	return checkPage(c)
+	return checkPage(c, op)
 }

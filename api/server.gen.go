@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/trade"
 
@@ -127,6 +128,103 @@ func (e OrderType) Valid() bool {
 	}
 }
 
+// Account An account of the ledger.
+type Account struct {
+	// ClosedAt When it was closed; absent while it is open.
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// Code An account's name in the chart of accounts.
+	//
+	// Example: merchant/mer_01kahxr3v0c9m6r5w2z8t4y7qe/available
+	Code AccountCode `json:"code"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Floor What its balance never falls below; absent, there is no such limit.
+	Floor *SignedAmount `json:"floor,omitempty"`
+
+	// Hot Very many post to it at once.
+	Hot bool `json:"hot"`
+
+	// ID Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
+	ID AccountID `json:"id"`
+
+	// Kind The class of an account. Memo accounts only note what may come, and stay outside the trial balance.
+	Kind AccountKind `json:"kind"`
+
+	// Livemode Whether the money is real.
+	Livemode bool `json:"livemode"`
+
+	// Normal The side on which the account normally stands; balances count on it.
+	Normal   Side      `json:"normal"`
+	Object   string    `json:"object"`
+	OpenedAt time.Time `json:"opened_at"`
+
+	// Owner The merchant, user or account at a channel that it is about; absent: the platform.
+	Owner *string `json:"owner,omitempty"`
+}
+
+// AccountBalance defines model for AccountBalance.
+type AccountBalance struct {
+	// Account Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
+	Account AccountID `json:"account"`
+
+	// At The instant; absent: now.
+	At *time.Time `json:"at,omitempty"`
+
+	// Balance What the account holds, counted on its normal side.
+	Balance SignedAmount `json:"balance"`
+
+	// By By our time of the booking, or by the time at which it happened in the world.
+	By Dating `json:"by"`
+
+	// Code An account's name in the chart of accounts.
+	//
+	// Example: merchant/mer_01kahxr3v0c9m6r5w2z8t4y7qe/available
+	Code AccountCode `json:"code"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Final Whether this can no longer change: so it is by booking, at an instant.
+	Final bool `json:"final"`
+
+	// FinalUpTo Nothing can be booked any more at this instant or before. By effective date the balance holds what was booked up to it.
+	FinalUpTo time.Time `json:"final_up_to"`
+
+	// Livemode Whether the money is real.
+	Livemode bool   `json:"livemode"`
+	Normal   Side   `json:"normal"`
+	Object   string `json:"object"`
+}
+
+// AccountCode An account's name in the chart of accounts.
+//
+// Example: merchant/mer_01kahxr3v0c9m6r5w2z8t4y7qe/available
+type AccountCode = string
+
+// AccountCodeFilter Example: merchant/
+type AccountCodeFilter = string
+
+// AccountID Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
+type AccountID = string
+
+// AccountKind The class of an account. Memo accounts only note what may come, and stay outside the trial balance.
+type AccountKind = ledger.Kind
+
+// AccountList defines model for AccountList.
+type AccountList struct {
+	Data []Account `json:"data"`
+
+	// HasMore Whether more follow; pass the last id as `starting_after`.
+	HasMore bool `json:"has_more"`
+}
+
 // Adjustment defines model for Adjustment.
 type Adjustment = trade.PublicAdjustment
 
@@ -186,6 +284,75 @@ type CustomerRequest struct {
 	Reference *string `json:"reference,omitempty"`
 }
 
+// Dating By our time of the booking, or by the time at which it happened in the world.
+type Dating = ledger.Dating
+
+// Entry defines model for Entry.
+type Entry struct {
+	// Amount An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+	//
+	// Example: -12.34
+	Amount SignedAmount `json:"amount"`
+
+	// Balance What the account holds after it, counted on its normal side.
+	Balance  SignedAmount `json:"balance"`
+	BookedAt time.Time    `json:"booked_at"`
+
+	// EffectiveAt When it happened in the world.
+	EffectiveAt time.Time `json:"effective_at"`
+
+	// Journal A journal's cause, `<id>:<step>`.
+	//
+	// Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe:ch1
+	Journal JournalID `json:"journal"`
+
+	// Kind What the journal is about: captured, matured, …
+	//
+	// Example: captured
+	Kind string `json:"kind"`
+
+	// Number The journal's number: an account's entries are in their order.
+	Number string `json:"number"`
+	Object string `json:"object"`
+	Side   Side   `json:"side"`
+}
+
+// EntryList defines model for EntryList.
+type EntryList struct {
+	// Account Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
+	Account AccountID `json:"account"`
+
+	// ClosingBalance At `to`, whatever the page.
+	ClosingBalance SignedAmount `json:"closing_balance"`
+
+	// Code An account's name in the chart of accounts.
+	//
+	// Example: merchant/mer_01kahxr3v0c9m6r5w2z8t4y7qe/available
+	Code AccountCode `json:"code"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+	Data     []Entry  `json:"data"`
+
+	// FinalUpTo Nothing can be booked any more at this instant or before.
+	FinalUpTo time.Time `json:"final_up_to"`
+	From      time.Time `json:"from"`
+
+	// HasMore Whether more follow; pass the last `journal` as `starting_after`.
+	HasMore bool `json:"has_more"`
+
+	// Livemode Whether the money is real.
+	Livemode bool   `json:"livemode"`
+	Normal   Side   `json:"normal"`
+	Object   string `json:"object"`
+
+	// OpeningBalance Before `from`, whatever the page.
+	OpeningBalance SignedAmount `json:"opening_balance"`
+	To             time.Time    `json:"to"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status   HealthStatus    `json:"status"`
@@ -201,6 +368,65 @@ type HealthStore string
 
 // HealthTemporal defines model for Health.Temporal.
 type HealthTemporal string
+
+// Journal defines model for Journal.
+type Journal struct {
+	BookedAt time.Time `json:"booked_at"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// EffectiveAt When it happened in the world.
+	EffectiveAt time.Time      `json:"effective_at"`
+	Entries     []JournalEntry `json:"entries"`
+
+	// EntryCount How many entries it has, those on accounts of others included.
+	EntryCount int `json:"entry_count"`
+
+	// ID A journal's cause, `<id>:<step>`.
+	//
+	// Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe:ch1
+	ID JournalID `json:"id"`
+
+	// Kind What it is about: captured, matured, …
+	//
+	// Example: captured
+	Kind string `json:"kind"`
+
+	// Livemode Whether the money is real.
+	Livemode bool `json:"livemode"`
+
+	// Number Journals are in the order of their numbers.
+	Number string `json:"number"`
+	Object string `json:"object"`
+
+	// Reverses The journal that this one undoes.
+	Reverses *JournalID `json:"reverses,omitempty"`
+}
+
+// JournalEntry defines model for JournalEntry.
+type JournalEntry struct {
+	// Account Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
+	Account AccountID `json:"account"`
+
+	// Amount An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+	//
+	// Example: -12.34
+	Amount SignedAmount `json:"amount"`
+
+	// Code An account's name in the chart of accounts.
+	//
+	// Example: merchant/mer_01kahxr3v0c9m6r5w2z8t4y7qe/available
+	Code AccountCode `json:"code"`
+	Side Side        `json:"side"`
+}
+
+// JournalID A journal's cause, `<id>:<step>`.
+//
+// Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe:ch1
+type JournalID = string
 
 // Line defines model for Line.
 type Line = trade.PublicLine
@@ -451,10 +677,75 @@ type Problem struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// Side defines model for Side.
+type Side = ledger.Side
+
+// SignedAmount An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+//
+// Example: -12.34
+type SignedAmount = string
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	Data    []Occurrence `json:"data"`
 	HasMore bool         `json:"has_more"`
+}
+
+// TrialBalance defines model for TrialBalance.
+type TrialBalance struct {
+	At         time.Time       `json:"at"`
+	Currencies []TrialCurrency `json:"currencies"`
+
+	// FinalUpTo Nothing can be booked any more at this instant or before.
+	FinalUpTo time.Time `json:"final_up_to"`
+
+	// Livemode Whether the money is real.
+	Livemode bool   `json:"livemode"`
+	Object   string `json:"object"`
+}
+
+// TrialCurrency defines model for TrialCurrency.
+type TrialCurrency struct {
+	// Credit An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+	//
+	// Example: -12.34
+	Credit SignedAmount `json:"credit"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Debit The sum of all debits, equal to that of all credits.
+	Debit SignedAmount `json:"debit"`
+	Lines []TrialLine  `json:"lines"`
+
+	// Memo Memo accounts, which the sums leave out.
+	Memo []TrialLine `json:"memo"`
+}
+
+// TrialLine The accounts of one kind whose codes differ in ids alone.
+type TrialLine struct {
+	// Accounts How many accounts there are.
+	Accounts int64 `json:"accounts"`
+
+	// Class The codes, with * for each id.
+	//
+	// Example: merchant/*/available
+	Class string `json:"class"`
+
+	// Credit An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+	//
+	// Example: -12.34
+	Credit SignedAmount `json:"credit"`
+
+	// Debit An amount in major units as a decimal string with all the currency's decimals. It may be negative.
+	//
+	// Example: -12.34
+	Debit SignedAmount `json:"debit"`
+
+	// Kind The class of an account. Memo accounts only note what may come, and stay outside the trial balance.
+	Kind AccountKind `json:"kind"`
 }
 
 // UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
@@ -510,6 +801,71 @@ type Unreadable = Problem
 
 // WrongType RFC 9457. Further members may stand beside these, such as `remaining`.
 type WrongType = Problem
+
+// ListAccountsParams defines parameters for ListAccounts.
+type ListAccountsParams struct {
+	// Code One account code, or with a slash at its end the beginning of some: `merchant/`.
+	Code *AccountCodeFilter `form:"code,omitempty" json:"code,omitempty"`
+
+	// Currency Only this currency.
+	Currency *Currency `form:"currency,omitempty" json:"currency,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last account you have; the page starts with the one after it.
+	StartingAfter *AccountID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetAccountParams defines parameters for GetAccount.
+type GetAccountParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetAccountBalanceParams defines parameters for GetAccountBalance.
+type GetAccountBalanceParams struct {
+	// At The instant (RFC 3339). The answer knows milliseconds by booking.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// By Which of a journal's two times counts.
+	By *Dating `form:"by,omitempty" json:"by,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListEntriesParams defines parameters for ListEntries.
+type ListEntriesParams struct {
+	// From Only what was booked at this time or later (RFC 3339).
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what was booked at this time or before (RFC 3339). Left out, the newest instant that is final.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The `journal` of the last entry you have; the page starts with the one after it.
+	StartingAfter *JournalID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetJournalParams defines parameters for GetJournal.
+type GetJournalParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
 
 // CreateOrderParams defines parameters for CreateOrder.
 type CreateOrderParams struct {
@@ -591,6 +947,15 @@ type GetPaymentTimelineParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetTrialBalanceParams defines parameters for GetTrialBalance.
+type GetTrialBalanceParams struct {
+	// At The instant (RFC 3339), by booking. Left out, the newest that is final.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Currency Only this currency.
+	Currency *Currency `form:"currency,omitempty" json:"currency,omitempty"`
 }
 
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
@@ -778,9 +1143,24 @@ type ServerInterface interface {
 	// GetReadiness Whether this process can do its work
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListAccounts List accounts of the ledger, by code and currency
+	// (GET /v1/accounts)
+	ListAccounts(ctx echo.Context, params ListAccountsParams) error
+	// GetAccount Read an account of the ledger
+	// (GET /v1/accounts/{account_id})
+	GetAccount(ctx echo.Context, accountID AccountID, params GetAccountParams) error
+	// GetAccountBalance Read an account's balance, now or at an instant
+	// (GET /v1/accounts/{account_id}/balance)
+	GetAccountBalance(ctx echo.Context, accountID AccountID, params GetAccountBalanceParams) error
+	// ListEntries A statement of an account
+	// (GET /v1/accounts/{account_id}/entries)
+	ListEntries(ctx echo.Context, accountID AccountID, params ListEntriesParams) error
 	// ReceiveCallback Take a channel's callback
 	// (POST /v1/callbacks/{channel}/{channel_account})
 	ReceiveCallback(ctx echo.Context, channel ChannelName, channelAccount ChannelAccountID) error
+	// GetJournal Read a journal with its entries
+	// (GET /v1/journals/{journal_id})
+	GetJournal(ctx echo.Context, journalID JournalID, params GetJournalParams) error
 	// CreateOrder Create an order
 	// (POST /v1/orders)
 	CreateOrder(ctx echo.Context, params CreateOrderParams) error
@@ -802,6 +1182,9 @@ type ServerInterface interface {
 	// GetPaymentTimeline Everything that happened to a payment, in order
 	// (GET /v1/payments/{payment_id}/timeline)
 	GetPaymentTimeline(ctx echo.Context, paymentID PaymentID, params GetPaymentTimelineParams) error
+	// GetTrialBalance The trial balance of the whole book
+	// (GET /v1/trial-balance)
+	GetTrialBalance(ctx echo.Context, params GetTrialBalanceParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -854,6 +1237,210 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 	return err
 }
 
+// ListAccounts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAccounts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccountsParams
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// ------------- Optional query parameter "currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "currency", ctx.QueryParams(), &params.Currency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter currency: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAccounts(ctx, params)
+	return err
+}
+
+// GetAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccount(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccount(ctx, accountID, params)
+	return err
+}
+
+// GetAccountBalance converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccountBalance(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountBalanceParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "by", ctx.QueryParams(), &params.By, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter by: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccountBalance(ctx, accountID, params)
+	return err
+}
+
+// ListEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEntries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", ctx.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter account_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEntriesParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEntries(ctx, accountID, params)
+	return err
+}
+
 // ReceiveCallback converts echo context to params.
 func (w *ServerInterfaceWrapper) ReceiveCallback(ctx echo.Context) error {
 	var err error
@@ -875,6 +1462,42 @@ func (w *ServerInterfaceWrapper) ReceiveCallback(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReceiveCallback(ctx, channel, channelAccount)
+	return err
+}
+
+// GetJournal converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJournal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "journal_id" -------------
+	var journalID JournalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "journal_id", ctx.Param("journal_id"), &journalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter journal_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetJournalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJournal(ctx, journalID, params)
 	return err
 }
 
@@ -1208,6 +1831,31 @@ func (w *ServerInterfaceWrapper) GetPaymentTimeline(ctx echo.Context) error {
 	return err
 }
 
+// GetTrialBalance converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTrialBalance(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTrialBalanceParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "currency", ctx.QueryParams(), &params.Currency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter currency: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTrialBalance(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -1262,6 +1910,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/payments/:payment_id/timeline", wrapper.GetPaymentTimeline, options.OperationMiddlewares["getPaymentTimeline"]...)
 	router.POST(options.BaseURL+"/v1/orders", wrapper.CreateOrder, options.OperationMiddlewares["createOrder"]...)
 	router.GET(options.BaseURL+"/v1/orders/:order_id", wrapper.GetOrder, options.OperationMiddlewares["getOrder"]...)
+	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts, options.OperationMiddlewares["listAccounts"]...)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/balance", wrapper.GetAccountBalance, options.OperationMiddlewares["getAccountBalance"]...)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
+	router.GET(options.BaseURL+"/v1/journals/:journal_id", wrapper.GetJournal, options.OperationMiddlewares["getJournal"]...)
+	router.GET(options.BaseURL+"/v1/trial-balance", wrapper.GetTrialBalance, options.OperationMiddlewares["getTrialBalance"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)

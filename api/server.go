@@ -41,6 +41,7 @@ type Parts struct {
 	Accounts Accounts
 	Book     Book
 	Reader   Reader
+	Ledger   Ledger
 	Inbox    Inbox
 	Store    Pinger
 	Starter  Starter
@@ -58,7 +59,7 @@ type Parts struct {
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
 		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil,
-		"Inbox": p.Inbox == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
+		"Ledger": p.Ledger == nil, "Inbox": p.Inbox == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
 	} {
 		if missing {

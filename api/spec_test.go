@@ -19,6 +19,7 @@ import (
 
 	"paysaga/api"
 	"paysaga/domain/id"
+	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/trade"
@@ -148,6 +149,9 @@ func TestDocumentHasTheEnumsOfTheDomain(t *testing.T) {
 		"OrderStatus":    texts(trade.Statuses()),
 		"OrderType":      trade.Types(),
 		"AdjustmentType": trade.AdjustmentTypes(),
+		"AccountKind":    texts([]ledger.Kind{ledger.Asset, ledger.Liability, ledger.Income, ledger.Expense, ledger.Equity, ledger.Memo}),
+		"Side":           texts([]ledger.Side{ledger.Debit, ledger.Credit}),
+		"Dating":         texts([]ledger.Dating{ledger.ByBooking, ledger.ByEffective}),
 		"MethodType":     texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}),
 		"CaptureMethod":  texts([]payment.CaptureMethod{payment.CaptureAutomatic, payment.CaptureManual}),
 	} {

@@ -33,6 +33,7 @@ func written(s string, most int, allowed string) bool {
 
 var (
 	channelName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	codeFilter  = regexp.MustCompile(`^[a-z0-9_]+(/[a-z0-9_]+)*/?$`)
 	phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{5,14}$`)
 	mailAddress = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 )

@@ -95,7 +95,7 @@ func New(t testing.TB, o Options) *Stage {
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
 	handler, err := api.New(api.Config{Deadline: deadline}, api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
-		Reader: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
+		Reader: s.Store, Ledger: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	s.API.Config.Handler = handler

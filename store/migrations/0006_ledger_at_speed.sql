@@ -57,6 +57,9 @@ CREATE UNIQUE INDEX causes_reversed_once ON causes (reverses) WHERE reverses IS 
 ALTER TABLE accounts ADD last bigint NOT NULL DEFAULT 0;   -- the number of the last journal; not kept on hot accounts
 ALTER TABLE accounts ADD closed_at timestamptz;
 ALTER TABLE accounts ADD CONSTRAINT accounts_closed CHECK (closed_at IS NULL OR hot OR balance = 0);
+CREATE INDEX accounts_in_book ON accounts (book, code, currency);               -- lists, trial balance, export
+CREATE INDEX accounts_of_owner ON accounts (owner, book, code, currency) WHERE owner IS NOT NULL;
+CREATE INDEX accounts_hot ON accounts (book, no) WHERE hot;                      -- what is to be folded
 
 -- Dates that are closed: the newest row of a book says through which date, in UTC, nothing is booked any more.
 CREATE TABLE closings (
