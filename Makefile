@@ -79,9 +79,17 @@ histories: devstack ## record a history, from a real server, of each path of the
 bench-payments: build devstack ## payments per second against the floors that Temporal sets, on this machine
 	$(BUILD)/paysaga bench payments
 
+.PHONY: bench-ledger
+bench-ledger: build ## journals per second, on a PostgreSQL of its own with fsync on, up to ten million journals: half an hour
+	$(BUILD)/paysaga bench ledger --json bench/results/ledger.json
+
 .PHONY: campaign-kill
 campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under load; up to an hour
 	@go run ./drill/kill/campaign
+
+.PHONY: campaign-ledger
+campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
+	@go run ./drill/ledger/campaign
 
 .PHONY: clean
 clean: ## remove what was built; the state in .paysaga stays

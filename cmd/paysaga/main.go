@@ -39,6 +39,8 @@ type commands struct {
 	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
 	Months   monthsCommand   `cmd:"" help:"The ledger's months: list them, make those to come, take old ones out and bring them back."`
 	Period   periodCommand   `cmd:"" help:"Close a book's dates."`
+	Account  accountCommand  `cmd:"" help:"The ledger's accounts: list them, make one hot, close one."`
+	Export   exportCommand   `cmd:"" help:"Write a whole book as an hledger journal or as CSV."`
 	Replay   replayCommand   `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
 	Bench    benchCommand    `cmd:"" help:"Measure: payments per second against the floors that Temporal sets, and the ledger alone."`
 	Dev      devCommand      `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
