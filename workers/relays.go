@@ -51,6 +51,10 @@ type RelayConfig struct {
 	Months interface {
 		MakeMonths(ctx context.Context, ahead int) (int, error)
 	}
+	// Books folds the ledger's hot accounts, so that reading their balances stays short; nil: somebody else does.
+	Books interface {
+		Fold(ctx context.Context, book id.Book, limit int) (more bool, err error)
+	}
 	// StartAfter is how long the API has before a relay starts a payment (5 s).
 	StartAfter time.Duration
 	// OrphanAfter is how long an unknown reference is tried (1 h).
@@ -97,6 +101,9 @@ func NewRelays(c RelayConfig) *Relays {
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
 	if c.Months != nil {
 		r.all = append(r.all, newRelay("months", time.Hour, r.makeMonths))
+	}
+	if c.Books != nil {
+		r.all = append(r.all, newRelay("folds", max(c.Every, time.Second), r.fold))
 	}
 	return r
 }
@@ -150,6 +157,22 @@ func (r *Relays) makeMonths(ctx context.Context) (bool, error) {
 		r.c.Log.Info("months were made for the ledger", "months", made)
 	}
 	return false, err
+}
+
+// foldLimit is how many entries of a hot account are folded at once.
+const foldLimit = 50_000
+
+// fold folds what is final of the hot accounts of all books.
+func (r *Relays) fold(ctx context.Context) (bool, error) {
+	more := false
+	for _, book := range id.Books() {
+		again, err := r.c.Books.Fold(ctx, book, foldLimit)
+		if err != nil {
+			return false, err
+		}
+		more = more || again
+	}
+	return more, nil
 }
 
 func (r *Relays) placeCallbacks(ctx context.Context) (bool, error) {

@@ -150,7 +150,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	if !w.serves(workflows.TaskQueue) {
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Log: p.log})
+	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Log: p.log})
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {
 		p.behind.Go(func() { auditing(ctx, databases(p.data), w.AuditEvery, p.metrics, p.log) })
