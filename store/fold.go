@@ -40,7 +40,7 @@ const sqlFold = `
 	SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM entry)`
 
 // Fold folds the entries of a book's hot accounts, as far as they are final, up to some limit per account, and says whether more are
-// waiting. It is safe to kill and to run in many places at once.
+// waiting. It is safe to kill and to run in many places at once. A limit below foldEvery folds as often as that.
 func (s *Store) Fold(ctx context.Context, book id.Book, limit int) (more bool, err error) {
 	db, err := s.db(book)
 	if err != nil {
@@ -61,7 +61,8 @@ func (s *Store) Fold(ctx context.Context, book id.Book, limit int) (more bool, e
 	if err != nil {
 		return false, failure(err)
 	}
-	limit = max(limit/foldEvery, 1) * foldEvery
+	every := min(foldEvery, max(limit, 1))
+	limit = max(limit/every, 1) * every
 	final := int64(ledger.After(h.final))
 	for _, a := range list {
 		if a.Upto >= final {
@@ -70,7 +71,7 @@ func (s *Store) Fold(ctx context.Context, book id.Book, limit int) (more bool, e
 		over := a.MonthEnds <= final
 		var written, read int64
 		err := db.pool.QueryRow(ctx, sqlFold, pgx.NamedArgs{"account": a.No, "upto": min(a.MonthEnds, final), "limit": int64(limit),
-			"every": int64(foldEvery), "over": over}).Scan(&written, &read)
+			"every": int64(every), "over": over}).Scan(&written, &read)
 		if err != nil {
 			return false, failure(err)
 		}
