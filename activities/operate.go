@@ -74,7 +74,7 @@ func (s *Steps) resolve(ctx context.Context, in ResolveInput, actor string, veri
 	if err != nil || in.Decision.Led(d.Payment.Status) {
 		return booked(d.Payment), err
 	}
-	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Now: s.c.Now(), Last: true}, in.Decision)
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now(), Last: true}, in.Decision)
 	if err != nil {
 		return Booked{}, err
 	}

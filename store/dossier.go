@@ -113,7 +113,7 @@ func attemptOf(row pgx.Row, more ...any) (payment.Attempt, error) {
 }
 
 const sqlDossierRest = `
-	SELECT p.opened_at IS NOT NULL, p.plan, d.secrets_sealed, m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
+	SELECT (SELECT through FROM closings WHERE book = p.book ORDER BY through DESC LIMIT 1), p.opened_at IS NOT NULL, p.plan, d.secrets_sealed, m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
 		m.settlement_days, m.debt_limit, m.time_zone, m.day_cut_seconds
 	FROM payments p
 	JOIN merchants m ON m.book = p.book AND m.id = p.merchant_id
@@ -140,11 +140,12 @@ func (s *Store) Dossier(ctx context.Context, book id.Book, paymentID string) (pa
 	})
 	b.Queue(sqlDossierRest, book, paymentID).QueryRow(func(row pgx.Row) error {
 		var sealed []byte
-		terms, err := scanTerms(row, &d.Opened, &d.Plan, &sealed)
+		var through *time.Time
+		terms, err := scanTerms(row, &through, &d.Opened, &d.Plan, &sealed)
 		if err != nil {
 			return noRows(err)
 		}
-		d.Terms = terms
+		d.Terms, d.Calendar.Through = terms, value(through)
 		if sealed == nil {
 			return nil // erased
 		}

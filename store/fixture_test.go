@@ -116,7 +116,7 @@ func (h *shop) intent(p payment.Payment, ordinal int) ledger.Step {
 func (h *shop) settle(paymentID string, ordinal int, out payment.Outcome) ledger.Step {
 	h.t.Helper()
 	d := h.dossier(paymentID)
-	r, err := payment.Settle(payment.Case{Payment: d.Payment, Attempt: d.Attempt(ordinal), Terms: d.Terms, Now: time.Now(), Outcome: out, Last: true, End: payment.Canceled})
+	r, err := payment.Settle(payment.Case{Payment: d.Payment, Attempt: d.Attempt(ordinal), Terms: d.Terms, Calendar: d.Calendar, Now: time.Now(), Outcome: out, Last: true, End: payment.Canceled})
 	require.NoError(h.t, err)
 	step := h.step(paymentID, r.Step.Code, r.Step.Ordinal, r.Changes(d.Payment, d.Attempt(ordinal))...)
 	step.Journals = r.Journals

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paysaga/domain/id"
+	"paysaga/domain/ledger"
 )
 
 // Dossier is everything a step of the saga reads of one payment, in one go.
@@ -12,6 +13,7 @@ type Dossier struct {
 	Payment  Payment
 	Attempts []Attempt // by ordinal
 	Terms    Terms
+	Calendar ledger.Calendar // the dates of the book that are closed
 	Secrets  Secrets
 	Opened   bool            // the saga has taken it over
 	Plan     json.RawMessage // the routing plan that Open stored; nil before

@@ -14,8 +14,10 @@ type Case struct {
 	Payment Payment
 	Attempt *Attempt // nil: no intent was ever committed, or all of them are dead
 	Terms   Terms
-	Now     time.Time
-	Outcome Outcome
+	// Calendar says which business dates are closed.
+	Calendar ledger.Calendar
+	Now      time.Time
+	Outcome  Outcome
 	// Last: no other channel is left to try after a "no".
 	Last bool
 	// Followed: another attempt was opened after this one. What a channel still

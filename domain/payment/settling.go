@@ -157,7 +157,7 @@ func (s *settling) capture(sale ledger.Capture, j ledger.Journal) error {
 	p := &s.r.After
 	p.Status, p.Parked, p.DeclineCode, p.NextAction = Paid, "", "", nil
 	p.Captured, p.Fee, p.EffectiveAt = sale.Gross, sale.Fee, sale.At
-	p.BusinessDate = s.Terms.BusinessDate(sale.At)
+	p.BusinessDate = openDate(s.Calendar, s.Terms.BusinessDate(sale.At))
 	if s.Terms.SettlementDays > 0 {
 		s.r.MaturesAt = s.Terms.MaturesAt(sale.At)
 	}

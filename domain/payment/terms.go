@@ -3,6 +3,7 @@ package payment
 import (
 	"time"
 
+	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 )
 
@@ -47,6 +48,15 @@ func (t Terms) BusinessDate(at time.Time) string {
 			return time.Date(y, m, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 		}
 	}
+}
+
+// openDate is date, or the first open one if it is closed: what a merchant was
+// told of a day stays so.
+func openDate(c ledger.Calendar, date string) string {
+	if opens := c.Opens(); !opens.IsZero() {
+		return max(date, opens.Format(time.DateOnly))
+	}
+	return date
 }
 
 // MaturesAt is when money of at's business day becomes available: as the day

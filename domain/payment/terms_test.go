@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 )
 
@@ -116,4 +117,15 @@ func TestFee(t *testing.T) {
 	fee, err := Terms{FeeFixed: map[money.Currency]int64{"USD": 99}}.Fee(cny(100))
 	require.NoError(t, err)
 	require.Equal(t, cny(0), fee, "another currency's fee")
+}
+
+// A closed date isn't given to anybody any more.
+func TestABusinessDateIsOpen(t *testing.T) {
+	t.Parallel()
+	closed := ledger.Calendar{Through: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)}
+	require.Equal(t, "2026-01-31", openDate(ledger.Calendar{}, "2026-01-31"))
+	require.Equal(t, "2026-02-01", openDate(closed, "2026-01-31"))
+	require.Equal(t, "2026-02-01", openDate(closed, "2025-12-31"))
+	require.Equal(t, "2026-02-01", openDate(closed, "2026-02-01"))
+	require.Equal(t, "2026-02-02", openDate(closed, "2026-02-02"))
 }
