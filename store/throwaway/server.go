@@ -68,7 +68,7 @@ type Server struct {
 
 // Start makes a folder, initializes a database cluster in it, and waits until it takes connections.
 func Start(c Config) (*Server, error) {
-	bin, err := binaries()
+	bin, err := Binaries()
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr, err := unprivileged(dir)
+	attr, err := Unprivileged(dir)
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -135,8 +135,8 @@ func await(url string) error {
 // ErrNoServer means that this machine has no PostgreSQL to start.
 var ErrNoServer = errors.New("no PostgreSQL server on this machine: apt-get install postgresql, or give the URL of one")
 
-// binaries finds a folder with initdb and postgres, the newest first.
-func binaries() (string, error) {
+// Binaries finds a folder with initdb and postgres, the newest first.
+func Binaries() (string, error) {
 	var dirs []string
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -159,9 +159,9 @@ func binaries() (string, error) {
 	return "", ErrNoServer
 }
 
-// unprivileged gives dir to the user that the server runs as: PostgreSQL refuses to run as root, so root lends it another. A
+// Unprivileged gives dir to the user that the server runs as: PostgreSQL refuses to run as root, so root lends it another. A
 // process group of its own keeps a ctrl-C from reaching the keeper before its work.
-func unprivileged(dir string) (*syscall.SysProcAttr, error) {
+func Unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() != 0 {
 		return attr, nil
