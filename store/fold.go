@@ -10,7 +10,7 @@ import (
 )
 
 // foldEvery is how many entries of a hot account lie between two folds: as many as one reading of its balance adds up.
-const foldEvery = 1000
+const foldEvery = 500
 
 // Hot accounts with the end of the month that their newest fold lies in.
 const sqlHotAccounts = `

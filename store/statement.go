@@ -105,17 +105,20 @@ func monthOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// read fetches the page and three balances: before the statement, before the page, at the end.
+// read fetches the page and the balances before the statement and at its end. Entries of a hot account don't tell the balance after them: it
+// is added up from the one before the page.
 func (q *statement) read(ctx context.Context, db *database) error {
 	limit := min(max(q.Limit, 1), 100)
-	var running int64
+	var before int64
 	var hot []bool
 	b := &pgx.Batch{}
-	for _, want := range []struct {
-		upto ledger.Number
-		into *int64
-	}{{q.first, &q.out.Opening}, {q.begin, &running}, {q.upto, &q.out.Closing}} {
-		b.Queue(sqlBalance, pgx.NamedArgs{"account": q.no, "upto": want.upto}).QueryRow(func(row pgx.Row) error { return row.Scan(want.into) })
+	balance := func(upto ledger.Number, into *int64) {
+		b.Queue(sqlBalance, pgx.NamedArgs{"account": q.no, "upto": upto}).QueryRow(func(row pgx.Row) error { return row.Scan(into) })
+	}
+	balance(q.first, &q.out.Opening)
+	balance(q.upto, &q.out.Closing)
+	if q.out.Hot && q.begin != q.first {
+		balance(q.begin, &before)
 	}
 	b.Queue(sqlPage, pgx.NamedArgs{"account": q.no, "begin": q.begin, "upto": q.upto, "limit": limit + 1}).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -134,15 +137,19 @@ func (q *statement) read(ctx context.Context, db *database) error {
 	if len(q.out.Lines) > limit {
 		q.out.Lines, q.out.More = q.out.Lines[:limit], true
 	}
+	if q.begin == q.first {
+		before = q.out.Opening
+	}
 	for i := range q.out.Lines {
 		l := &q.out.Lines[i]
-		sum, ok := add(running, l.Amount)
-		if !ok {
-			return overflow()
+		if hot[i] {
+			sum, ok := add(before, l.Amount)
+			if !ok {
+				return overflow()
+			}
+			l.Balance = sum
 		}
-		if running = sum; hot[i] {
-			l.Balance = running
-		}
+		before = l.Balance
 	}
 	return nil
 }
