@@ -41,6 +41,46 @@ func TestAHotAccountThatWasClosedRefuses(t *testing.T) {
 	require.Zero(t, d.causes("x:b2"))
 }
 
+// An account becomes hot while two processes post to it, and a period and other accounts are closed beside that: nothing is
+// lost, nobody waits in a circle.
+func TestAnAccountBecomesHotUnderLoad(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(c *store.Config) { c.Lanes, c.MaxBatch = 2, 16 })
+	other, err := store.Open(t.Context(), d.db.Config)
+	require.NoError(t, err)
+	defer other.Close()
+	const callers, each, accounts = 16, 40, 4
+	for i := range accounts {
+		d.commit(d.move(fmt.Sprintf("x:open%d", i), till(i), till(9), 1))
+	}
+	together(callers+1, func(caller int) {
+		if caller == callers {
+			for i := range accounts {
+				require.NoError(t, []*store.Store{d.s, other}[i%2].MarkHot(context.Background(), d.account(till(i)), ledger.Service("test")))
+				d.commit(d.move(fmt.Sprintf("x:open_purse%d", i), till(8), till(20+i), 1))
+				d.commit(d.move(fmt.Sprintf("x:empty_purse%d", i), till(20+i), till(8), 1))
+				require.NoError(t, other.CloseAccount(context.Background(), d.account(till(20+i)), ledger.Service("test")))
+				_, err := other.Fold(context.Background(), id.Test, 1000)
+				require.NoError(t, err)
+			}
+			return
+		}
+		for i := range each {
+			s := []*store.Store{d.s, other}[i%2]
+			_, err := s.Commit(context.Background(), d.move(fmt.Sprintf("x:c%d_%d", caller, i), till(i%accounts), till((i+1)%accounts), int64(1+caller)))
+			require.NoError(t, err)
+		}
+	})
+	for i := range accounts {
+		got, err := d.s.Balance(t.Context(), id.Test, "", d.account(till(i)), time.Time{}, ledger.ByBooking)
+		require.NoError(t, err)
+		require.Equal(t, d.holds(till(i)), got.Minor)
+		require.Equal(t, int64(1), got.Minor, "what came went on")
+	}
+	require.Zero(t, d.number(`SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`))
+	d.chain()
+}
+
 func TestBalancesInABatchDontOverflow(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

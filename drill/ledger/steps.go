@@ -21,7 +21,7 @@ type Steps struct {
 }
 
 // killEvery is how long a connection may live in a batch with faults, on average.
-const killEvery = 60 * time.Millisecond
+const killEvery = 150 * time.Millisecond
 
 // Run runs the round. An error means that it could not be run or judged, not that a promise was broken.
 func (s Steps) Run(ctx context.Context) (Result, error) {

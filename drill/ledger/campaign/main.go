@@ -38,7 +38,7 @@ func main() {
 	flag.Parse()
 	n := max(*rounds, 1)
 	c := ledger.Campaign{Seed: *seed, Rounds: n, Most: *most, StateFile: filepath.Join(".build", "campaign-ledger.json"),
-		Steps:    ledger.Steps{Steps: (*steps + n - 1) / n, Batch: 10_000, Clerks: 64, Durable: true},
+		Steps:    ledger.Steps{Steps: (*steps + n - 1) / n, Batch: 10_000, Clerks: 128, Durable: true},
 		Opposite: ledger.Opposite{Times: (*times + n - 1) / n, Causes: 100, Durable: true},
 		Bank:     ledger.Bank{Reads: (*reads + n - 1) / n, Kills: (*kills + n - 1) / n, Writers: 24, Readers: 6}}
 	if *steps >= fullSteps && *times >= fullTimes && *reads >= fullReads && *kills >= fullKills {
