@@ -44,20 +44,24 @@ const sqlBooksBalance = `
 	FROM (` + balances + `) b
 	GROUP BY b.book, b.currency, b.kind = 'memo', CASE WHEN b.kind = 'memo' THEN ' memo' ELSE '' END HAVING sum(b.balance) <> 0`
 
+// away is what each account did in months that are kept elsewhere.
+const away = `month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL`
+
 // told are the entries that tell a balance, and for months that are kept elsewhere what each account had at their end.
 const told = `
 	SELECT account, journal, leg, amount, balance_after FROM entries WHERE balance_after IS NOT NULL
-	UNION ALL SELECT b.account, b.last, 0, b.total, b.balance FROM month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL
-	WHERE b.balance IS NOT NULL`
+	UNION ALL SELECT b.account, b.last, 0, b.total, b.balance FROM ` + away + ` WHERE b.balance IS NOT NULL`
 
 const sqlBalancesFollow = `
 	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, coalesce(e.before, b.balance_after))
 	FROM (
 		SELECT account, journal, leg, amount, balance_after, lag(balance_after) OVER w AS before, row_number() OVER w = 1 AS first
 		FROM (` + told + `) t WHERE journal >= @since WINDOW w AS (PARTITION BY account ORDER BY journal)) e
-	LEFT JOIN LATERAL (
-		SELECT balance_after FROM (` + told + `) t
-		WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1) b ON true
+	LEFT JOIN LATERAL (SELECT * FROM (
+		(SELECT balance_after, journal FROM entries
+			WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1)
+		UNION ALL (SELECT b.balance, b.last FROM ` + away + `
+			WHERE e.first AND b.account = e.account AND b.last < @since ORDER BY b.last DESC LIMIT 1)) t ORDER BY journal DESC LIMIT 1) b ON true
 	WHERE e.balance_after <> coalesce(e.before, b.balance_after, 0) + e.amount`
 
 // The first fold of an account that was made hot later stands at that moment.
@@ -70,12 +74,11 @@ const sqlBalancesTold = `
 const sqlBalanceIsLast = `
 	SELECT format('account %s (%s): %s after journal %s, its last entry says %s after %s', a.no, a.code, a.balance, a.last,
 		coalesce(e.balance_after, 0), coalesce(e.journal, 0))
-	FROM accounts a LEFT JOIN LATERAL (
-		SELECT balance_after, journal FROM (` + told + `) t WHERE t.account = a.no ORDER BY journal DESC LIMIT 1) e ON true
+	FROM accounts a LEFT JOIN LATERAL (SELECT * FROM (
+		(SELECT balance_after, journal FROM entries WHERE account = a.no ORDER BY journal DESC LIMIT 1)
+		UNION ALL (SELECT b.balance, b.last FROM ` + away + ` WHERE b.account = a.no ORDER BY b.last DESC LIMIT 1)) t
+		ORDER BY journal DESC LIMIT 1) e ON true
 	WHERE NOT a.hot AND (a.balance <> coalesce(e.balance_after, 0) OR a.last <> coalesce(e.journal, 0))`
-
-// away is what each account did in months that are kept elsewhere.
-const away = `month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL`
 
 const sqlBalanceIsSum = `
 	SELECT format('account %s (%s): %s, its entries sum to %s', b.no, b.code, b.balance, coalesce(e.total, 0))
