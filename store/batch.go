@@ -77,7 +77,8 @@ func (b *batch) number() {
 	if !b.posts {
 		return
 	}
-	ms := max(b.at.UnixMilli(), b.l.head.last.BookedAt().UnixMilli()+1)
+	// Rounded up: what is booked is never earlier than what led to it.
+	ms := max(ledger.From(b.at).BookedAt().UnixMilli(), b.l.head.last.BookedAt().UnixMilli()+1)
 	for _, a := range b.found.accounts.base {
 		ms = max(ms, a.last.BookedAt().UnixMilli()+1)
 	}

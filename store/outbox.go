@@ -69,7 +69,7 @@ func (b *batch) writeEvents(m *pgx.Batch) {
 			text, _ := json.Marshal(e.data) // plain structs of texts and numbers
 			object, ids, kind = append(object, e.id), append(ids, mint(id.Event, w.at)), append(kind, e.kind)
 			merchant, business, objectType = append(merchant, e.merchant), append(business, subject), append(objectType, e.object)
-			sequence, at = append(sequence, e.sequence), append(at, w.at)
+			sequence, at = append(sequence, e.sequence), append(at, b.at)
 			data, secret = append(data, string(text)), append(secret, e.secret)
 		}
 	}
