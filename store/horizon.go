@@ -11,13 +11,17 @@ import (
 	"paysaga/domain/ledger"
 )
 
+// ReaderName is the application_name of sessions that read long and promise to book nothing: the horizon doesn't wait for them.
+const ReaderName = "paysaga reader"
+
 // A batch is booked at its transaction's start or later, so nothing can be booked any more before the start of the oldest
 // transaction that runs. The second covers the moments between starting and being seen. It has to be read before the snapshot
 // of what is answered. READ COMMITTED gives each statement of a message one of its own.
 const sqlHorizon = `
 	SELECT least(now(), min(xact_start)) - interval '1 second'
 	FROM pg_stat_activity
-	WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`
+	WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+		AND application_name <> '` + ReaderName + `'`
 
 // The numbers from which on nothing is kept elsewhere.
 const sqlSince = `SELECT coalesce(max(high), 0) FROM months WHERE attached_at IS NULL`

@@ -13,6 +13,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/store"
 	"paysaga/store/storetest"
 )
 
@@ -172,6 +173,11 @@ func TestWhatIsNotFinalIsRefused(t *testing.T) {
 	final, err = db.Store.Horizon(t.Context(), id.Test)
 	require.NoError(t, err)
 	require.Less(t, final, held, "it lies before the transaction's start")
+	_, err = tx.Exec(t.Context(), "SET application_name = '"+store.ReaderName+"'")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return ask(held) == nil }, 10*time.Second, 20*time.Millisecond, "readers are not waited for")
+	_, err = tx.Exec(t.Context(), "SET application_name = 'paysaga'")
+	require.NoError(t, err)
 	err = ask(held)
 	require.True(t, fault.Is(err, fault.KindInvalid, "at_not_final"), "%v", err)
 	require.Equal(t, "at", fault.As(err).Param)

@@ -72,12 +72,27 @@ func databases(conf store.Config) []string {
 // checkBooks checks one database on a connection of its own: a check is long,
 // and must not hold one that payments wait for.
 func checkBooks(ctx context.Context, url string, o audit.Options) (audit.Report, error) {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connectReader(ctx, url)
 	if err != nil {
-		return audit.Report{}, fault.Unavailable("store_unavailable", "the database can't be reached", err)
+		return audit.Report{}, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return audit.Check(ctx, conn, o)
+}
+
+// connectReader connects for what reads long and books nothing: the ledger's
+// horizon doesn't wait for it.
+func connectReader(ctx context.Context, url string) (*pgx.Conn, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.Invalid("database_url_invalid", "", "a database URL can't be read") // the cause quotes it (I-26)
+	}
+	c.RuntimeParams["application_name"] = store.ReaderName
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fault.Unavailable("store_unavailable", "the database can't be reached", err)
+	}
+	return conn, nil
 }
 
 // auditing checks the books every so often until ctx ends. What it finds is an

@@ -139,11 +139,7 @@ func of(conf store.Config, url string, known []audit.Checkpoint) (list []audit.C
 
 func chainOptions(url string, known []audit.Checkpoint) audit.ChainOptions {
 	return audit.ChainOptions{Known: known, Connect: func(ctx context.Context) (*pgx.Conn, error) {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return nil, fault.Unavailable("store_unavailable", "the database can't be reached", err)
-		}
-		return conn, nil
+		return connectReader(ctx, url)
 	}}
 }
 
