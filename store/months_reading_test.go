@@ -1,14 +1,19 @@
 package store_test
 
 import (
+	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/store"
 )
 
 // reading is what is read of an account, at an instant and of the time since.
@@ -90,4 +95,43 @@ func TestWhatIsReadOfOtherMonthsStaysAsItWas(t *testing.T) {
 		require.NoError(t, err)
 		same(back)
 	}
+}
+
+// Months leave and come back while others write: nobody's Step fails, and the books stay in order.
+func TestMonthsMoveUnderWriters(t *testing.T) {
+	t.Parallel()
+	b := newMonths(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var wg sync.WaitGroup
+	var booked atomic.Int64
+	for range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				cause := id.Key(b.db.Store.Mint(id.Transfer), id.Step{Code: id.Act, Ordinal: 1})
+				j, err := ledger.Post(ledger.Posting{Cause: cause, Kind: "moved"}, ledger.Dr(b.clearing, cny(5)), ledger.Cr(b.hot, cny(5)))
+				if assert.NoError(t, err) {
+					_, err = b.db.Store.Commit(t.Context(), ledger.Step{Book: id.Test, Cause: cause, Business: cause, By: ledger.Service("test"), Journals: []ledger.Journal{j}})
+					assert.NoError(t, err)
+					booked.Add(1)
+				}
+			}
+		})
+	}
+	patiently := func(move func(int) (store.MonthProof, error)) {
+		require.Eventually(t, func() bool {
+			_, err := move(0)
+			require.True(t, err == nil || fault.Of(err) == fault.KindUnavailable, "%v", err)
+			return err == nil
+		}, time.Minute, 10*time.Millisecond)
+	}
+	for range 3 {
+		before := booked.Load()
+		patiently(b.detach)
+		patiently(b.attach)
+		require.Eventually(t, func() bool { return booked.Load() > before }, time.Minute, time.Millisecond)
+	}
+	stop()
+	wg.Wait()
+	b.inOrder(0)
 }
