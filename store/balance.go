@@ -16,7 +16,7 @@ import (
 const now ledger.Number = math.MaxInt64
 
 // balanceBelow is what an account a holds by the journals below @upto, as the column "balance" of m. The past is never read: an ordinary
-// account's next entry tells the balance before it, and the account's row the one after its last. A hot account has its newest fold
+// account's next entry tells the balance before it, and the account's row the one after its last, if that isn't later. A hot account has its newest fold
 // and some entries since; before it was made hot it was an ordinary one, up to its first fold.
 const balanceBelow = `
 	LEFT JOIN LATERAL (SELECT f.upto, f.balance FROM folds f
@@ -24,7 +24,7 @@ const balanceBelow = `
 	LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM entries e
 		WHERE f.upto IS NOT NULL AND e.account = a.no AND e.journal >= f.upto AND e.journal < @upto) s ON true
 	LEFT JOIN LATERAL (SELECT e.balance_after - e.amount AS balance FROM entries e
-		WHERE f.upto IS NULL AND e.account = a.no AND e.journal >= @upto ORDER BY e.journal LIMIT 1) n ON true
+		WHERE f.upto IS NULL AND a.last >= @upto AND e.account = a.no AND e.journal >= @upto ORDER BY e.journal LIMIT 1) n ON true
 	LEFT JOIN LATERAL (SELECT z.balance FROM folds z
 		WHERE a.hot AND f.upto IS NULL AND z.account = a.no ORDER BY z.upto LIMIT 1) z ON true
 	CROSS JOIN LATERAL (SELECT coalesce((f.balance + coalesce(s.amount, 0))::bigint, n.balance, z.balance, a.balance) AS balance) m`

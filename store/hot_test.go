@@ -17,77 +17,94 @@ import (
 	"paysaga/store"
 )
 
+// till12 is two tills, of which the first is hot, two processes that post from one to the other, and what is heard of them meanwhile.
+type till12 struct {
+	*desk
+	other      *store.Store
+	hot, plain string
+	sum        atomic.Int64
+	heard      []heard
+}
+
+type heard struct {
+	at         time.Time
+	hot, plain int64
+}
+
+// balance is asked of the other process; debits are positive.
+func (d *till12) balance(account string, at time.Time) int64 {
+	b, err := d.other.Balance(d.t.Context(), id.Test, "", account, at, ledger.ByBooking)
+	if err != nil {
+		d.t.Error(err)
+	}
+	return b.Minor
+}
+
+func (d *till12) write(w int) {
+	s := []*store.Store{d.s, d.other}[w%2]
+	for i := range 150 {
+		amount := int64(1 + rand.IntN(1000))
+		if _, err := s.Commit(d.t.Context(), d.move(fmt.Sprintf("w%d:s%d", w, i), till(1), till(2), amount)); err != nil {
+			d.t.Error(err)
+			return
+		}
+		d.sum.Add(amount)
+	}
+}
+
+// fold folds until done ends, and is cut off at any point.
+func (d *till12) fold(done context.Context) {
+	for done.Err() == nil {
+		ctx, cancel := context.WithTimeout(d.t.Context(), time.Duration(rand.IntN(8000))*time.Microsecond)
+		_, _ = d.s.Fold(ctx, id.Test, 20)
+		cancel()
+	}
+}
+
+// listen asks what was final just now, until done ends.
+func (d *till12) listen(done context.Context) {
+	for done.Err() == nil {
+		at, err := d.other.Horizon(d.t.Context(), id.Test)
+		if err != nil {
+			d.t.Error(err)
+			return
+		}
+		one := heard{at, d.balance(d.hot, at), d.balance(d.plain, at)}
+		if one.hot != -one.plain {
+			d.t.Errorf("at %s the hot account holds %d, the other %d", at, one.hot, one.plain)
+		}
+		d.heard = append(d.heard, one)
+	}
+}
+
 // TestWhatIsFinalStays: while two processes post to a hot and to an ordinary account, and others fold and are killed at it, what was told of
 // a final instant is told again at the end, and the balances now are the sums.
 func TestWhatIsFinalStays(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	other, err := store.Open(t.Context(), d.db.Config)
+	d := &till12{desk: newDesk(t)}
+	var err error
+	d.other, err = store.Open(t.Context(), d.db.Config)
 	require.NoError(t, err)
-	defer other.Close()
+	defer d.other.Close()
 	d.commit(d.move("open:o1", till(1), till(2), 7))
-	hot, plain := d.account(till(1)), d.account(till(2))
-	require.NoError(t, d.s.MarkHot(t.Context(), hot, ledger.Service("test")))
-	require.NoError(t, d.s.MarkHot(t.Context(), hot, ledger.Service("test")), "again changes nothing")
+	d.hot, d.plain = d.account(till(1)), d.account(till(2))
+	require.NoError(t, d.s.MarkHot(t.Context(), d.hot, ledger.Service("test")))
+	require.NoError(t, d.s.MarkHot(t.Context(), d.hot, ledger.Service("test")), "again changes nothing")
 
-	type said struct {
-		at         time.Time
-		hot, plain int64
-	}
-	var sum atomic.Int64
 	var writers, others sync.WaitGroup
 	done, stop := context.WithCancel(t.Context())
 	defer stop()
 	for w := range 4 {
-		writers.Go(func() {
-			s := []*store.Store{d.s, other}[w%2]
-			for i := range 150 {
-				amount := int64(1 + rand.IntN(1000))
-				_, err := s.Commit(t.Context(), d.move(fmt.Sprintf("w%d:s%d", w, i), till(1), till(2), amount))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				sum.Add(amount)
-			}
-		})
+		writers.Go(func() { d.write(w) })
 	}
-	balance := func(account string, at time.Time) int64 {
-		b, err := other.Balance(t.Context(), id.Test, "", account, at, ledger.ByBooking)
-		if err != nil {
-			t.Error(err)
-		}
-		return b.Minor
-	}
-	for range 2 {
-		others.Go(func() {
-			for done.Err() == nil {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(8000))*time.Microsecond)
-				_, _ = d.s.Fold(ctx, id.Test, 20)
-				cancel()
-			}
-		})
-	}
-	var heard []said
-	others.Go(func() {
-		for done.Err() == nil {
-			at, err := other.Horizon(t.Context(), id.Test)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			one := said{at, balance(hot, at), balance(plain, at)}
-			if one.hot != -one.plain {
-				t.Errorf("at %s the hot account holds %d, the other %d", at, one.hot, one.plain)
-			}
-			heard = append(heard, one)
-		}
-	})
+	others.Go(func() { d.fold(done) })
+	others.Go(func() { d.fold(done) })
+	others.Go(func() { d.listen(done) })
 	writers.Wait()
-	require.Equal(t, 7+sum.Load(), balance(hot, time.Time{}))
+	require.Equal(t, 7+d.sum.Load(), d.balance(d.hot, time.Time{}))
 	ended := time.Now()
 	require.Eventually(t, func() bool {
-		at, err := other.Horizon(t.Context(), id.Test)
+		at, err := d.other.Horizon(t.Context(), id.Test)
 		return err == nil && at.After(ended)
 	}, 20*time.Second, 10*time.Millisecond)
 	stop()
@@ -96,15 +113,13 @@ func TestWhatIsFinalStays(t *testing.T) {
 		more, err = d.s.Fold(t.Context(), id.Test, 20)
 		require.NoError(t, err)
 	}
-	for _, one := range heard {
-		require.Equal(t, one.hot, balance(hot, one.at), "at %s", one.at)
-		require.Equal(t, one.plain, balance(plain, one.at), "at %s", one.at)
+	for _, one := range d.heard {
+		require.Equal(t, one.hot, d.balance(d.hot, one.at), "at %s", one.at)
+		require.Equal(t, one.plain, d.balance(d.plain, one.at), "at %s", one.at)
 	}
-	require.Equal(t, 7+sum.Load(), balance(hot, ended))
-	var folds int
-	require.NoError(t, d.db.Owner.QueryRow(t.Context(), "SELECT count(*) FROM folds").Scan(&folds))
-	require.Greater(t, folds, 20)
-	require.NotEmpty(t, heard)
+	require.Equal(t, 7+d.sum.Load(), d.balance(d.hot, ended))
+	require.Greater(t, d.number("SELECT count(*) FROM folds"), int64(20))
+	require.NotEmpty(t, d.heard)
 }
 
 func TestWhatBecomesOfAccounts(t *testing.T) {

@@ -83,24 +83,30 @@ func entropy(text string, n uint64) (e [10]byte) {
 	return e
 }
 
-// plant writes journals and entries, and what the accounts hold after them.
-func (p Past) plant(t testing.TB, tx pgx.Tx, nos map[string]int64) {
-	ctx := t.Context()
-	var journals, entries, causes, displaced [][]any
-	balance, last, folded := map[string]int64{}, map[string]ledger.Number{}, map[string]bool{}
+// name gives journals their numbers, causes and dates.
+func (p Past) name(t testing.TB) {
 	var place ledger.Number
 	for i, j := range p.Journals {
-		first := ledger.First(j.Booked, ledger.MaxLane)
 		if place++; i == 0 || p.Journals[i-1].Booked.UnixMilli() != j.Booked.UnixMilli() {
 			place = 0
 		}
 		require.Less(t, place, ledger.Number(ledger.MaxBlock), "too many journals in a millisecond")
-		j.Number = first + place
+		j.Number = ledger.First(j.Booked, ledger.MaxLane) + place
 		j.Cause = id.New(id.Payment, uint64(j.Booked.UnixMilli()), entropy(string(p.Book), uint64(i))) + ":ch1"
 		if j.Effective.IsZero() {
 			j.Effective = j.Number.BookedAt()
 		}
 		j.Effective = j.Effective.UTC().Truncate(time.Microsecond)
+	}
+}
+
+// plant writes journals and entries, and what the accounts hold after them.
+func (p Past) plant(t testing.TB, tx pgx.Tx, nos map[string]int64) {
+	ctx := t.Context()
+	var journals, entries, causes, displaced [][]any
+	balance, last, folded := map[string]int64{}, map[string]ledger.Number{}, map[string]bool{}
+	p.name(t)
+	for _, j := range p.Journals {
 		journals = append(journals, []any{int64(j.Number), j.Effective, string(p.Book), int16(len(j.Legs)), j.Cause, "planted"})
 		causes = append(causes, []any{string(p.Book), j.Cause, make([]byte, 32), int64(j.Number), j.Booked, "service", "past"})
 		off := j.Effective.Before(j.Number.BookedAt().Add(-ledger.Displaced)) || j.Effective.After(j.Number.BookedAt())
