@@ -47,6 +47,7 @@ var plants = map[string]struct{ id, sql string }{
 	"a trigger switched off":       {"I-04", `ALTER TABLE entries DISABLE TRIGGER entries_balance`},
 	"a trigger dropped":            {"I-04", `DROP TRIGGER insert_only ON journals`},
 	"a trigger of one month":       {"I-04", ofMonth(`DROP TRIGGER insert_only ON entries_%s`, 1)},
+	"blocks without journals":      {"I-04", `ALTER TABLE blocks DISABLE TRIGGER blocks_whole`},
 	"a fence that fell":            {"I-04", `DROP TRIGGER lane_moves ON lanes`},
 	"no month to come":             {"I-04", ofMonth(`ALTER TABLE entries DETACH PARTITION entries_%s`, 1)},
 	"a closed date":                {"I-04", `INSERT INTO closings VALUES ('test', (now() AT TIME ZONE 'UTC')::date, now() - interval '1 hour', 'operator', 'opr_1', 'x')`},

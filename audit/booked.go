@@ -35,7 +35,7 @@ const sqlTriggersStand = `
 	SELECT format('%s on %s', want.trigger, want.relation)
 	FROM (SELECT c.relname, 'insert_only' FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
 			AND c.relname NOT IN ('channel_calls', 'months', 'month_balances') AND ` + insertOnly + `
-		UNION ALL VALUES ('entries', 'entries_balance'), ('journals', 'journals_dated'), ('lanes', 'lane_moves')) AS want(relation, trigger)
+		UNION ALL VALUES ('entries', 'entries_balance'), ('journals', 'journals_dated'), ('blocks', 'blocks_whole'), ('lanes', 'lane_moves')) AS want(relation, trigger)
 	WHERE NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relname = want.relation AND t.tgname = want.trigger AND t.tgenabled IN ('O', 'A'))`
 

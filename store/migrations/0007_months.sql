@@ -32,3 +32,24 @@ CREATE TABLE month_balances (
 CREATE FUNCTION detached(no bigint) RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT EXISTS (SELECT FROM months WHERE attached_at IS NULL AND no >= low AND no < high) $$;
 -- +goose StatementEnd
+
+-- I-01: a journal without entries leaves no statement that entries_balance would see. Its block does: it comes last, and every
+-- journal of it has to be there with all its legs. Two ranges of keys that were written just now.
+-- +goose StatementBegin
+CREATE FUNCTION blocks_whole() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM new_blocks b
+        CROSS JOIN LATERAL (SELECT count(*) AS journals, coalesce(sum(legs), 0) AS legs FROM journals
+            WHERE no >= b.first AND no < b.first + b.journals OFFSET 0) j
+        CROSS JOIN LATERAL (SELECT count(*) AS legs FROM entries
+            WHERE journal >= b.first AND journal < b.first + b.journals OFFSET 0) e
+        WHERE j.journals <> b.journals OR j.legs <> e.legs) THEN
+        RAISE EXCEPTION 'a block without all of its journals and their entries'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'blocks_whole';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER blocks_whole AFTER INSERT ON blocks
+    REFERENCING NEW TABLE AS new_blocks FOR EACH STATEMENT EXECUTE FUNCTION blocks_whole();
