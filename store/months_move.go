@@ -35,7 +35,7 @@ func (m *movingMonth) name() string { return m.month.Format("2006_01") }
 // DetachMonth takes a month's journals and entries out of the books of ownerURL's database. The month must be over and final,
 // and must be what its blocks say. Its two tables stay beside the others, insert-only, to be dumped and dropped; what later
 // balances need of it is kept. Only the owner can. A month that isn't attached is Conflict "month_detached", one that isn't
-// final "month_not_final", and one whose blocks don't fit "month_broken".
+// final "month_not_final", one that a payment in doubt needs "month_in_use", and one whose blocks don't fit "month_broken".
 func DetachMonth(ctx context.Context, ownerURL string, month time.Time, judge MonthJudge) (MonthProof, error) {
 	var p MonthProof
 	return p, moveMonth(ctx, ownerURL, month, judge, func(m *movingMonth) (err error) {
@@ -88,6 +88,13 @@ const sqlMonthFinal = `
 	SELECT $1 <= first_number(least(now() - interval '1 hour', min(xact_start) - interval '1 second'))
 	FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
+// What is in doubt will be reversed, and that reads the journal.
+const sqlMonthInUse = `
+	SELECT p.id FROM payments p
+	WHERE p.in_doubt AND EXISTS (SELECT FROM causes c WHERE c.book = p.book AND c.cause >= p.id || ':' AND c.cause < p.id || ';'
+		AND c.journal >= $1 AND c.journal < $2)
+	LIMIT 1`
+
 // Hot accounts get a fold at both ends of the month, so that nobody needs its entries to go on.
 const sqlMonthFolds = `
 	INSERT INTO folds (account, upto, balance, entries)
@@ -122,6 +129,12 @@ func (m *movingMonth) detach(ctx context.Context) (MonthProof, error) {
 	}
 	if !final {
 		return MonthProof{}, fault.Conflict("month_not_final", "the month "+m.month.Format("2006-01")+" isn't over, or something that began in it still runs")
+	}
+	var doubted string
+	if err := m.tx.QueryRow(ctx, sqlMonthInUse, m.low, m.high).Scan(&doubted); noRows(err) != nil {
+		return MonthProof{}, err
+	} else if doubted != "" {
+		return MonthProof{}, fault.Conflict("month_in_use", "the payment "+doubted+" has journals in the month "+m.month.Format("2006-01")+" and is still in doubt")
 	}
 	p, err := m.proof(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/payment"
 	"paysaga/store"
 	"paysaga/store/storetest"
 )
@@ -189,4 +190,23 @@ func TestADetachedMonthComesBackOnlyAsItWas(t *testing.T) {
 	_, err = b.attach(0)
 	require.NoError(t, err)
 	b.inOrder(0)
+}
+
+// A payment that is in doubt since a month keeps the month here: what ends the doubt reverses its journal.
+func TestAMonthStaysWhileAPaymentOfItIsInDoubt(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	doubted := h.pay("A-1", cny(100))
+	chart := ledger.Chart{Book: h.Book, Currency: "CNY"}
+	y, m, _ := time.Now().UTC().Date()
+	old := time.Date(y, m-2, 1, 0, 0, 0, 0, time.UTC)
+	s := h.db.Scribe(t, h.Book)
+	s.Block(old, s.Transfer(id.Key(doubted, id.Step{Code: id.Case, Ordinal: 1}), chart.Clearing("cha_1"), chart.Suspense("cha_1", "late"), 5))
+	h.commit(h.open(doubted, 1))
+	h.commit(h.settle(doubted, 1, payment.Outcome{Verdict: payment.Unknown}))
+	_, err := store.DetachMonth(t.Context(), h.db.OwnerURL, old, judgeMonth)
+	refusedAs(t, "month_in_use", err)
+	h.commit(h.settle(doubted, 1, h.succeeded(doubted)))
+	_, err = store.DetachMonth(t.Context(), h.db.OwnerURL, old, judgeMonth)
+	require.NoError(t, err)
 }
