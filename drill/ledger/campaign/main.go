@@ -55,7 +55,7 @@ func run(c ledger.Campaign) error {
 	defer stop()
 	progress := &kill.Progress{}
 	c.Say, c.Show = progress.Say, progress.Show
-	progress.Say(fmt.Sprintf("seed %d, commits to PostgreSQL with fsync on; about 25 minutes on two cores", c.Seed))
+	progress.Say(fmt.Sprintf("seed %d, commits to PostgreSQL with fsync on; about half an hour on two idle cores", c.Seed))
 	sum, done, err := c.Run(ctx)
 	for _, v := range sum.Violations {
 		progress.Say("BROKEN " + v)
