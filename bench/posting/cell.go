@@ -81,7 +81,8 @@ func (m *meter) metered(ctx context.Context, ready measured) (Cell, error) {
 	if err != nil {
 		return Cell{}, err
 	}
-	ours, theirs := own(), m.server.cpu()
+	theirs := m.server.cpu()
+	ours := own() // last, for it takes time to look
 	found, failed := ready(ctx, clock{m.c.lead(), m.c.Window})
 	ours, theirs = own()-ours, m.server.cpu()-theirs
 	walled, err := m.server.wal(ctx)

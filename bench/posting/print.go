@@ -85,38 +85,43 @@ type target struct {
 	found gauge.Spread
 	least float64
 	most  bool // it is the most
+	cpu   gauge.Spread
 }
 
 func (res *Result) targets(out io.Writer) error {
 	var list []target
 	for _, r := range res.Ratios {
-		list = append(list, target{r.Name, r.Of, r.Target, false})
+		list = append(list, target{r.Name, r.Of, r.Target, false, r.CPU})
 	}
 	for name, least := range map[string]float64{"http": 8800, "http_bulk": 20000} {
 		if l, ok := res.level(name, 0); ok {
-			list = append(list, target{name, l.Rate, least, false})
+			list = append(list, target{name, l.Rate, least, false, gauge.Spread{}})
 		}
 	}
 	if l, ok := res.level("random", 256); ok {
-		list = append(list, target{"random, 256 clients", l.Rate, 12000, false}, target{"p99 ms, 256 clients", gauge.Of([]float64{l.P99}), 50, true})
+		list = append(list, target{"random, 256 clients", l.Rate, 12000, false, gauge.Spread{}}, target{"p99 ms, 256 clients", gauge.Of([]float64{l.P99}), 50, true, gauge.Spread{}})
 	}
 	if sizes := res.journalSizes(); len(sizes) > 0 {
-		list = append(list, target{"bytes per journal", gauge.Of([]float64{total(sizes)}), 700, true})
+		list = append(list, target{"bytes per journal", gauge.Of([]float64{total(sizes)}), 700, true, gauge.Spread{}})
 	}
 	if n := len(res.Growth); n > 0 {
 		g := res.Growth[n-1]
-		list = append(list, target{fmt.Sprintf("%d journals ÷ none", g.Journals), g.Ratio, 0.9, false},
-			target{"balance p99 ms", gauge.Of([]float64{g.BalanceP99}), 5, true}, target{"page p99 ms", gauge.Of([]float64{g.PageP99}), 5, true})
+		list = append(list, target{fmt.Sprintf("%d journals ÷ none", g.Journals), g.Ratio, 0.9, false, gauge.Spread{}},
+			target{"balance p99 ms", gauge.Of([]float64{g.BalanceP99}), 5, true, gauge.Spread{}}, target{"page p99 ms", gauge.Of([]float64{g.PageP99}), 5, true, gauge.Spread{}})
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\ntarget\tmedian\tmin–max\tasked\t\t")
+	fmt.Fprintln(w, "\ntarget\tmedian\tmin–max\tasked\t\tby CPU time\t")
 	for _, t := range list {
 		sign, reached := "≥", t.found.Median >= t.least
 		if t.most {
 			sign, reached = "≤", t.found.Median <= t.least
 		}
-		fmt.Fprintf(w, "%s\t%.4g\t%.4g–%.4g\t%s %.4g\t%s\t\n", t.name, t.found.Median, t.found.Min, t.found.Max, sign, t.least,
-			map[bool]string{true: "reached", false: "missed"}[reached])
+		cpu := ""
+		if t.cpu.Median > 0 {
+			cpu = fmt.Sprintf("%.4g", t.cpu.Median)
+		}
+		fmt.Fprintf(w, "%s\t%.4g\t%.4g–%.4g\t%s %.4g\t%s\t%s\t\n", t.name, t.found.Median, t.found.Min, t.found.Max, sign, t.least,
+			map[bool]string{true: "reached", false: "missed"}[reached], cpu)
 	}
 	return w.Flush()
 }

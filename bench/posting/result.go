@@ -37,7 +37,8 @@ type Level struct {
 type Ratio struct {
 	Name   string       `json:"name"`
 	Of     gauge.Spread `json:"ratio"`
-	Target float64      `json:"target"` // the least that was asked for
+	CPU    gauge.Spread `json:"cpu_ratio"` // of the CPU time of all processes: what others do on the machine matters less
+	Target float64      `json:"target"`    // the least that was asked for
 }
 
 // summarize computes levels and ratios from the cells.
@@ -70,8 +71,10 @@ func (res *Result) summarize() {
 		{"hot ÷ random", "hot", "random", most, most, 1},
 		{"floored by 2 processes ÷ random", "floored2", "random", most, most, 0.5},
 	} {
-		if of, ok := res.ratio(res.of(r.a, r.at), res.of(r.b, r.with)); ok {
-			res.Ratios = append(res.Ratios, Ratio{r.name, of, r.target})
+		a, b := res.of(r.a, r.at), res.of(r.b, r.with)
+		if of, ok := ratio(a, b, func(c Cell) float64 { return c.Rate }); ok {
+			cpu, _ := ratio(a, b, perCPU)
+			res.Ratios = append(res.Ratios, Ratio{r.name, of, cpu, r.target})
 		}
 	}
 }
@@ -97,12 +100,20 @@ func level(cells []Cell) Level {
 		P50: gauge.Percentile(took, 0.50), P99: gauge.Percentile(took, 0.99), Postgres: gauge.Of(theirs).Median, Ours: gauge.Of(ours).Median}
 }
 
+// perCPU is how many journals a microsecond of CPU time makes, in all processes.
+func perCPU(c Cell) float64 {
+	if c.Postgres+c.Ours == 0 {
+		return 0
+	}
+	return 1 / (c.Postgres + c.Ours)
+}
+
 // ratio pairs the cells of each round: the machine's speed cancels out.
-func (res *Result) ratio(a, b []Cell) (gauge.Spread, bool) {
+func ratio(a, b []Cell, of func(Cell) float64) (gauge.Spread, bool) {
 	var ratios []float64
 	for i := range min(len(a), len(b)) {
-		if b[i].Rate > 0 {
-			ratios = append(ratios, a[i].Rate/b[i].Rate)
+		if of(b[i]) > 0 {
+			ratios = append(ratios, of(a[i])/of(b[i]))
 		}
 	}
 	return gauge.Of(ratios), len(ratios) > 0

@@ -23,7 +23,9 @@ type server struct {
 	pid     int    // of the postmaster, if it is on this machine
 	version string
 	made    []string
-	keys    store.SealKeys
+	// template is the database that others are copies of; empty: not made yet.
+	template string
+	keys     store.SealKeys
 }
 
 func startServer(ctx context.Context, c Config) (*server, error) {
@@ -85,21 +87,32 @@ func (s *server) url(database string, user *url.Userinfo) string {
 	return u.String()
 }
 
-// create makes a database with paysaga's schema.
+// create makes a database with paysaga's schema. Only the first one is migrated;
+// the others are its copies.
 func (s *server) create(ctx context.Context, what string) (*place, error) {
-	name := "paysaga_bench_" + what + "_" + pgName(s.tag)
-	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+	if s.template == "" {
+		name := s.name("template")
+		if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+			return nil, err
+		}
+		s.made = append(s.made, name)
+		if err := store.Migrate(ctx, s.url(name, nil), store.AppRole{Name: s.role(), Password: s.tag}); err != nil {
+			return nil, err
+		}
+		s.template = name
+	}
+	name := s.name(what)
+	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template); err != nil {
 		return nil, err
 	}
 	s.made = append(s.made, name)
 	p := &place{name: name, ownerURL: s.url(name, nil), appURL: s.url(name, url.UserPassword(s.role(), s.tag)), keys: s.keys}
-	if err := store.Migrate(ctx, p.ownerURL, store.AppRole{Name: s.role(), Password: s.tag}); err != nil {
-		return nil, err
-	}
 	var err error
 	p.owner, err = pgxpool.New(ctx, p.ownerURL)
 	return p, err
 }
+
+func (s *server) name(what string) string { return "paysaga_bench_" + what + "_" + pgName(s.tag) }
 
 // drop removes a database that is done with.
 func (s *server) drop(ctx context.Context, p *place) error {
