@@ -21,6 +21,7 @@ type batch struct {
 	first    ledger.Number   // of the first journal
 	calendar ledger.Calendar // the book's closed dates
 	posts    bool            // some Step has journals
+	hurried  bool            // it waits for locks only shortly
 
 	accepted []*work
 	out      writes

@@ -10,7 +10,7 @@ import (
 // openCase records an exception.
 type openCase struct{ payment.OpenCase }
 
-var insertCase = insertion("cases", `id text, merchant_id text, payment_id text, channel_account text, kind text, amount bigint,
+var insertCase = inserting("cases", `id text, merchant_id text, payment_id text, channel_account text, kind text, amount bigint,
 	currency text, reason text, opened_at timestamptz`)
 
 func (c openCase) claim(l *locks) { l.cases = append(l.cases, c.ID) }
@@ -51,8 +51,10 @@ type lockedCase struct {
 }
 
 const sqlLockCases = `
-	SELECT id, closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
-	FROM cases WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+	SELECT c.*
+	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
+		SELECT id, closed_at IS NOT NULL, kind, coalesce(merchant_id, ''), coalesce(payment_id, '')
+		FROM cases WHERE book = $1 AND id = n.id FOR UPDATE) c`
 
 func (b *batch) queueCases(m *pgx.Batch) {
 	list := b.claimed(func(l *locks) []string { return l.cases })
@@ -75,9 +77,8 @@ func (b *batch) queueCases(m *pgx.Batch) {
 // closeCase settles an exception.
 type closeCase struct{ payment.CloseCase }
 
-var setClosed = newWriter("cases", `id text, decision text, actor text, reason text, at timestamptz`, `
-	UPDATE cases c SET decision = n.decision, actor = n.actor, decision_reason = n.reason, closed_at = n.at
-	FROM n WHERE c.book = $1 AND c.id = n.id`)
+var setClosed = updating("cases", `id text, decision text, actor text, reason text, at timestamptz`, `id = n.id`,
+	`decision = n.decision, actor = n.actor, decision_reason = n.reason, closed_at = n.at`)
 
 func (c closeCase) claim(l *locks) { l.cases = append(l.cases, c.ID) }
 
@@ -99,7 +100,7 @@ func (c closeCase) judge(w *work) error {
 // act records what an operator did.
 type act struct{ payment.Act }
 
-var insertAct = insertion("acts", `payment_id text, act text, decision text, actor text, verified boolean, reason text, cause text,
+var insertAct = inserting("acts", `payment_id text, act text, decision text, actor text, verified boolean, reason text, cause text,
 	at timestamptz`)
 
 func (a act) claim(*locks) {}
@@ -113,10 +114,12 @@ func (a act) judge(w *work) error {
 type seeCallback struct{ payment.SeeCallback }
 
 const sqlLockCallbacks = `
-	SELECT id, disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+	SELECT c.*
+	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
+		SELECT id, disposition IS NOT NULL FROM callbacks WHERE book = $1 AND id = n.id FOR UPDATE) c`
 
-var setDisposed = newWriter("callbacks", `id text, disposition text, at timestamptz`, `
-	UPDATE callbacks c SET disposition = n.disposition, disposed_at = n.at, due_at = NULL FROM n WHERE c.book = $1 AND c.id = n.id`)
+var setDisposed = updating("callbacks", `id text, disposition text, at timestamptz`, `id = n.id`,
+	`disposition = n.disposition, disposed_at = n.at, due_at = NULL`)
 
 func (c seeCallback) claim(l *locks) { l.callbacks = append(l.callbacks, c.ID) }
 

@@ -36,14 +36,15 @@ type userRow struct {
 const sqlUsers = `
 	SELECT n.merchant_id, n.id, '', u.id, d.details_sealed
 	FROM unnest($2::text[], $3::text[]) AS n(merchant_id, id)
-	JOIN users u ON u.book = $1 AND u.id = n.id AND u.merchant_id = n.merchant_id
-	LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id`
+	CROSS JOIN LATERAL (SELECT id FROM users WHERE book = $1 AND id = n.id AND merchant_id = n.merchant_id OFFSET 0) u
+	LEFT JOIN LATERAL (SELECT details_sealed FROM user_details WHERE book = $1 AND user_id = u.id OFFSET 0) d ON true`
 
 const sqlUsersByReference = `
 	SELECT n.merchant_id, '', n.reference, u.id, d.details_sealed
 	FROM unnest($2::text[], $3::text[]) AS n(merchant_id, reference)
-	JOIN users u ON u.book = $1 AND u.merchant_id = n.merchant_id AND u.reference = n.reference
-	LEFT JOIN user_details d ON d.book = u.book AND d.user_id = u.id`
+	CROSS JOIN LATERAL (
+		SELECT id FROM users WHERE book = $1 AND merchant_id = n.merchant_id AND reference = n.reference OFFSET 0) u
+	LEFT JOIN LATERAL (SELECT details_sealed FROM user_details WHERE book = $1 AND user_id = u.id OFFSET 0) d ON true`
 
 func (b *batch) queueUsers(m *pgx.Batch) {
 	var merchants, ids, owners, references []string

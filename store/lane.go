@@ -16,6 +16,8 @@ import (
 const (
 	// maxTries bounds how often a batch is tried after a deadlock, a race for a unique key or a lost connection.
 	maxTries = 4
+	// maxRaces bounds how often a batch gives way to another one that was just ahead.
+	maxRaces = 1000
 	// lockTime is how long the first message may take, waiting for locks included.
 	lockTime = 40 * time.Second
 	// settleTime is how long the second message may take: a COMMIT that is on its way is never torn.
@@ -56,9 +58,14 @@ func (l *lane) run() {
 }
 
 // commit answers every Step of list.
-func (l *lane) commit(list []*work) {
+func (l *lane) commit(list []*work) { l.settle(list, false) }
+
+// settle is commit; hurried, once a batch has waited for locks in vain: its parts don't wait so long again.
+func (l *lane) settle(list []*work, hurried bool) {
+	races := 0
 	for try := 1; ; try++ {
 		b := newBatch(l, list)
+		b.hurried = hurried
 		stage, err := b.try()
 		switch {
 		case err == nil:
@@ -71,11 +78,18 @@ func (l *lane) commit(list []*work) {
 			l.drop()
 		case lost(err), fenced(err):
 			l.drop()
+		case raced(err) && races < maxRaces:
+			// Somebody else has committed just now, so this comes to an end: each time fewer of the causes are new.
+			races++
+			try--
 		case raced(err):
-		case len(list) > 1: // one of them is poison: the others mustn't suffer
+			err = fault.Unavailable("store_busy", "others bring the same changes all the time", err)
+			try = maxTries
+		case len(list) > 1: // one of them is poison, or wants what somebody holds: the others mustn't suffer
 			l.rollback()
-			l.commit(list[:len(list)/2])
-			l.commit(list[len(list)/2:])
+			hurried = hurried || fault.Of(failure(err)) == fault.KindUnavailable
+			l.settle(list[:len(list)/2], hurried)
+			l.settle(list[len(list)/2:], hurried)
 			return
 		default:
 			l.rollback()

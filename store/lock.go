@@ -31,6 +31,9 @@ type locks struct {
 func (b *batch) lockBatch() *pgx.Batch {
 	m := &pgx.Batch{}
 	m.Queue("begin isolation level read committed")
+	if b.hurried {
+		m.Queue("set local lock_timeout = '100ms'")
+	}
 	b.queueClock(m)
 	b.queueOrders(m)
 	b.queuePayments(m)
@@ -56,7 +59,12 @@ func (b *batch) claimed(of func(*locks) []string) []string {
 	return unique(list)
 }
 
-const sqlReadCauses = `SELECT cause, hash, step IS NULL, at FROM causes WHERE book = $1 AND cause = ANY($2)`
+// Each key is looked up by itself, in the order of the keys: = ANY, or a plain join, would let a plan that is made while the
+// table is empty read the whole book and filter.
+const sqlReadCauses = `
+	SELECT c.*
+	FROM unnest($2::text[]) AS n(cause) CROSS JOIN LATERAL (
+		SELECT cause, hash, step IS NULL, at FROM causes WHERE book = $1 AND cause = n.cause OFFSET 0) c`
 
 func (b *batch) queueCauses(m *pgx.Batch) {
 	var list []string
@@ -77,9 +85,11 @@ func (b *batch) queueCauses(m *pgx.Batch) {
 }
 
 const sqlReadKeys = `
-	SELECT i.merchant_id, i.operation, i.key, i.request_hash, i.object, i.created_at
-	FROM unnest($2::text[], $3::text[], $4::text[]) AS n(merchant_id, operation, key)
-	JOIN idempotency i ON i.book = $1 AND i.merchant_id = n.merchant_id AND i.operation = n.operation AND i.key = n.key`
+	SELECT i.*
+	FROM unnest($2::text[], $3::text[], $4::text[]) AS n(merchant_id, operation, key) CROSS JOIN LATERAL (
+		SELECT merchant_id, operation, key, request_hash, object, created_at
+		FROM idempotency
+		WHERE book = $1 AND merchant_id = n.merchant_id AND operation = n.operation AND key = n.key OFFSET 0) i`
 
 func (b *batch) queueKeys(m *pgx.Batch) {
 	var merchants, operations, keys []string
@@ -115,8 +125,10 @@ type lockedPayment struct {
 }
 
 const sqlLockPayments = `
-	SELECT id, merchant_id, status, sequence, cancel_requested_at
-	FROM payments WHERE book = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
+	SELECT p.*
+	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
+		SELECT id, merchant_id, status, sequence, cancel_requested_at
+		FROM payments WHERE book = $1 AND id = n.id FOR UPDATE) p`
 
 func (b *batch) queuePayments(m *pgx.Batch) {
 	list := b.claimed(func(l *locks) []string { return l.payments })
@@ -143,8 +155,10 @@ type lockedAttempt struct {
 }
 
 const sqlLockAttempts = `
-	SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead
-	FROM attempts WHERE book = $1 AND payment_id = ANY($2) ORDER BY payment_id, ordinal FOR UPDATE`
+	SELECT a.*
+	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
+		SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead
+		FROM attempts WHERE book = $1 AND payment_id = n.id ORDER BY ordinal FOR UPDATE) a`
 
 func (b *batch) queueAttempts(m *pgx.Batch) {
 	list := b.claimed(func(l *locks) []string { return l.attempts })

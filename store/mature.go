@@ -11,8 +11,7 @@ import (
 // become available.
 type matureAt struct{ payment.MatureAt }
 
-var setMature = newWriter("payments", `id text, at timestamptz`, `
-	UPDATE payments p SET mature_due_at = n.at FROM n WHERE p.book = $1 AND p.id = n.id`)
+var setMature = updating("payments", `id text, at timestamptz`, `id = n.id`, `mature_due_at = n.at`)
 
 func (m matureAt) claim(l *locks) { l.payments = append(l.payments, m.PaymentID) }
 

@@ -63,22 +63,28 @@ const sqlReadAccounts = `
 // resolveAccounts finds the numbers of the Step's accounts. One that was never posted to is opened first, in a transaction
 // of its own: an account without entries means nothing, and opening it here keeps the Step's locks short.
 func (w *work) resolveAccounts(ctx context.Context) error {
+	known := map[accountKey]accountRef{} // apart from the cache, which may start anew meanwhile
 	var missing []ledger.Account
 	for _, j := range w.step.Journals {
 		for _, e := range j.Entries() {
-			if _, ok := w.db.accounts.get(keyOf(e.Account)); !ok {
+			key := keyOf(e.Account)
+			if _, ok := known[key]; ok {
+				continue
+			}
+			r, ok := w.db.accounts.get(key)
+			if known[key] = r; !ok {
 				missing = append(missing, e.Account)
 			}
 		}
 	}
 	if len(missing) > 0 {
-		if err := w.openAccounts(ctx, missing); err != nil {
+		if err := w.openAccounts(ctx, missing, known); err != nil {
 			return err
 		}
 	}
 	for _, j := range w.step.Journals {
 		for _, e := range j.Entries() {
-			r, _ := w.db.accounts.get(keyOf(e.Account))
+			r := known[keyOf(e.Account)]
 			if r.no == 0 || r.kind != e.Account.Kind || r.normal != e.Account.Normal {
 				return fault.Internal("an account stands with another kind or side than the chart's: "+e.Account.Code, nil)
 			}
@@ -90,7 +96,7 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 
 func keyOf(a ledger.Account) accountKey { return accountKey{a.Book, a.Code, a.Currency} }
 
-func (w *work) openAccounts(ctx context.Context, list []ledger.Account) error {
+func (w *work) openAccounts(ctx context.Context, list []ledger.Account, known map[accountKey]accountRef) error {
 	var ids, codes, currencies, owners, kinds, normals []string
 	var floored []bool
 	var floors []int64
@@ -110,6 +116,7 @@ func (w *work) openAccounts(ctx context.Context, list []ledger.Account) error {
 				return err
 			}
 			w.db.accounts.put(k, r)
+			known[k] = r
 		}
 		return rows.Err()
 	})

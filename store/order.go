@@ -80,12 +80,12 @@ var insertOrder = newWriter("orders", `id text, merchant_id text, reference text
 	ranked(3)
 
 const sqlLockOrders = `SELECT` + orderColumns + `
-	FROM orders o
-	WHERE o.book = $1 AND o.id IN (
-		SELECT unnest($2::text[]) UNION
-		SELECT p.id FROM unnest($3::text[], $4::text[]) AS n(merchant_id, reference)
-		JOIN orders p ON p.book = $1 AND p.merchant_id = n.merchant_id AND p.reference = n.reference)
-	ORDER BY o.id FOR UPDATE OF o`
+	FROM (
+		SELECT unnest($2::text[]) AS id UNION
+		SELECT p.id FROM unnest($3::text[], $4::text[]) AS k(merchant_id, reference) CROSS JOIN LATERAL (
+			SELECT id FROM orders WHERE book = $1 AND merchant_id = k.merchant_id AND reference = k.reference OFFSET 0) p
+		ORDER BY id) n
+	CROSS JOIN LATERAL (SELECT * FROM orders WHERE book = $1 AND id = n.id FOR UPDATE) o`
 
 func placeOf(merchantID, reference string) string { return merchantID + "\x00" + reference }
 
@@ -110,10 +110,10 @@ func (b *batch) queueOrders(m *pgx.Batch) {
 	})
 }
 
-var insertLine = insertion("order_lines", `order_id text, line smallint, sku text, description text, quantity bigint, unit_price bigint,
+var insertLine = inserting("order_lines", `order_id text, line smallint, sku text, description text, quantity bigint, unit_price bigint,
 	discount bigint, tax bigint`)
 
-var insertAdjustment = insertion("order_adjustments", `order_id text, line smallint, type text, amount bigint`)
+var insertAdjustment = inserting("order_adjustments", `order_id text, line smallint, type text, amount bigint`)
 
 // place settles which order a receiving Step is about: the one it brought, or the one that stood under its reference with
 // the same content.
@@ -186,9 +186,8 @@ func (r *receiveOrder) judge(w *work) error {
 // moveOrder adds a payment's move to its order's sums.
 type moveOrder struct{ trade.Move }
 
-var updateOrder = newWriter("orders", `id text, authorized bigint, paid bigint, refunded bigint, status text, sequence bigint`, `
-	UPDATE orders o SET authorized = n.authorized, paid = n.paid, refunded = n.refunded, status = n.status, sequence = n.sequence
-	FROM n WHERE o.book = $1 AND o.id = n.id`)
+var updateOrder = updating("orders", `id text, authorized bigint, paid bigint, refunded bigint, status text, sequence bigint`, `id = n.id`,
+	`authorized = n.authorized, paid = n.paid, refunded = n.refunded, status = n.status, sequence = n.sequence`)
 
 func (m moveOrder) claim(l *locks) { l.orders = append(l.orders, m.OrderID) }
 

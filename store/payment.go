@@ -40,7 +40,7 @@ func (i intend) claim(l *locks) {
 	l.attempts = append(l.attempts, i.Attempt.PaymentID)
 }
 
-var insertAttempt = insertion("attempts", `payment_id text, ordinal smallint, part smallint, channel text, channel_account text,
+var insertAttempt = inserting("attempts", `payment_id text, ordinal smallint, part smallint, channel text, channel_account text,
 	lane text, request_hash bytea, request_sealed bytea, born_at timestamptz`)
 
 func attemptKey(paymentID string, ordinal int) string { return paymentID + "/" + strconv.Itoa(ordinal) }
@@ -108,21 +108,19 @@ func (s *Store) newUpdate(book id.Book, c payment.Update) (move, error) {
 
 func (u update) claim(l *locks) { l.payments = append(l.payments, u.Before.ID) }
 
-var updatePayment = newWriter("payments", `id text, channel text, status text, in_doubt boolean, parked text, sequence bigint,
+var updatePayment = updating("payments", `id text, channel text, status text, in_doubt boolean, parked text, sequence bigint,
 	captured bigint, refunded bigint, fee bigint, decline_code text, business_date date, effective_at timestamptz, updated_at timestamptz,
-	set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `
-	UPDATE payments p SET channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
+	set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `id = n.id`, `
+		channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
 		captured = n.captured, refunded = n.refunded, fee = n.fee, decline_code = n.decline_code, business_date = n.business_date,
 		effective_at = n.effective_at, updated_at = n.updated_at,
-		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE p.next_action_sealed END,
-		opened_at = coalesce(p.opened_at, n.opened_at), plan = coalesce(n.plan, p.plan), risk = coalesce(n.risk, p.risk),
-		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE p.start_due_at END,
-		cancel_due_at = CASE WHEN n.ended THEN NULL ELSE p.cancel_due_at END
-	FROM n WHERE p.book = $1 AND p.id = n.id`)
+		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE t.next_action_sealed END,
+		opened_at = coalesce(t.opened_at, n.opened_at), plan = coalesce(n.plan, t.plan), risk = coalesce(n.risk, t.risk),
+		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE t.start_due_at END,
+		cancel_due_at = CASE WHEN n.ended THEN NULL ELSE t.cancel_due_at END`)
 
-var updatePart = newWriter("payment_parts", `payment_id text, part smallint, authorized bigint, captured bigint, refunded bigint`, `
-	UPDATE payment_parts p SET authorized = n.authorized, captured = n.captured, refunded = n.refunded
-	FROM n WHERE p.book = $1 AND p.payment_id = n.payment_id AND p.part = n.part`)
+var updatePart = updating("payment_parts", `payment_id text, part smallint, authorized bigint, captured bigint, refunded bigint`,
+	`payment_id = n.payment_id AND part = n.part`, `authorized = n.authorized, captured = n.captured, refunded = n.refunded`)
 
 func (u update) judge(w *work) error {
 	row := w.b.found.payments.get(u.Before.ID)
@@ -162,12 +160,12 @@ func (u update) judge(w *work) error {
 // updateAttempt writes what is known of an attempt.
 type updateAttempt struct{ payment.AttemptUpdate }
 
-var setAttempt = newWriter("attempts", `payment_id text, ordinal smallint, verdict text, dead boolean, channel_id text,
-	decline_code text, hard_decline boolean, amount bigint, amount_currency text, expires_at timestamptz, effective_at timestamptz`, `
-	UPDATE attempts a SET verdict = nullif(n.verdict, ''), dead = n.dead, channel_id = n.channel_id, decline_code = n.decline_code,
+var setAttempt = updating("attempts", `payment_id text, ordinal smallint, verdict text, dead boolean, channel_id text,
+	decline_code text, hard_decline boolean, amount bigint, amount_currency text, expires_at timestamptz, effective_at timestamptz`,
+	`payment_id = n.payment_id AND ordinal = n.ordinal`, `
+		verdict = nullif(n.verdict, ''), dead = n.dead, channel_id = n.channel_id, decline_code = n.decline_code,
 		hard_decline = n.hard_decline, amount = nullif(n.amount, 0), amount_currency = n.amount_currency, expires_at = n.expires_at,
-		effective_at = n.effective_at
-	FROM n WHERE a.book = $1 AND a.payment_id = n.payment_id AND a.ordinal = n.ordinal`)
+		effective_at = n.effective_at`)
 
 func (u updateAttempt) claim(l *locks) { l.attempts = append(l.attempts, u.After.PaymentID) }
 
@@ -194,8 +192,8 @@ type requestCancel struct{ payment.RequestCancel }
 // cancelDelay leaves the saga's Update time to arrive before the relay repeats it.
 const cancelDelay = 5 * time.Second
 
-var setCancel = newWriter("payments", `id text, at timestamptz, due timestamptz`, `
-	UPDATE payments p SET cancel_requested_at = n.at, cancel_due_at = n.due FROM n WHERE p.book = $1 AND p.id = n.id`)
+var setCancel = updating("payments", `id text, at timestamptz, due timestamptz`, `id = n.id`,
+	`cancel_requested_at = n.at, cancel_due_at = n.due`)
 
 func (r requestCancel) claim(l *locks) {
 	l.claimKey(r.Idempotency, r.PaymentID)

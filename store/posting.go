@@ -13,8 +13,9 @@ import (
 
 // Hot accounts have no row that everybody updates, so there is none to lock; which is why "hot" is read under the lock.
 const sqlLockAccounts = `
-	SELECT no, normal, kind, hot, balance, last, floor, closed_at IS NOT NULL
-	FROM accounts WHERE no = ANY($1) ORDER BY no FOR UPDATE`
+	SELECT a.*
+	FROM unnest($1::bigint[]) AS n(no) CROSS JOIN LATERAL (
+		SELECT no, normal, kind, hot, balance, last, floor, closed_at IS NOT NULL FROM accounts WHERE no = n.no FOR UPDATE) a`
 
 func (b *batch) queueAccounts(m *pgx.Batch) {
 	var list []int64
@@ -43,9 +44,10 @@ func (b *batch) queueAccounts(m *pgx.Batch) {
 }
 
 const sqlReversed = `
-	SELECT c.cause, e.journal, e.account, e.amount, EXISTS (SELECT FROM causes r WHERE r.reverses = c.journal)
-	FROM causes c JOIN entries e ON e.journal = c.journal
-	WHERE c.book = $1 AND c.cause = ANY($2)`
+	SELECT c.cause, c.journal, coalesce(e.account, 0), coalesce(e.amount, 0), EXISTS (SELECT FROM causes r WHERE r.reverses = c.journal)
+	FROM unnest($2::text[]) AS n(cause)
+	CROSS JOIN LATERAL (SELECT cause, journal FROM causes WHERE book = $1 AND cause = n.cause AND journal IS NOT NULL OFFSET 0) c
+	LEFT JOIN LATERAL (SELECT account, amount FROM entries WHERE journal = c.journal OFFSET 0) e ON true`
 
 func (b *batch) queueReversed(m *pgx.Batch) {
 	var list []string
@@ -72,7 +74,9 @@ func (b *batch) queueReversed(m *pgx.Batch) {
 				return err
 			}
 			r := b.found.reversed[cause]
-			r.number, r.by, r.legs[account] = number, by, amount
+			if r.number, r.by = number, by; account != 0 {
+				r.legs[account] = amount
+			}
 		}
 		return rows.Err()
 	})
@@ -155,6 +159,9 @@ func (w *work) post() error {
 	return nil
 }
 
+// maxHotLeg bounds an amount on a hot account, whose sum nobody knows when it is posted: 2.8 trillion units of two decimals.
+const maxHotLeg = 1 << 48
+
 // move adds to an account, and returns its new balance unless it is hot.
 func (w *work) move(no, amount int64, by ledger.Number) (*int64, error) {
 	a := w.b.found.accounts.get(no)
@@ -163,6 +170,8 @@ func (w *work) move(no, amount int64, by ledger.Number) (*int64, error) {
 		return nil, fault.Internal("an account that isn't there", nil)
 	case a.closed:
 		return nil, accountClosed()
+	case a.hot && (amount > maxHotLeg || amount < -maxHotLeg):
+		return nil, overflow()
 	case a.hot:
 		return nil, nil
 	}
@@ -195,6 +204,8 @@ func (w *work) reverse(j ledger.Journal, refs []accountRef) (ledger.Number, erro
 		return 0, fault.Conflict("reversal_of_nothing", "the journal to reverse doesn't stand")
 	case first.by, slices.ContainsFunc(w.out.journals, func(r journalRow) bool { return r.reverses == first.number }):
 		return 0, alreadyReversed()
+	case len(first.legs) == 0:
+		return 0, fault.Conflict("month_detached", "the journal to reverse is of a month that is kept elsewhere: attach it again first")
 	case len(first.legs) != len(refs):
 		return 0, fault.Conflict("reversal_differs", "a reversal is the exact opposite")
 	}

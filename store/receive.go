@@ -63,13 +63,13 @@ func (r *receive) claim(l *locks) {
 	}
 }
 
-var insertPayment = insertion("payments", `id text, merchant_id text, order_id text, order_reference text, customer_id text,
+var insertPayment = inserting("payments", `id text, merchant_id text, order_id text, order_reference text, customer_id text,
 	amount bigint, currency text, method text, capture_method text, channel text, metadata jsonb, created_at timestamptz,
 	expires_at timestamptz, status text, sequence bigint, updated_at timestamptz, start_due_at timestamptz`)
 
-var insertPart = insertion("payment_parts", `payment_id text, part smallint, source text, amount bigint`)
+var insertPart = inserting("payment_parts", `payment_id text, part smallint, source text, amount bigint`)
 
-var insertSecrets = insertion("payment_details", `payment_id text, secrets_sealed bytea`)
+var insertSecrets = inserting("payment_details", `payment_id text, secrets_sealed bytea`)
 
 func (r *receive) judge(w *work) error {
 	order, err := r.order(w)

@@ -23,8 +23,8 @@ type writer struct {
 
 const unranked = 100
 
-// insertion is the writer that inserts the columns of spec, "id text, amount bigint", as they come, beside the book.
-func insertion(table, spec string) *writer {
+// inserting is the writer that inserts the columns of spec, "id text, amount bigint", as they come, beside the book.
+func inserting(table, spec string) *writer {
 	names, _ := columns(spec)
 	return newWriter(table, spec, `INSERT INTO `+table+` (book, `+names+`) SELECT $1, `+names+` FROM n`)
 }
@@ -34,6 +34,15 @@ func newWriter(table, spec, sql string) *writer {
 	names, arrays := columns(spec)
 	with := `WITH n AS (SELECT * FROM unnest(` + strings.Join(arrays, ", ") + `) WITH ORDINALITY AS n(` + names + `, nth)) `
 	return &writer{table: table, sql: with + sql, width: len(arrays), rank: unranked}
+}
+
+// updating is the writer that sets columns of the rows t for which on holds. The rows are locked, and stay where they are: they
+// are looked up by their keys, and updated where they were found.
+func updating(table, spec, on, set string) *writer {
+	return newWriter(table, spec, `UPDATE `+table+` t SET `+set+`
+		FROM (SELECT n.*, l.ctid AS place FROM n CROSS JOIN LATERAL (
+			SELECT ctid FROM `+table+` WHERE book = $1 AND `+on+` OFFSET 0) l) n
+		WHERE t.ctid = n.place`)
 }
 
 func (s *writer) ranked(rank int) *writer {
