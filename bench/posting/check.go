@@ -84,8 +84,12 @@ func (r *run) drained(ctx context.Context, c *Checked) error {
 	if err := r.main.commitAll(ctx, []ledger.Step{s}, 1); err != nil {
 		return err
 	}
-	answers, err := r.main.tell(ctx, r.c, task{URL: r.main.appURL, Keys: r.main.keys, Account: drainCode, Minor: drainMinor, Clients: 16,
+	list, err := r.c.startChildren(task{URL: r.main.appURL, Keys: r.main.keys, Account: drainCode, Minor: drainMinor, Clients: 16,
 		Steps: 2 * drainSteps, Drain: true})
+	if err != nil {
+		return err
+	}
+	answers, err := r.main.tell(ctx, list)
 	if err != nil {
 		return err
 	}

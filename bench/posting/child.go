@@ -2,6 +2,7 @@ package posting
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,23 +72,38 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var sum tally
+	if !t.Drain {
+		if err := warm(ctx, s, &sum, a); err != nil {
+			return err
+		}
+	}
 	if _, err := fmt.Fprintln(out, "ready"); err != nil {
 		return err
 	}
 	if _, err := lines.ReadBytes('\n'); err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(t.run(ctx, s, steps))
+	return json.NewEncoder(out).Encode(t.run(ctx, s, &sum, steps))
 }
 
-func (t task) run(ctx context.Context, s *store.Store, steps []ledger.Step) told {
-	var sum tally
+// warm lets the store see every account once: what is measured is a process that
+// has run for a while.
+func warm(ctx context.Context, s *store.Store, t *tally, a ledger.Account) error {
+	step, err := together(others, func(i int) (ledger.Account, ledger.Account, int64) { return a, accounts[i], 1 })
+	if err != nil {
+		return err
+	}
+	return commitAll(ctx, s, t, []ledger.Step{step}, 1)
+}
+
+func (t task) run(ctx context.Context, s *store.Store, sum *tally, steps []ledger.Step) told {
 	var found sample
 	var err error
 	if t.Drain {
-		found, err = drain(ctx, s, &sum, steps, t.Clients)
+		found, err = drain(ctx, s, sum, steps, t.Clients)
 	} else {
-		found, err = commits(ctx, s, &sum, steps, t.Clients, t.Clock)
+		found, err = commits(ctx, s, sum, steps, t.Clients, t.Clock)
 	}
 	r := told{Rate: found.Rate, Took: found.took, All: found.all, Sums: sum.sums}
 	if err != nil {
@@ -149,9 +165,14 @@ func (k *child) end() {
 
 // byChildren debits the floored account from two processes at once.
 func (p *place) byChildren(c Config) func(context.Context, int, int) (measured, error) {
-	return func(_ context.Context, clients, n int) (measured, error) {
-		return func(ctx context.Context, at clock) (sample, error) {
-			answers, err := p.tell(ctx, c, task{URL: p.appURL, Keys: p.keys, Account: flooredCode, Clients: clients / children, Steps: n / children, Clock: at})
+	return func(ctx context.Context, clients, n int) (measured, error) {
+		list, err := c.startChildren(task{URL: p.appURL, Keys: p.keys, Account: flooredCode, Clients: clients / children, Steps: n / children,
+			Clock: clock{c.lead(), c.Window}})
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, _ clock) (sample, error) {
+			answers, err := p.tell(ctx, list)
 			var s sample
 			for _, a := range answers {
 				s.Rate, s.calls, s.all, s.took = s.Rate+a.Rate, s.calls+a.Rate, s.all+a.All, append(s.took, a.Took...)
@@ -162,45 +183,62 @@ func (p *place) byChildren(c Config) func(context.Context, int, int) (measured, 
 	}
 }
 
-// tell gives the same task to two processes, which begin together.
-func (p *place) tell(ctx context.Context, c Config, t task) (answers []told, err error) {
-	var list []*child
+// startChildren gives the same task to two processes, and waits until they are
+// ready.
+func (c Config) startChildren(t task) (list []*child, err error) {
 	defer func() {
-		for _, k := range list {
-			k.end()
+		if err != nil {
+			end(list)
 		}
 	}()
 	for range children {
 		k, err := c.startChild(t)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		list = append(list, k)
 	}
 	for _, k := range list {
 		if said, err := k.out.ReadString('\n'); err != nil || said != "ready\n" {
-			return nil, fmt.Errorf("the other process isn't ready: %q %w", said, err)
+			return list, fmt.Errorf("the other process isn't ready: %q %w", said, err)
 		}
 	}
+	return list, nil
+}
+
+func end(list []*child) {
+	for _, k := range list {
+		k.end()
+	}
+}
+
+// tell lets them begin together, and waits for their ends.
+func (p *place) tell(ctx context.Context, list []*child) (answers []told, err error) {
+	defer end(list)
+	var failed error
 	for _, k := range list {
 		if _, err := io.WriteString(k.in, "go\n"); err != nil {
 			return nil, err
 		}
 	}
 	for _, k := range list {
-		line, err := k.out.ReadBytes('\n')
-		if err != nil {
-			return nil, fmt.Errorf("the other process ended without a word: %w", err)
+		line, broken := k.out.ReadBytes('\n')
+		if broken != nil {
+			return nil, fmt.Errorf("the other process ended without a word: %w", broken)
 		}
 		var a told
 		if err := json.Unmarshal(line, &a); err != nil {
 			return nil, err
 		}
 		p.tally.merge(a.Sums)
-		if a.Error != "" {
-			return answers, errors.New(a.Error)
-		}
 		answers = append(answers, a)
+		switch a.Error {
+		case "":
+		case errTooFew.Error():
+			err = errTooFew
+		default:
+			failed = errors.Join(failed, errors.New(a.Error))
+		}
 	}
-	return answers, ctx.Err()
+	return answers, cmp.Or(failed, err, ctx.Err())
 }

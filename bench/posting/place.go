@@ -90,25 +90,19 @@ func (p *place) commitAll(ctx context.Context, steps []ledger.Step, clients int)
 // furnish opens the accounts, so that no measurement has to, and marks the hot
 // one.
 func (p *place) furnish(ctx context.Context) error {
-	var steps []ledger.Step
-	for i, a := range accounts {
-		s, err := transfer(a, accounts[(i+1)%others], 1)
-		if err != nil {
-			return err
-		}
-		steps = append(steps, s)
+	ring, err := together(others, func(i int) (ledger.Account, ledger.Account, int64) { return accounts[i], accounts[(i+1)%others], 1 })
+	if err != nil {
+		return err
 	}
-	for _, x := range []struct {
-		a     ledger.Account
-		minor int64
-	}{{hotAccount, 1}, {flooredAccount(flooredCode), fill}} {
-		s, err := transfer(source, x.a, x.minor)
-		if err != nil {
-			return err
-		}
-		steps = append(steps, s)
+	hot, err := transfer(source, hotAccount, 1)
+	if err != nil {
+		return err
 	}
-	if err := p.commitAll(ctx, steps, 32); err != nil {
+	floored, err := transfer(source, flooredAccount(flooredCode), fill)
+	if err != nil {
+		return err
+	}
+	if err := p.commitAll(ctx, []ledger.Step{ring, hot, floored}, 1); err != nil {
 		return err
 	}
 	return p.markHot(ctx, hotAccount)

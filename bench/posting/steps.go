@@ -73,6 +73,22 @@ func transfer(from, to ledger.Account, minor int64) (ledger.Step, error) {
 	return ledger.Step{Book: book, Cause: cause, Business: business, By: principal, Journals: []ledger.Journal{j}}, err
 }
 
+// together is one Step of n journals.
+func together(n int, leg func(i int) (from, to ledger.Account, minor int64)) (ledger.Step, error) {
+	business, cause := newCause()
+	s := ledger.Step{Book: book, Cause: cause, Business: business, By: principal}
+	for i := range n {
+		from, to, minor := leg(i)
+		j, err := post(cause, from, to, minor)
+		if err != nil {
+			return s, err
+		}
+		s.Journals = append(s.Journals, j)
+		_, cause = newCause()
+	}
+	return s, nil
+}
+
 // pair draws two of the accounts.
 func pair() (from, to ledger.Account) {
 	a, b := rand.IntN(others), rand.IntN(others-1)
