@@ -21,14 +21,24 @@ type batch struct {
 	first    ledger.Number   // of the first journal
 	calendar ledger.Calendar // the book's closed dates
 	posts    bool            // some Step has journals
-	hurried  bool            // it waits for locks only shortly
+	mode
 
+	read     map[int64]accountState // accounts that weren't known
+	flight   *flight                // nil: not judged yet
+	after    map[*flight]bool       // whose balances it believes
 	accepted []*work
+	rest     []*work // from the first Step on that came short by what is only believed: to be judged on locked accounts
 	out      writes
 }
 
-func newBatch(l *lane, works []*work) *batch {
-	b := &batch{l: l, db: l.c.db, works: works, found: newFound()}
+// mode is how a batch is tried.
+type mode struct {
+	locked  bool // accounts are locked before it is judged; else their balances are believed, and held against the rows at the end
+	hurried bool // it waits for locks only shortly
+}
+
+func newBatch(l *lane, works []*work, m mode) *batch {
+	b := &batch{l: l, db: l.c.db, works: works, mode: m, found: newFound(), after: map[*flight]bool{}}
 	for _, w := range works {
 		w.begin(b)
 		b.posts = b.posts || len(w.step.Journals) > 0
@@ -55,9 +65,8 @@ func (b *batch) try() (stage, error) {
 	if err := conn.SendBatch(early, b.lockBatch()).Close(); err != nil {
 		return stageLock, err
 	}
-	b.number()
-	for _, w := range b.works {
-		b.judge(w)
+	if err := b.judgeAll(); err != nil {
+		return stageLock, err
 	}
 	if len(b.accepted) == 0 {
 		b.l.rollback()
@@ -65,12 +74,45 @@ func (b *batch) try() (stage, error) {
 	}
 	late, cancelLate := context.WithTimeout(context.Background(), settleTime)
 	defer cancelLate()
-	message, next := b.writeBatch()
+	message := &pgx.Batch{}
+	b.writeBooked(message)
+	if len(b.after) > 0 {
+		if err := conn.SendBatch(late, message).Close(); err != nil {
+			return stageLock, err
+		}
+		if err := b.follow(); err != nil {
+			return stageLock, err
+		}
+		message = &pgx.Batch{}
+	}
+	next := b.writeRest(message)
 	if err := conn.SendBatch(late, message).Close(); err != nil {
 		return stageCommit, err
 	}
 	b.l.head = next
 	return stageCommit, nil
+}
+
+// judgeAll judges the Steps in their order, one batch of the process after the other: each believes the balances that the one
+// before it has left, committed or not.
+func (b *batch) judgeAll() error {
+	known := &b.l.c.known
+	known.Lock()
+	defer known.Unlock()
+	if err := b.believe(known); err != nil {
+		return err
+	}
+	b.number()
+	for i, w := range b.works {
+		b.judge(w)
+		if w.short && !b.locked { // nobody is refused for a balance that is only believed, nor overtaken because of it
+			b.works, b.rest = b.works[:i], b.works[i:]
+			break
+		}
+	}
+	b.flight = &flight{ended: make(chan struct{})}
+	known.remember(b.found.accounts.base, b.flight)
+	return nil
 }
 
 // number gives the batch its time: the database's, and later than everything on the lane and on the accounts before it.
@@ -89,7 +131,7 @@ func (b *batch) number() {
 
 // judge accepts a Step, or settles what its caller will hear. A Step that is refused changes nothing for those after it.
 func (b *batch) judge(w *work) {
-	w.verdict, w.reply = nil, ledger.Receipt{}
+	w.verdict, w.reply, w.short = nil, ledger.Receipt{}, false
 	if err := w.ctx.Err(); err != nil && !w.inDoubt {
 		w.verdict = err
 		return

@@ -30,6 +30,9 @@ type committer struct {
 	closed bool
 	idle   atomic.Int32 // lanes that wait for a Step
 	ended  sync.WaitGroup
+
+	known known
+	turn  sync.Mutex // held by the lane that locks accounts, while that is how the book is written
 }
 
 // committer finds or starts the one of a book.

@@ -28,8 +28,7 @@ type Config struct {
 	URLs map[id.Book]string
 	// MaxConns bounds the connections that read each database. Default 16.
 	MaxConns int
-	// Lanes bounds the connections that write each book, beside those that read. Default 1: more only wait for each
-	// other where Steps share accounts.
+	// Lanes bounds the connections that write each book, beside those that read. Default 3.
 	Lanes int
 	// MaxBatch bounds the Steps that are committed together. Default 512.
 	MaxBatch int
@@ -89,7 +88,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{books: map[id.Book]*database{}, now: c.Now, seal: sealer, cache: newCaches(c.CacheFor, c.Now),
-		limits: limits{lanes: cmp.Or(c.Lanes, 1), batch: cmp.Or(c.MaxBatch, 512), queue: cmp.Or(c.Queue, 8192)}}
+		limits: limits{lanes: cmp.Or(c.Lanes, 3), batch: cmp.Or(c.MaxBatch, 512), queue: cmp.Or(c.Queue, 8192)}}
 	byURL := map[string]*database{}
 	for _, url := range append([]string{c.URL}, urls(c)...) {
 		if byURL[url] != nil {

@@ -113,7 +113,9 @@ type accountState struct {
 	accountRef
 	balance int64
 	last    ledger.Number
-	floor   *int64 // on the normal side
+	was     ledger.Number // last, before the batch
+	by      *flight       // the batch that left it so; nil: it was read
+	floor   *int64        // on the normal side
 	closed  bool
 }
 

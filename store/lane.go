@@ -51,26 +51,40 @@ func (l *lane) run() {
 		if first == nil {
 			return
 		}
+		locked := l.c.known.contended()
+		if locked {
+			l.c.turn.Lock() // lanes that lock would only wait for each other: while one does, Steps gather for the next
+		}
 		batch := l.c.gather([]*work{first}, expected)
 		expected = len(batch) - len(batch)/4
-		l.commit(batch)
+		l.settle(batch, mode{locked: locked})
+		if locked {
+			l.c.turn.Unlock()
+		}
 	}
 }
 
-// commit answers every Step of list.
-func (l *lane) commit(list []*work) { l.settle(list, false) }
-
-// settle is commit; hurried, once a batch has waited for locks in vain: its parts don't wait so long again.
-func (l *lane) settle(list []*work, hurried bool) {
+// settle answers every Step of list.
+func (l *lane) settle(list []*work, m mode) {
 	races := 0
 	for try := 1; ; try++ {
-		b := newBatch(l, list)
-		b.hurried = hurried
+		b := newBatch(l, list, m)
 		stage, err := b.try()
+		if b.flight != nil {
+			b.flight.end(err != nil)
+		}
+		if err != nil {
+			l.c.known.forget(moved(err))
+		}
 		switch {
 		case err == nil:
 			b.deliver()
-			return
+			if list = b.rest; list == nil {
+				return
+			}
+			m.locked = true
+			try = 0
+			continue
 		case stage == stageCommit && lost(err):
 			// Not guessed: the next try locks what the Step moves and then reads its cause, or waits at the cause's key, until
 			// the old transaction has ended.
@@ -78,18 +92,22 @@ func (l *lane) settle(list []*work, hurried bool) {
 			l.drop()
 		case lost(err), fenced(err):
 			l.drop()
-		case raced(err) && races < maxRaces:
+		case (raced(err) || err == errForgotten) && races < maxRaces:
 			// Somebody else has committed just now, so this comes to an end: each time fewer of the causes are new.
+			m.locked = m.locked || moved(err)
 			races++
 			try--
-		case raced(err):
+		case raced(err), err == errForgotten:
 			err = fault.Unavailable("store_busy", "others bring the same changes all the time", err)
 			try = maxTries
+		case !m.locked && misjudged(err): // by what was only believed: an account was made hot or closed since, or is lower
+			m.locked = true
+			try--
 		case len(list) > 1: // one of them is poison, or wants what somebody holds: the others mustn't suffer
 			l.rollback()
-			hurried = hurried || fault.Of(failure(err)) == fault.KindUnavailable
-			l.settle(list[:len(list)/2], hurried)
-			l.settle(list[len(list)/2:], hurried)
+			m.hurried = m.hurried || fault.Of(failure(err)) == fault.KindUnavailable // its parts don't wait so long again
+			l.settle(list[:len(list)/2], m)
+			l.settle(list[len(list)/2:], m)
 			return
 		default:
 			l.rollback()

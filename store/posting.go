@@ -17,6 +17,11 @@ const sqlLockAccounts = `
 	FROM unnest($1::bigint[]) AS n(no) CROSS JOIN LATERAL (
 		SELECT no, normal, kind, hot, balance, last, floor, closed_at IS NOT NULL FROM accounts WHERE no = n.no FOR UPDATE) a`
 
+const sqlReadAccountRows = `
+	SELECT a.*
+	FROM unnest($1::bigint[]) AS n(no) CROSS JOIN LATERAL (
+		SELECT no, normal, kind, hot, balance, last, floor, closed_at IS NOT NULL FROM accounts WHERE no = n.no OFFSET 0) a`
+
 func (b *batch) queueAccounts(m *pgx.Batch) {
 	var list []int64
 	for _, w := range b.works {
@@ -28,16 +33,22 @@ func (b *batch) queueAccounts(m *pgx.Batch) {
 			}
 		}
 	}
+	sql := sqlLockAccounts
+	if !b.locked {
+		sql, list = sqlReadAccountRows, b.l.c.known.missing(list)
+	}
 	if list = unique(list); list == nil {
 		return
 	}
-	m.Queue(sqlLockAccounts, list).Query(func(rows pgx.Rows) error {
+	b.read = make(map[int64]accountState, len(list))
+	m.Queue(sql, list).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var a accountState
 			if err := rows.Scan(&a.no, &a.normal, &a.kind, &a.hot, &a.balance, &a.last, &a.floor, &a.closed); err != nil {
 				return err
 			}
-			b.found.accounts.find(a.no, a)
+			a.was = a.last
+			b.read[a.no] = a
 		}
 		return rows.Err()
 	})
@@ -177,6 +188,7 @@ func (w *work) move(no, amount int64, by ledger.Number) (*int64, error) {
 	}
 	after, ok := add(a.balance, amount)
 	if !ok || after == math.MinInt64 {
+		w.short = true
 		return nil, overflow()
 	}
 	side := after
@@ -184,6 +196,7 @@ func (w *work) move(no, amount int64, by ledger.Number) (*int64, error) {
 		side = -after
 	}
 	if a.floor != nil && side < *a.floor {
+		w.short = true
 		return nil, belowFloor()
 	}
 	a.balance, a.last = after, by
@@ -223,9 +236,14 @@ const sqlInsertJournals = `
 	FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::text[], $7::text[])
 		AS n(no, effective_at, reverses, legs, cause, kind)`
 
+// The rows are locked here, in the order of their numbers, unless they are already; all_moved refuses what isn't as believed.
 const sqlMoveBalances = `
-	UPDATE accounts a SET balance = n.balance, last = n.last
-	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n(no, balance, last) WHERE a.no = n.no`
+	WITH moved AS (
+		UPDATE accounts a SET balance = n.balance, last = n.last
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n(no, balance, last, was)
+		WHERE a.no = n.no AND a.last = n.was AND NOT a.hot AND a.closed_at IS NULL
+		RETURNING 1)
+	SELECT all_moved(count(*), $5) FROM moved`
 
 const sqlInsertEntries = `
 	INSERT INTO entries (journal, account, amount, balance_after, leg)
@@ -247,7 +265,6 @@ func (b *batch) writeJournals(m *pgx.Batch) {
 		legs[i], reverses[i], effective[i] = int16(j.legs), int64(j.reverses), j.effectiveAt
 	}
 	m.Queue(sqlInsertJournals, b.book(), nos, effective, reverses, legs, causes, kinds)
-	b.writeBalances(m)
 	e := len(b.out.entries)
 	journal, account, amount := make([]int64, e), make([]int64, e), make([]int64, e)
 	after, leg := make([]*int64, e), make([]int16, e)
@@ -259,9 +276,9 @@ func (b *batch) writeJournals(m *pgx.Batch) {
 }
 
 func (b *batch) writeBalances(m *pgx.Batch) {
-	var list, balances, last []int64
+	var list, balances, last, was []int64
 	for no, a := range b.found.accounts.base {
-		if !a.hot && a.last >= b.first {
+		if !a.hot && a.last != a.was {
 			list = append(list, no)
 		}
 	}
@@ -271,9 +288,9 @@ func (b *batch) writeBalances(m *pgx.Batch) {
 	slices.Sort(list)
 	for _, no := range list {
 		a := b.found.accounts.base[no]
-		balances, last = append(balances, a.balance), append(last, int64(a.last))
+		balances, last, was = append(balances, a.balance), append(last, int64(a.last)), append(was, int64(a.was))
 	}
-	m.Queue(sqlMoveBalances, list, balances, last)
+	m.Queue(sqlMoveBalances, list, balances, last, was, len(list))
 }
 
 func (b *batch) writeDisplaced(m *pgx.Batch) {

@@ -30,6 +30,7 @@ type work struct {
 	lock    locks
 	out     stepWrites
 	verdict error
+	short   bool // the verdict is about a balance
 	reply   ledger.Receipt
 }
 

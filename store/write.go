@@ -119,9 +119,17 @@ func (o *writes) add(r row) {
 	}
 }
 
-// writeBatch is the second message, and the lane's head after it.
-func (b *batch) writeBatch() (*pgx.Batch, head) {
-	m := &pgx.Batch{}
+// writeBooked is the first part of the second message: what nobody else can want. It is sent by itself while a batch of the same
+// process has yet to move the accounts.
+func (b *batch) writeBooked(m *pgx.Batch) {
+	b.writeJournals(m)
+	b.writeEvents(m)
+}
+
+// writeRest is the rest, and the lane's head after it. The accounts are moved, for which other batches may wait, and then the keys
+// that others may want are taken: whoever waits for a key holds all its accounts.
+func (b *batch) writeRest(m *pgx.Batch) head {
+	b.writeBalances(m)
 	b.writeCauses(m)
 	b.writeKeys(m)
 	for _, wave := range b.out.waves {
@@ -135,11 +143,9 @@ func (b *batch) writeBatch() (*pgx.Batch, head) {
 			m.Queue(s.sql, args...)
 		}
 	}
-	b.writeEvents(m)
-	b.writeJournals(m)
 	next := b.queueBlock(m)
 	m.Queue("commit")
-	return m, next
+	return next
 }
 
 const sqlInsertCauses = `

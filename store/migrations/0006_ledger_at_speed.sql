@@ -183,6 +183,16 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- A batch that was judged on balances it believed, not on locked ones, ends here if one of them has moved.
+-- +goose StatementBegin
+CREATE FUNCTION all_moved(moved bigint, wanted bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF moved <> wanted THEN
+        RAISE EXCEPTION 'an account has moved' USING ERRCODE = 'serialization_failure', CONSTRAINT = 'all_moved';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
 -- Months. A partition is made before its month begins; the application may ask for that, and for nothing else of an owner's.
 -- +goose StatementBegin
 CREATE FUNCTION make_month(month date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
