@@ -10,17 +10,17 @@ import (
 
 // Steps of a book that are there at once are committed together: one transaction, two messages to PostgreSQL.
 //
-//	callers ──► queue ──► lane: gather ──► message 1  begin; lock and read what the Steps move, in the one lock order:
-//	                                                 orders, payments, attempts, cases, callbacks, accounts; by primary key
-//	                                                 within each; then causes and idempotency keys, which are read last
-//	                                   ──► judge in Go, in arrival order: causes, states, sums, floors, dates
-//	                                   ──► message 2  insert causes and keys; write; block; lane's head; COMMIT
+//	callers ──► queue ──► lane: gather
+//	                ──► message 1  begin; lock what the Steps move, in the one order: orders, payments, attempts, cases, callbacks;
+//	                               by primary key within each. Then read what the second message may insert: causes and keys
+//	                ──► judge in Go, in arrival order: causes, states, sums, floors, dates
+//	                ──► message 2  write journals, entries, events; move the balances; insert causes and keys; block; lane's head; COMMIT
 //	callers ◄── a receipt or a refusal each ◄──
 //
-// What message 1 found can only be changed by whoever holds its locks. What wasn't there and is inserted by message 2 is
-// decided by unique keys: if another process was first, the whole batch rolls back and is judged again. Whoever waits for a
-// unique key holds all its row locks already and takes keys in one order, so nobody waits in a circle. A refused Step
-// writes nothing. Nothing here leans on more than READ COMMITTED.
+// Balances are believed, not locked, until message 2 holds them against the rows (known.go); after another process has moved one,
+// message 1 locks them, too. What message 1 didn't find and message 2 inserts is decided by unique keys: if somebody else was
+// first, the whole batch rolls back and is judged again. Whoever waits for a unique key holds all its rows already and takes
+// keys in one order, so nobody waits in a circle. A refused Step writes nothing. Nothing here leans on more than READ COMMITTED.
 
 // Commit makes step happen, once. The same cause with the same content, or the same idempotency key with the same request,
 // returns the first receipt, Replayed; with other content it is Conflict "cause_conflict" or Invalid
