@@ -56,13 +56,7 @@ const (
 
 // try is one transaction. The callers' contexts don't end it: each only takes back its own Step.
 func (b *batch) try() (stage, error) {
-	early, cancel := context.WithTimeout(context.Background(), lockTime)
-	defer cancel()
-	if err := b.l.open(early); err != nil {
-		return stageLock, err
-	}
-	conn := b.l.conn
-	if err := conn.SendBatch(early, b.lockBatch()).Close(); err != nil {
+	if err := b.lock(); err != nil {
 		return stageLock, err
 	}
 	if err := b.judgeAll(); err != nil {
@@ -72,25 +66,40 @@ func (b *batch) try() (stage, error) {
 		b.l.rollback()
 		return stageLock, nil
 	}
-	late, cancelLate := context.WithTimeout(context.Background(), settleTime)
-	defer cancelLate()
-	message := &pgx.Batch{}
-	b.writeBooked(message)
+	m := &pgx.Batch{}
+	b.writeBooked(m)
 	if len(b.after) > 0 {
-		if err := conn.SendBatch(late, message).Close(); err != nil {
+		if err := b.send(m); err != nil {
 			return stageLock, err
 		}
 		if err := b.follow(); err != nil {
 			return stageLock, err
 		}
-		message = &pgx.Batch{}
+		m = &pgx.Batch{}
 	}
-	next := b.writeRest(message)
-	if err := conn.SendBatch(late, message).Close(); err != nil {
+	next := b.writeRest(m)
+	if err := b.send(m); err != nil {
 		return stageCommit, err
 	}
 	b.l.head = next
 	return stageCommit, nil
+}
+
+// lock sends the first message.
+func (b *batch) lock() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
+	defer cancel()
+	if err := b.l.open(ctx); err != nil {
+		return err
+	}
+	return b.l.conn.SendBatch(ctx, b.lockBatch()).Close()
+}
+
+// send sends the second message, or a part of it.
+func (b *batch) send(m *pgx.Batch) error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	return b.l.conn.SendBatch(ctx, m).Close()
 }
 
 // judgeAll judges the Steps in their order, one batch of the process after the other: each believes the balances that the one
