@@ -103,8 +103,14 @@ func begin(ctx context.Context, db DB) (pgx.Tx, error) {
 }
 
 // An audit may take longer than a Step may, and each of its questions deserves a plan of its own.
-const sqlPrepare = `SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = force_custom_plan;
-	SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on`
+const sqlPrepare = `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+	SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
+	SET LOCAL enable_mergejoin = on; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off`
+
+// sqlPrepareAll is for questions about everything: each table is read once. Nothing is known of tables that were filled a
+// moment ago, and a plan that takes them for small ones would read one again and again, for each row of another. Where a
+// question does want look-ups by key, it says so with LATERAL and OFFSET 0.
+const sqlPrepareAll = `; SET LOCAL enable_nestloop = off`
 
 const sqlSince = `SELECT coalesce(max(upto), 0), coalesce(max(at), '-infinity') FROM audit_checkpoints WHERE violations = 0`
 
@@ -120,9 +126,6 @@ const sqlCheckpoint = `INSERT INTO audit_checkpoints (upto, violations, complete
 
 func check(ctx context.Context, tx pgx.Tx, o Options, final int64) (Report, error) {
 	r := Report{Full: o.Full}
-	if _, err := tx.Exec(ctx, sqlPrepare); err != nil {
-		return r, err
-	}
 	args := pgx.NamedArgs{"since": int64(0), "since_at": nil, "undelivered": o.UndeliveredAfter.Seconds()}
 	if !o.Full {
 		var at any
@@ -133,6 +136,9 @@ func check(ctx context.Context, tx pgx.Tx, o Options, final int64) (Report, erro
 		if t, ok := at.(time.Time); ok {
 			args["since_at"] = t.Add(-10 * time.Minute)
 		}
+	}
+	if err := prepare(ctx, tx, r.Since == 0); err != nil {
+		return r, err
 	}
 	if err := tx.QueryRow(ctx, sqlJournals).Scan(&r.Journals); err != nil {
 		return r, err
@@ -157,6 +163,15 @@ func check(ctx context.Context, tx pgx.Tx, o Options, final int64) (Report, erro
 	}
 	_, err := tx.Exec(ctx, sqlCheckpoint, final, len(r.Violations), o.Full)
 	return r, err
+}
+
+func prepare(ctx context.Context, tx pgx.Tx, all bool) error {
+	sql := sqlPrepare
+	if all {
+		sql += sqlPrepareAll
+	}
+	_, err := tx.Exec(ctx, sql)
+	return err
 }
 
 // invariant is one question to the database.

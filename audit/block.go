@@ -86,9 +86,9 @@ const sqlBooked = `
 	SELECT j.no, j.book::text, j.cause, j.kind, coalesce(j.reverses, 0), j.effective_at, coalesce(c.hash, ''), coalesce(a.code, ''),
 		coalesce(a.currency, ''), coalesce(e.amount, 0)
 	FROM journals j
-	LEFT JOIN causes c ON c.book = j.book AND c.cause = j.cause
-	LEFT JOIN entries e ON e.journal = j.no
-	LEFT JOIN accounts a ON a.no = e.account`
+	LEFT JOIN LATERAL (SELECT hash FROM causes WHERE book = j.book AND cause = j.cause OFFSET 0) c ON true
+	LEFT JOIN LATERAL (SELECT account, amount, leg FROM entries WHERE journal = j.no OFFSET 0) e ON true
+	LEFT JOIN LATERAL (SELECT code, currency FROM accounts WHERE no = e.account OFFSET 0) a ON true`
 
 // bookedReader gathers the rows of sqlBooked, ordered by number and leg, into journals.
 type bookedReader struct {

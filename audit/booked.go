@@ -51,21 +51,28 @@ const sqlClosedPeriods = `
 	FROM journals j JOIN closings c ON c.book = j.book AND c.through >= (j.effective_at AT TIME ZONE 'UTC')::date AND c.at < booked_at(j.no)
 	WHERE j.no >= @since`
 
-// recent are the blocks from @since on and one before, per lane: walked from the heads down, for there is no index by time.
+// recent are the blocks from @since on and one before, per lane: walked from the heads down, for there is no index by time. From
+// the beginning on they are all.
 const recent = `
-	WITH RECURSIVE recent AS (
-		SELECT b.lane, b.number, b.first, b.journals FROM lanes l JOIN blocks b ON b.lane = l.lane AND b.number = l.number
+	WITH RECURSIVE walked AS (
+		SELECT b.lane, b.number, b.first, b.journals FROM lanes l
+		CROSS JOIN LATERAL (SELECT * FROM blocks WHERE lane = l.lane AND number = l.number OFFSET 0) b WHERE @since > 0::bigint
 		UNION ALL
-		SELECT b.lane, b.number, b.first, b.journals FROM recent r JOIN blocks b ON b.lane = r.lane AND b.number = r.number - 1
-		WHERE r.first >= @since)`
+		SELECT b.lane, b.number, b.first, b.journals FROM walked r
+		CROSS JOIN LATERAL (SELECT * FROM blocks WHERE lane = r.lane AND number = r.number - 1 OFFSET 0) b
+		WHERE r.first >= @since),
+	recent AS (
+		SELECT lane, number, first, journals FROM walked WHERE @since > 0::bigint
+		UNION ALL SELECT lane, number, first, journals FROM blocks WHERE @since = 0::bigint)`
 
 // A block's first journal has place 0, so a journal's number tells its block's. Lane 255 is what was booked before there were lanes.
 const sqlBlocksHold = `
 	SELECT what FROM (` + recent + `
-	SELECT format('block %s/%s: %s of %s journals', b.lane, b.number, count(j.no), b.journals) AS what
-	FROM recent b LEFT JOIN journals j ON j.no >= b.first AND j.no < b.first + b.journals
-	WHERE b.first >= @since AND NOT detached(b.first)
-	GROUP BY b.lane, b.number, b.first, b.journals HAVING count(j.no) <> b.journals OR (b.first >> 12) & 255 <> b.lane OR b.first & 4095 <> 0
+	SELECT format('block %s/%s: %s of %s journals', b.lane, b.number, coalesce(j.n, 0), b.journals) AS what
+	FROM recent b LEFT JOIN (SELECT no & -4096 AS first, count(*) AS n, max(no) AS last FROM journals WHERE no >= @since GROUP BY 1) j
+		ON j.first = b.first
+	WHERE b.first >= @since AND NOT ` + inAway + `b.first, false) AND (j.n IS DISTINCT FROM b.journals OR j.last <> b.first + b.journals - 1
+		OR (b.first >> 12) & 255 <> b.lane OR b.first & 4095 <> 0)
 	UNION ALL
 	SELECT format('journal %s (%s) stands in no block', j.no, j.cause)
 	FROM journals j LEFT JOIN recent b ON b.first = j.no & -4096 AND j.no < b.first + b.journals

@@ -116,9 +116,11 @@ const sqlLaneHeads = `
 
 const sqlAway = `SELECT low, high FROM months WHERE attached_at IS NULL`
 
-// read is how a walker reads: from the one snapshot, and always by key.
+// sqlRead is how a walker reads: from the one snapshot, always by key, and many small questions with one plan. Workers and
+// compiled plans take longer to begin than a block takes to read.
 const sqlRead = `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-	SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
+	SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+	SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan`
 
 func (w *chainWalk) run(ctx context.Context) error {
 	conn, err := w.o.Connect(ctx)

@@ -28,12 +28,13 @@ const balances = `
 		SELECT balance, upto FROM folds WHERE a.hot AND account = a.no ORDER BY upto DESC LIMIT 1) f ON true`
 
 const sqlJournalsBalance = `
-	SELECT format('journal %s (%s): sum %s, %s of %s legs', j.no, j.cause, coalesce(sum(e.amount), 0), count(e.leg), j.legs)
-	FROM journals j LEFT JOIN entries e ON e.journal = j.no LEFT JOIN accounts a ON a.no = e.account
-	WHERE j.no >= @since
-	GROUP BY j.no, j.book, j.cause, j.legs
-	HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.leg) <> j.legs OR count(a.no) <> j.legs
-		OR min(a.currency) <> max(a.currency) OR min(a.book) <> j.book OR max(a.book) <> j.book`
+	SELECT format('journal %s (%s): sum %s, %s of %s legs', j.no, j.cause, coalesce(e.total, 0), coalesce(e.legs, 0), j.legs)
+	FROM journals j LEFT JOIN (
+		SELECT e.journal, sum(e.amount) AS total, count(*) AS legs, count(a.no) AS known, min(a.currency) AS currency,
+			max(a.currency) AS other_currency, min(a.book) AS book, max(a.book) AS other_book
+		FROM entries e LEFT JOIN accounts a ON a.no = e.account WHERE e.journal >= @since GROUP BY e.journal) e ON e.journal = j.no
+	WHERE j.no >= @since AND (e.journal IS NULL OR e.total <> 0 OR e.legs <> j.legs OR e.known <> j.legs
+		OR e.currency <> e.other_currency OR e.book <> j.book OR e.other_book <> j.book)`
 
 const sqlEntriesBelong = `
 	SELECT format('entry %s/%s', e.journal, e.leg) FROM entries e
@@ -47,22 +48,26 @@ const sqlBooksBalance = `
 // away is what each account did in months that are kept elsewhere.
 const away = `month_balances b JOIN months m ON m.month = b.month AND m.attached_at IS NULL`
 
+// inAway begins the question whether a number is of a month that is kept elsewhere. Those months are read once, not for each row.
+const inAway = `coalesce((SELECT range_agg(int8range(low, high)) FROM months WHERE attached_at IS NULL) @> `
+
 // told are the entries that tell a balance, and for months that are kept elsewhere what each account had at their end.
 const told = `
 	SELECT account, journal, leg, amount, balance_after FROM entries WHERE balance_after IS NOT NULL
 	UNION ALL SELECT b.account, b.last, 0, b.total, b.balance FROM ` + away + ` WHERE b.balance IS NOT NULL`
 
+// Only an account's first entry asks for the one before it.
 const sqlBalancesFollow = `
-	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, coalesce(e.before, b.balance_after))
+	SELECT format('entry %s/%s of account %s: %s after %s', e.journal, e.leg, e.account, e.balance_after, e.before)
 	FROM (
-		SELECT account, journal, leg, amount, balance_after, lag(balance_after) OVER w AS before, row_number() OVER w = 1 AS first
-		FROM (` + told + `) t WHERE journal >= @since WINDOW w AS (PARTITION BY account ORDER BY journal)) e
-	LEFT JOIN LATERAL (SELECT * FROM (
-		(SELECT balance_after, journal FROM entries
-			WHERE e.first AND account = e.account AND journal < @since ORDER BY journal DESC LIMIT 1)
-		UNION ALL (SELECT b.balance, b.last FROM ` + away + `
-			WHERE e.first AND b.account = e.account AND b.last < @since ORDER BY b.last DESC LIMIT 1)) t ORDER BY journal DESC LIMIT 1) b ON true
-	WHERE e.balance_after <> coalesce(e.before, b.balance_after, 0) + e.amount`
+		SELECT t.account, t.journal, t.leg, t.amount, t.balance_after, CASE WHEN t.nth > 1 THEN t.before ELSE coalesce((
+			SELECT b.balance_after FROM (
+				(SELECT balance_after, journal FROM entries WHERE account = t.account AND journal < @since ORDER BY journal DESC LIMIT 1)
+				UNION ALL (SELECT b.balance, b.last FROM ` + away + ` WHERE b.account = t.account AND b.last < @since ORDER BY b.last DESC LIMIT 1)) b
+			ORDER BY b.journal DESC LIMIT 1), 0) END AS before
+		FROM (SELECT account, journal, leg, amount, balance_after, lag(balance_after) OVER w AS before, row_number() OVER w AS nth
+			FROM (` + told + `) t WHERE journal >= @since WINDOW w AS (PARTITION BY account ORDER BY journal)) t) e
+	WHERE e.balance_after <> e.before + e.amount`
 
 // The first fold of an account that was made hot later stands at that moment.
 const sqlBalancesTold = `
@@ -112,7 +117,7 @@ const sqlDisplaced = `
 	UNION ALL
 	SELECT format('journal %s of account %s can be found by %s', d.journal, d.account, d.effective_at)
 	FROM displaced d LEFT JOIN journals j ON j.no = d.journal LEFT JOIN entries e ON e.journal = d.journal AND e.account = d.account
-	WHERE d.journal >= @since AND NOT detached(d.journal) AND (j.effective_at IS DISTINCT FROM d.effective_at OR e.amount IS DISTINCT FROM d.amount
+	WHERE d.journal >= @since AND NOT ` + inAway + `d.journal, false) AND (j.effective_at IS DISTINCT FROM d.effective_at OR e.amount IS DISTINCT FROM d.amount
 		OR (j.effective_at > booked_at(j.no) - interval '1 minute' AND j.effective_at <= booked_at(j.no)))`
 
 const sqlOneCause = `
@@ -123,7 +128,7 @@ const sqlOneCause = `
 const sqlCauseHasJournal = `
 	SELECT format('cause %s: journal %s', c.cause, c.journal)
 	FROM causes c LEFT JOIN journals j ON j.no = c.journal AND j.book = c.book AND j.cause = c.cause
-	WHERE c.journal IS NOT NULL AND j.no IS NULL AND NOT detached(c.journal)`
+	WHERE c.journal IS NOT NULL AND j.no IS NULL AND NOT ` + inAway + `c.journal, false)`
 
 const sqlFloors = `
 	SELECT format('account %s (%s): %s below %s', no, code, balance, floor)
@@ -145,7 +150,7 @@ const sqlReversals = `
 	SELECT format('journal %s reverses %s', r.no, r.reverses)
 	FROM journals r LEFT JOIN journals o ON o.no = r.reverses LEFT JOIN causes c ON c.book = r.book AND c.cause = r.cause
 	WHERE r.no >= @since AND (c.reverses IS DISTINCT FROM r.reverses OR r.reverses IS NOT NULL AND (
-		CASE WHEN o.no IS NULL THEN NOT detached(r.reverses) ELSE o.book <> r.book OR o.legs <> r.legs
+		CASE WHEN o.no IS NULL THEN NOT ` + inAway + `r.reverses, false) ELSE o.book <> r.book OR o.legs <> r.legs
 		OR EXISTS (SELECT account, -amount FROM entries WHERE journal = r.no EXCEPT SELECT account, amount FROM entries WHERE journal = o.no) END))
 	UNION ALL
 	SELECT format('journal %s is reversed %s times', reverses, count(*))

@@ -46,22 +46,29 @@ const sqlPartsCaptured = `
 // A cause begins with its business id, so a payment's journals are one range of the causes' key; ';' follows ':'.
 const ofPayment = `c.book = p.book AND c.cause >= p.id || ':' AND c.cause < p.id || ';'`
 
-// here: none of a payment's journals is kept elsewhere.
-const here = `NOT EXISTS (SELECT FROM causes c WHERE ` + ofPayment + ` AND detached(c.journal))`
+// ofPayments are the journals of payments: for all payments those that stand, read once; else those of the payments that may
+// have changed, looked up. Which of the two is known before it begins.
+const ofPayments = `(
+	SELECT j.book, split_part(j.cause, ':', 1) AS id, j.no, j.kind FROM journals j WHERE @since_at::timestamptz IS NULL
+	UNION ALL
+	SELECT p.book, p.id, j.no, j.kind FROM payments p
+	CROSS JOIN LATERAL (SELECT c.journal FROM causes c WHERE ` + ofPayment + ` AND c.journal IS NOT NULL OFFSET 0) c
+	CROSS JOIN LATERAL (SELECT no, kind FROM journals WHERE no = c.journal OFFSET 0) j
+	WHERE p.updated_at >= @since_at)`
+
+// here: none of a payment's journals is kept elsewhere. It is asked last, of the few that seem wrong.
+const here = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofPayment + `), false)`
 
 const sqlCaptureJournal = `
-	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, count(DISTINCT j.no),
-		coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0), coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0))
-	FROM payments p
-	LEFT JOIN causes c ON ` + ofPayment + `
-	LEFT JOIN journals j ON j.no = c.journal AND j.kind = 'captured'
-	LEFT JOIN entries e ON e.journal = j.no
-	LEFT JOIN accounts a ON a.no = e.account
-	WHERE ` + moved + `
-	GROUP BY p.book, p.id, p.captured, p.fee
-	HAVING ((p.captured > 0 AND count(DISTINCT j.no) <> 1)
-		OR coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0) <> p.captured
-		OR coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0) <> p.fee) AND ` + here
+	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, coalesce(t.journals, 0),
+		coalesce(t.captured, 0), coalesce(t.fee, 0))
+	FROM payments p LEFT JOIN (
+		SELECT t.book, t.id, count(DISTINCT t.no) AS journals, sum(e.amount) FILTER (WHERE e.amount > 0) AS captured,
+			-sum(e.amount) FILTER (WHERE a.code = 'income/fees') AS fee
+		FROM ` + ofPayments + ` t LEFT JOIN entries e ON e.journal = t.no LEFT JOIN accounts a ON a.no = e.account
+		WHERE t.kind = 'captured' GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
+	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> 1) OR coalesce(t.captured, 0) <> p.captured
+		OR coalesce(t.fee, 0) <> p.fee THEN ` + here + ` END`
 
 const sqlJournalCaptured = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
@@ -71,9 +78,8 @@ const sqlJournalCaptured = `
 // What a fee eats whole never matures.
 const sqlMature = `
 	SELECT format('%s: captured %s, never to mature', p.id, p.captured)
-	FROM payments p
-	WHERE ` + moved + ` AND p.captured > p.fee AND p.mature_due_at IS NULL
-		AND NOT EXISTS (SELECT FROM causes c JOIN journals j ON j.no = c.journal WHERE ` + ofPayment + ` AND j.kind = 'matured') AND ` + here
+	FROM payments p LEFT JOIN (SELECT DISTINCT t.book, t.id FROM ` + ofPayments + ` t WHERE t.kind = 'matured') m ON m.book = p.book AND m.id = p.id
+	WHERE ` + moved + ` AND CASE WHEN p.captured > p.fee AND p.mature_due_at IS NULL AND m.id IS NULL THEN ` + here + ` END`
 
 const sqlRefunds = `
 	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured
@@ -95,15 +101,11 @@ const sqlCallsFollowIntents = `
 		OR a.channel_account <> k.channel_account)`
 
 const sqlDoubts = `
-	SELECT format('%s: in doubt %s, memo postings %s', p.id, p.in_doubt,
-		count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed'))
-	FROM payments p
-	LEFT JOIN causes c ON ` + ofPayment + `
-	LEFT JOIN journals j ON j.no = c.journal
-	WHERE ` + moved + `
-	GROUP BY p.book, p.id, p.in_doubt
-	HAVING count(j.no) FILTER (WHERE j.kind = 'unknown') - count(j.no) FILTER (WHERE j.kind = 'unknown_reversed') <> p.in_doubt::int
-		AND ` + here
+	SELECT format('%s: in doubt %s, memo postings %s', p.id, p.in_doubt, coalesce(t.postings, 0))
+	FROM payments p LEFT JOIN (
+		SELECT t.book, t.id, sum(CASE t.kind WHEN 'unknown' THEN 1 ELSE -1 END) AS postings
+		FROM ` + ofPayments + ` t WHERE t.kind IN ('unknown', 'unknown_reversed') GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
+	WHERE ` + moved + ` AND CASE WHEN coalesce(t.postings, 0) <> p.in_doubt::int THEN ` + here + ` END`
 
 const sqlDoubtSums = `
 	SELECT format('%s %s: memo %s, in doubt %s', coalesce(m.book, d.book), coalesce(m.currency, d.currency), m.total, d.total)
