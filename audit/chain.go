@@ -132,7 +132,7 @@ func (w *chainWalk) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, sqlPrepare); err != nil {
+	if err := prepare(ctx, tx, true); err != nil {
 		return err
 	}
 	if err := tx.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&w.snapshot); err != nil {
