@@ -138,13 +138,13 @@ const sqlFloors = `
 	FROM entries e JOIN accounts a ON a.no = e.account
 	WHERE e.journal >= @since AND a.floor IS NOT NULL AND CASE a.normal WHEN 'debit' THEN e.balance_after ELSE -e.balance_after END < a.floor`
 
-// closed_at is when the closing began: it waits for batches under way.
+// closed_at is the time under the lock that keeps batches out, and not before any number that was booked until then.
 const sqlClosedAccounts = `
 	SELECT format('account %s (%s): %s', b.no, b.code, b.balance) FROM (` + balances + `) b WHERE b.closed_at IS NOT NULL AND b.balance <> 0
 	UNION ALL
 	SELECT format('account %s (%s) closed at %s: journal %s', a.no, a.code, a.closed_at, e.journal)
 	FROM accounts a JOIN LATERAL (SELECT journal FROM entries WHERE a.closed_at IS NOT NULL AND account = a.no ORDER BY journal DESC LIMIT 1) e ON true
-	WHERE booked_at(e.journal) > a.closed_at + interval '15 seconds'`
+	WHERE booked_at(e.journal) > a.closed_at`
 
 const sqlReversals = `
 	SELECT format('journal %s reverses %s', r.no, r.reverses)

@@ -20,8 +20,12 @@ const (
 	sqlExcludeBatches = `SELECT pg_advisory_xact_lock($1, $2)`
 	sqlFirstFold      = `INSERT INTO folds (account, upto, balance, entries) VALUES ($1, $2, $3, 0)`
 	sqlMarkHot        = `UPDATE accounts SET hot = true WHERE no = $1`
-	sqlCloseAccount   = `UPDATE accounts SET closed_at = now() WHERE no = $1`
 )
+
+// It is closed at the clock's time under the lock, and not before what the lanes have booked: numbers may run a little ahead.
+const sqlCloseAccount = `
+	UPDATE accounts a SET closed_at = greatest(clock_timestamp(), (SELECT booked_at(max(last)) FROM lanes l WHERE l.book = a.book))
+	WHERE no = $1`
 
 // standing is an account's row under lock.
 type standing struct {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,6 +31,10 @@ type accountKey struct {
 type accountCache struct {
 	mu   sync.RWMutex
 	refs map[accountKey]accountRef
+
+	asking sync.Mutex
+	asked  []*opening // that wait for the next resolution
+	busy   bool       // one is under way
 }
 
 func (c *accountCache) get(k accountKey) (accountRef, bool) {
@@ -50,15 +55,17 @@ func (c *accountCache) put(k accountKey, r accountRef) {
 
 const sqlOpenAccounts = `
 	INSERT INTO accounts (book, id, code, currency, owner, kind, normal, floor, opened_at)
-	SELECT @book, a.id, a.code, a.currency, nullif(a.owner, ''), a.kind, a.normal, CASE WHEN a.floored THEN a.floor END, @at
-	FROM unnest(@ids::text[], @codes::text[], @currencies::text[], @owners::text[], @kinds::text[], @normals::text[],
-		@floored::boolean[], @floors::bigint[]) AS a(id, code, currency, owner, kind, normal, floored, floor)
-	ORDER BY a.code, a.currency
+	SELECT a.book::book, a.id, a.code, a.currency, nullif(a.owner, ''), a.kind, a.normal, CASE WHEN a.floored THEN a.floor END, a.at
+	FROM unnest(@books::text[], @ids::text[], @codes::text[], @currencies::text[], @owners::text[], @kinds::text[], @normals::text[],
+		@floored::boolean[], @floors::bigint[], @ats::timestamptz[]) AS a(book, id, code, currency, owner, kind, normal, floored, floor, at)
+	ORDER BY a.code, a.currency, a.book
 	ON CONFLICT DO NOTHING`
 
 const sqlReadAccounts = `
-	SELECT code, currency, no, normal, kind, hot
-	FROM accounts WHERE book = $1 AND (code, currency) IN (SELECT * FROM unnest($2::text[], $3::text[]))`
+	SELECT n.book, n.code, n.currency, a.no, a.normal, a.kind, a.hot
+	FROM unnest(@books::text[], @codes::text[], @currencies::text[]) AS n(book, code, currency)
+	CROSS JOIN LATERAL (SELECT no, normal, kind, hot FROM accounts
+		WHERE code = n.code AND currency = n.currency AND book = n.book::book OFFSET 0) a`
 
 // resolveAccounts finds the numbers of the Step's accounts. One that was never posted to is opened first, in a transaction
 // of its own: an account without entries means nothing, and opening it here keeps the Step's locks short.
@@ -78,7 +85,7 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 		}
 	}
 	if len(missing) > 0 {
-		if err := w.openAccounts(ctx, missing, known); err != nil {
+		if err := w.db.openAccounts(ctx, &opening{accounts: missing, at: w.at, refs: known}); err != nil {
 			return err
 		}
 	}
@@ -96,29 +103,114 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 
 func keyOf(a ledger.Account) accountKey { return accountKey{a.Book, a.Code, a.Currency} }
 
-func (w *work) openAccounts(ctx context.Context, list []ledger.Account, known map[accountKey]accountRef) error {
-	var ids, codes, currencies, owners, kinds, normals []string
-	var floored []bool
-	var floors []int64
-	for _, a := range list {
-		ids, codes, currencies = append(ids, mint(id.Account, w.at)), append(codes, a.Code), append(currencies, string(a.Currency))
-		owners, kinds, normals = append(owners, a.Owner), append(kinds, string(a.Kind)), append(normals, string(a.Normal))
-		floored, floors = append(floored, a.Floored), append(floors, a.Floor)
+// opening is what a Step asks for: accounts that the cache doesn't know.
+type opening struct {
+	accounts []ledger.Account
+	at       time.Time
+	refs     map[accountKey]accountRef // where they are noted; the resolution's own until done
+	done     chan struct{}
+	err      error
+}
+
+// openTime bounds a resolution: those who wait for it may wait less.
+const openTime = 20 * time.Second
+
+// openAccounts resolves what o asks for together with what others ask meanwhile. One resolution is under way at a time: after a start
+// hundreds of Steps need the same few accounts at once.
+func (d *database) openAccounts(ctx context.Context, o *opening) error {
+	if err := ctx.Err(); err != nil {
+		return failure(err)
 	}
-	b := &pgx.Batch{}
-	b.Queue(sqlOpenAccounts, pgx.NamedArgs{"book": w.step.Book, "at": w.at, "ids": ids, "codes": codes, "currencies": currencies,
-		"owners": owners, "kinds": kinds, "normals": normals, "floored": floored, "floors": floors})
-	b.Queue(sqlReadAccounts, w.step.Book, codes, currencies).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			k := accountKey{book: w.step.Book}
-			var r accountRef
-			if err := rows.Scan(&k.code, &k.currency, &r.no, &r.normal, &r.kind, &r.hot); err != nil {
-				return err
-			}
-			w.db.accounts.put(k, r)
-			known[k] = r
+	c := &d.accounts
+	o.done = make(chan struct{})
+	c.asking.Lock()
+	c.asked = append(c.asked, o)
+	if !c.busy {
+		c.busy = true
+		go d.openAsked()
+	}
+	c.asking.Unlock()
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+		return failure(ctx.Err())
+	}
+}
+
+// openAsked resolves until nobody asks any more.
+func (d *database) openAsked() {
+	c := &d.accounts
+	for {
+		c.asking.Lock()
+		list := c.asked
+		if c.asked = nil; len(list) == 0 {
+			c.busy = false
+			c.asking.Unlock()
+			return
 		}
-		return rows.Err()
+		c.asking.Unlock()
+		err := d.openAll(list)
+		for _, o := range list {
+			// An account that is refused is its Step's trouble alone.
+			if o.err = err; err != nil && len(list) > 1 && fault.Of(err) != fault.KindUnavailable {
+				o.err = d.openAll([]*opening{o})
+			}
+			close(o.done)
+		}
+	}
+}
+
+// openAll finds the accounts, opens those that aren't there, and tells everyone theirs.
+func (d *database) openAll(list []*opening) error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	found := map[accountKey]accountRef{}
+	missing := accountRows{}
+	for _, o := range list {
+		for _, a := range o.accounts {
+			k := keyOf(a)
+			if _, ok := found[k]; ok {
+				continue
+			}
+			r, ok := d.accounts.get(k) // the resolution before this one may have found it
+			if found[k] = r; !ok {
+				missing.add(a, o.at)
+			}
+		}
+	}
+	if err := d.readAccounts(ctx, missing, found); err != nil {
+		return err
+	}
+	missing = missing.without(found)
+	if len(missing.list) > 0 {
+		if _, err := d.pool.Exec(ctx, sqlOpenAccounts, missing.args()); err != nil {
+			return failure(err)
+		}
+		// Those that another process opened meanwhile are read, too.
+		if err := d.readAccounts(ctx, missing, found); err != nil {
+			return err
+		}
+	}
+	for _, o := range list {
+		for _, a := range o.accounts {
+			o.refs[keyOf(a)] = found[keyOf(a)]
+		}
+	}
+	return nil
+}
+
+func (d *database) readAccounts(ctx context.Context, wanted accountRows, found map[accountKey]accountRef) error {
+	if len(wanted.list) == 0 {
+		return nil
+	}
+	rows, _ := d.pool.Query(ctx, sqlReadAccounts, wanted.args())
+	var k accountKey
+	var r accountRef
+	_, err := pgx.ForEachRow(rows, []any{&k.book, &k.code, &k.currency, &r.no, &r.normal, &r.kind, &r.hot}, func() error {
+		d.accounts.put(k, r)
+		found[k] = r
+		return nil
 	})
-	return failure(w.db.pool.SendBatch(ctx, b).Close())
+	return failure(err)
 }
