@@ -35,6 +35,16 @@ func Bps(a Amount, bps int64, r Rounding) (Amount, error) {
 	return fromMinor(exact, a.Currency, r)
 }
 
+// Share returns part/whole of a, rounded by name. whole is positive.
+func Share(a Amount, part, whole int64, r Rounding) (Amount, error) {
+	if whole <= 0 {
+		return Amount{}, invalidWeights()
+	}
+	// 24 places tell each fraction of an int64 from its neighbours, and from a half.
+	exact := decimal.NewFromInt(a.Minor).Mul(decimal.NewFromInt(part)).DivRound(decimal.NewFromInt(whole), 24)
+	return fromMinor(exact, a.Currency, r)
+}
+
 // Major returns the exact amount in major units, for rates and rules; Round is the way back.
 func (a Amount) Major() decimal.Decimal {
 	digits, _ := a.Currency.Exponent()

@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"time"
+
+	"paysaga/domain/money"
+)
+
+// Refund is what the postings of a refund are made of. Fee, Pending, Available
+// and Debt sum to Gross.
+type Refund struct {
+	Chart                         Chart
+	ChannelAccount                string
+	Merchant                      string
+	Gross                         money.Amount
+	Fee, Pending, Available, Debt money.Amount
+	At                            time.Time // the channel's time of success; zero: ours
+}
+
+// Refunding is a merchant's money that is on its way back to customers.
+func (c Chart) Refunding(merchant string) Account {
+	return c.floored("merchant/"+merchant+"/refunding", merchant, Liability, Credit)
+}
+
+// Debt is what a merchant owes us: refunds that its balance didn't cover.
+func (c Chart) Debt(merchant string) Account {
+	return c.floored("merchant/"+merchant+"/debt", merchant, Asset, Debit)
+}
+
+// RefundOpened sets a refund's money aside.
+func RefundOpened(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "refund_opened", Late: ToNextOpen},
+		Dr(r.Chart.Pending(r.Merchant), r.Pending),
+		Dr(r.Chart.Available(r.Merchant), r.Available),
+		Dr(r.Chart.Debt(r.Merchant), r.Debt),
+		Dr(r.Chart.Fees(), r.Fee),
+		Cr(r.Chart.Refunding(r.Merchant), r.Gross))
+}
+
+// RefundDone books what the channel has given back.
+func RefundDone(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "refund_done", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(r.Chart.Refunding(r.Merchant), r.Gross),
+		Cr(r.Chart.Clearing(r.ChannelAccount), r.Gross))
+}
+
+// RefundReturned books a refund that came back after it had succeeded: the
+// channel keeps the money for us, and it is the merchant's again. A case tells
+// of it.
+func RefundReturned(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "refund_returned", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(r.Chart.Clearing(r.ChannelAccount), r.Gross),
+		Cr(r.Chart.Available(r.Merchant), r.Gross))
+}

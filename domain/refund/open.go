@@ -1,0 +1,111 @@
+package refund
+
+import (
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// Opening is all that Open looks at: read under lock, in the Step that receives
+// the refund.
+type Opening struct {
+	Refund  Refund // as it was asked for
+	Payment Payment
+	Terms   payment.Terms
+	// Available is what the merchant has, in minor units; DebtRoom what it may
+	// still owe.
+	Available, DebtRoom int64
+}
+
+// Opened is a refund that was received: its posting, and what it makes of the
+// payment.
+type Opened struct {
+	Refund  Refund
+	Payment Payment
+	Journal ledger.Journal
+}
+
+// Open arbitrates a refund (I-12): it is refused at once, or its money is set
+// aside. It refuses, as fault.Conflict, "payment_not_refundable",
+// "refund_exceeds_payment" with what is left, and "insufficient_balance"; as
+// fault.Invalid, another currency and an amount of nothing.
+func Open(o Opening) (Opened, error) {
+	r, p := o.Refund, o.Payment
+	switch left := p.Left(); {
+	case p.Status != payment.Paid:
+		return Opened{}, fault.Conflict("payment_not_refundable", "the payment is "+string(p.Status)+": only what was captured can be given back")
+	case r.Amount.Currency != p.Amount.Currency:
+		return Opened{}, fault.Invalid("currency_mismatch", "currency", "the payment is in "+string(p.Amount.Currency))
+	case r.Amount.Minor <= 0:
+		return Opened{}, fault.Invalid("amount_invalid", "amount", "a refund is of more than nothing")
+	case r.Amount.Minor > left.Minor:
+		return Opened{}, fault.Conflict("refund_exceeds_payment", "of this payment "+left.Text()+" can still be refunded").WithParam("amount")
+	}
+	taken, err := o.take()
+	if err != nil {
+		return Opened{}, err
+	}
+	r.Taken, r.Status, r.Sequence = taken, Processing, 1
+	r.MerchantID, r.PaymentID, r.Book = p.MerchantID, p.ID, p.Book
+	j, err := opened(r)
+	if err != nil {
+		return Opened{}, err
+	}
+	p.Refunding.Minor += r.Amount.Minor
+	p.FeeReturned.Minor += taken.Fee.Minor
+	p.Pending.Minor -= taken.Pending.Minor
+	return Opened{Refund: r, Payment: p, Journal: j}, nil
+}
+
+// take finds the money: our fee's share, what of the payment hasn't matured,
+// what the merchant has, and what it may owe.
+func (o Opening) take() (Taken, error) {
+	amount, zero := o.Refund.Amount, money.Zero(o.Refund.Amount.Currency)
+	t := Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero}
+	var err error
+	if t.Fee, err = o.feeShare(); err != nil {
+		return t, err
+	}
+	rest := amount.Minor - t.Fee.Minor
+	for _, from := range []struct {
+		to   *money.Amount
+		room int64
+	}{{&t.Pending, o.Payment.Pending.Minor}, {&t.Available, o.Available}, {&t.Debt, o.DebtRoom}} {
+		from.to.Minor = min(rest, max(0, from.room))
+		rest -= from.to.Minor
+	}
+	if rest > 0 {
+		return t, fault.Conflict("insufficient_balance", "the merchant's balance and its debt limit don't cover the refund")
+	}
+	return t, nil
+}
+
+// feeShare is what of our fee goes back with this refund, where the merchant's
+// terms say so. It is the difference of two rounded sums, so that the shares
+// of a payment that is refunded whole, in however many parts, are its fee
+// (I-08).
+func (o Opening) feeShare() (money.Amount, error) {
+	p, share := o.Payment, money.Zero(o.Refund.Amount.Currency)
+	if o.Terms.FeeOnRefund == "keep" || p.Captured.Minor == 0 {
+		return share, nil
+	}
+	back, err := money.Share(p.Fee, p.Refunded.Minor+p.Refunding.Minor+o.Refund.Amount.Minor, p.Captured.Minor, money.HalfUp)
+	if err != nil {
+		return share, err
+	}
+	share.Minor = min(max(0, back.Minor-p.FeeReturned.Minor), o.Refund.Amount.Minor)
+	return share, nil
+}
+
+func opened(r Refund) (ledger.Journal, error) {
+	return ledger.RefundOpened(id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1}), r.ledger())
+}
+
+// ledger is the refund as its postings need it.
+func (r Refund) ledger() ledger.Refund {
+	return ledger.Refund{Chart: ledger.Chart{Book: r.Book, Currency: r.Amount.Currency}, ChannelAccount: r.ChannelAccount,
+		Merchant: r.MerchantID, Gross: r.Amount, Fee: r.Taken.Fee, Pending: r.Taken.Pending, Available: r.Taken.Available,
+		Debt: r.Taken.Debt}
+}
