@@ -5,14 +5,17 @@ import "paysaga/domain/payment"
 
 // Verdict is what a judgement says.
 type Verdict struct {
-	Decision string `json:"decision"` // "allow" or "refuse"
-	Rule     string `json:"rule"`     // which rule decided, with its version
+	Decision string `json:"decision"` // "allow", "review" or "refuse"
+	Rule     string `json:"rule"`     // which rule decided, with its version: "name@version"
 	Reason   string `json:"reason"`
+	// Recheck means that it was judged blind and is to be judged again.
+	Recheck bool `json:"recheck,omitempty"`
 }
 
 // The decisions.
 const (
 	Allow  = "allow"
+	Review = "review" // a person decides before any channel hears of it
 	Refuse = "refuse"
 )
 
@@ -27,7 +30,7 @@ type Rules struct {
 // Judge applies the rules in order; the first that speaks decides.
 func (r Rules) Judge(p payment.Payment) Verdict {
 	if limit, ok := r.MaxMinor[string(p.Amount.Currency)]; ok && p.Amount.Minor > limit {
-		return Verdict{Refuse, "max_amount@" + r.Version, "the amount is above the limit of its currency"}
+		return Verdict{Decision: Refuse, Rule: "max_amount@" + r.Version, Reason: "the amount is above the limit of its currency"}
 	}
-	return Verdict{Allow, "default@" + r.Version, "no rule objects"}
+	return Verdict{Decision: Allow, Rule: "default@" + r.Version, Reason: "no rule objects"}
 }

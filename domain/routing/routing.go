@@ -3,22 +3,12 @@
 package routing
 
 import (
-	"cmp"
-	"slices"
-	"strings"
-
-	"paysaga/domain/fault"
-	"paysaga/domain/id"
-	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/rule"
 )
 
-// Facts are what a plan is made from.
-type Facts struct {
-	Channel  string // asked for by name; empty: any
-	Method   payment.MethodType
-	Currency money.Currency
-}
+// Facts are what a plan is made from. PaymentID decides the side of a split.
+type Facts = rule.Facts
 
 // Candidate is a channel account that is open to the merchant and book.
 type Candidate struct {
@@ -28,6 +18,15 @@ type Candidate struct {
 	Priority       int // smaller first
 	Methods        []payment.MethodType
 	Currencies     []string // nil: all
+	// Cost is what the channel takes of a payment; the zero costs nothing.
+	Cost Cost
+}
+
+// Cost is a channel's price: a share in hundredths of a percent, and a fixed
+// part in minor units of the payment's currency.
+type Cost struct {
+	BasisPoints int64
+	FixedMinor  int64
 }
 
 // Route is one step of a plan.
@@ -35,55 +34,39 @@ type Route struct {
 	ChannelAccount string       `json:"channel_account"`
 	Channel        string       `json:"channel"`
 	Lane           payment.Lane `json:"lane"`
+	// Reason says why it stands where it stands.
+	Reason string `json:"reason,omitempty"`
+	// Probe means that its circuit is half open: whoever begins the attempt
+	// asks the Breaker first (Admit), and takes the next route at a no.
+	Probe bool `json:"probe,omitempty"`
+}
+
+// Skipped is a candidate that fits no step of the plan, and why.
+type Skipped struct {
+	ChannelAccount string `json:"channel_account"`
+	Reason         string `json:"reason"`
+}
+
+// Note is a rule that failed at run time. The caller makes an event of it.
+type Note struct {
+	Rule    string       `json:"rule"`
+	Version string       `json:"version"`
+	Failure rule.Failure `json:"failure"`
 }
 
 // Plan is the order of tries and the reason, kept with the payment.
 type Plan struct {
-	Routes []Route `json:"routes"`
-	Reason string  `json:"reason"`
+	Routes  []Route   `json:"routes"`
+	Reason  string    `json:"reason"`
+	Rule    string    `json:"rule,omitempty"` // that decided; empty: the default
+	Version string    `json:"version,omitempty"`
+	Skipped []Skipped `json:"skipped,omitempty"`
+	Notes   []Note    `json:"notes,omitempty"`
 }
 
-// Make plans a payment. Nothing that fits is fault.Invalid, and names the
-// field: channel_unknown, method_unsupported or currency_unsupported.
+// Make plans a payment by priority alone, as the empty rule set does. Nothing
+// that fits is fault.Invalid, and names the field: channel_unknown,
+// method_unsupported or currency_unsupported.
 func Make(f Facts, open []Candidate) (Plan, error) {
-	named := filter(open, func(c Candidate) bool { return f.Channel == "" || c.Channel == f.Channel })
-	if len(named) == 0 {
-		return Plan{}, fault.Invalid("channel_unknown", "channel", "no such channel is open to this merchant")
-	}
-	able := filter(named, func(c Candidate) bool { return slices.Contains(c.Methods, f.Method) })
-	if len(able) == 0 {
-		return Plan{}, fault.Invalid("method_unsupported", "method.type", "no open channel takes this method")
-	}
-	fit := filter(able, func(c Candidate) bool {
-		return c.Currencies == nil || slices.Contains(c.Currencies, string(f.Currency))
-	})
-	if len(fit) == 0 {
-		return Plan{}, fault.Invalid("currency_unsupported", "currency", "no open channel takes this currency by this method")
-	}
-	slices.SortFunc(fit, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), strings.Compare(a.ChannelAccount, b.ChannelAccount))
-	})
-	plan := Plan{Reason: "by priority among the accounts that take " + string(f.Method) + " in " + string(f.Currency)}
-	if f.Channel != "" {
-		plan.Reason = "the request names channel " + f.Channel
-	}
-	seen := map[string]bool{}
-	for _, c := range fit {
-		if seen[c.ChannelAccount] || len(plan.Routes) == id.MaxOrdinal { // each route is an attempt with an ordinal
-			continue
-		}
-		seen[c.ChannelAccount] = true
-		plan.Routes = append(plan.Routes, Route{c.ChannelAccount, c.Channel, c.Lane})
-	}
-	return plan, nil
-}
-
-func filter(in []Candidate, keep func(Candidate) bool) []Candidate {
-	var out []Candidate
-	for _, c := range in {
-		if keep(c) {
-			out = append(out, c)
-		}
-	}
-	return out
+	return (&RuleSet{}).Plan(f, open, nil)
 }

@@ -69,7 +69,9 @@ func TestMake(t *testing.T) {
 	}
 	plan, err := Make(Facts{Channel: "stripe", Method: payment.MethodQR, Currency: "CNY"}, open)
 	require.NoError(t, err)
-	require.Equal(t, Plan{Routes: []Route{{"cha_c", "stripe", payment.Standard}}, Reason: "the request names channel stripe"}, plan)
+	require.Equal(t, []Route{{ChannelAccount: "cha_c", Channel: "stripe", Lane: payment.Standard, Reason: "by priority"}}, plan.Routes)
+	require.Equal(t, "the request names channel stripe", plan.Reason)
+	require.Len(t, plan.Skipped, 4)
 }
 
 // The same facts give the same plan in whatever order a database lists the
