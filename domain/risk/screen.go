@@ -1,6 +1,8 @@
 package risk
 
 import (
+	"cmp"
+
 	"paysaga/domain/money"
 	"paysaga/domain/rule"
 )
@@ -105,7 +107,7 @@ func (s *RuleSet) rules(f Facts) (Verdict, []Note) {
 			continue
 		}
 		if holds {
-			spoken := s.verdict(r.Then, r.Name, r.Reason)
+			spoken := s.verdict(r.Then, r.Name, cmp.Or(r.Reason, "the rule holds"))
 			if len(notes) == 0 {
 				return spoken, nil
 			}
