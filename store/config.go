@@ -68,6 +68,7 @@ type database struct {
 	books    []id.Book
 	accounts accountCache
 
+	told       told
 	mu         sync.Mutex
 	committers map[id.Book]*committer
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,8 +44,26 @@ func (db *database) horizon(ctx context.Context, more ...func(*pgx.Batch)) (h ho
 	}
 	// Within the horizon's own millisecond something may still be booked.
 	err = db.pool.SendBatch(ctx, b).Close()
-	h.final = h.final.UTC().Truncate(time.Millisecond).Add(-time.Millisecond)
+	if err == nil {
+		h.final = db.told.raise(h.final.UTC().Truncate(time.Millisecond).Add(-time.Millisecond))
+	}
 	return h, failure(err)
+}
+
+// told is the latest instant that was called final. What was final stays so: a transaction that was seen a moment late doesn't take
+// it back.
+type told struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (t *told) raise(at time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.After(t.at) {
+		t.at = at
+	}
+	return t.at
 }
 
 // Horizon is the last instant up to which a book can't change any more: what is asked "at" may not lie beyond it. It stays
