@@ -83,7 +83,7 @@ func (b *breakable) Read(p []byte) (int, error) {
 func wiredShop(t *testing.T) (*shop, *wire) {
 	w := &wire{}
 	db := storetest.Open(t, func(c *store.Config) {
-		c.MaxConns = 2
+		c.MaxConns, c.Lanes = 2, 1 // the lane that is warm is the one that writes
 		c.SetDial(w.dial)
 	})
 	h := &shop{t, db.Store, db, storetest.Plant(t, db.Store, id.Test)}
