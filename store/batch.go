@@ -41,7 +41,7 @@ func newBatch(l *lane, works []*work, m mode) *batch {
 	b := &batch{l: l, db: l.c.db, works: works, mode: m, found: newFound(), after: map[*flight]bool{}}
 	for _, w := range works {
 		w.begin(b)
-		b.posts = b.posts || len(w.step.Journals) > 0
+		b.posts = b.posts || len(w.refs) > 0
 	}
 	return b
 }
@@ -167,8 +167,11 @@ func (b *batch) accept(w *work) {
 	b.out.journals = append(b.out.journals, w.out.journals...)
 	b.out.entries = append(b.out.entries, w.out.entries...)
 	b.out.leaves = append(b.out.leaves, w.out.leaves...)
-	for _, cause := range w.causes {
-		b.found.causes[cause] = &causeRow{hash: w.hash, own: cause == w.step.Cause, at: b.at}
+	b.found.causes[w.step.Cause] = &causeRow{hash: w.hash, own: true, at: b.at}
+	for _, j := range w.out.journals {
+		if j.cause != w.step.Cause {
+			b.found.causes[j.cause] = &causeRow{hash: w.hash, at: b.at}
+		}
 	}
 	if k := w.lock.idempotency; k != nil {
 		b.found.keys[keyOfRequest(*k)] = &keyRow{hash: k.RequestHash, object: w.lock.object, at: w.at}

@@ -111,7 +111,7 @@ func (c *committer) next() *work {
 func (c *committer) gather(batch []*work, expected int) []*work {
 	bytes, journals := 0, 0
 	for _, w := range batch {
-		bytes, journals = bytes+w.size, journals+len(w.step.Journals)
+		bytes, journals = bytes+w.size, journals+w.maxJournals()
 	}
 	var late <-chan time.Time
 	for len(batch) < c.s.limits.batch && bytes < maxBytes && journals < ledger.MaxBlock/2 {
@@ -135,7 +135,7 @@ func (c *committer) gather(batch []*work, expected int) []*work {
 		}
 		if w.stage.CompareAndSwap(waiting, taken) {
 			batch = append(batch, w)
-			bytes, journals = bytes+w.size, journals+len(w.step.Journals)
+			bytes, journals = bytes+w.size, journals+w.maxJournals()
 		}
 	}
 	return batch

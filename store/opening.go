@@ -72,31 +72,57 @@ const sqlReadAccounts = `
 func (w *work) resolveAccounts(ctx context.Context) error {
 	known := map[accountKey]accountRef{} // apart from the cache, which may start anew meanwhile
 	var missing []ledger.Account
+	want := func(a ledger.Account) {
+		key := keyOf(a)
+		if _, ok := known[key]; ok {
+			return
+		}
+		r, ok := w.db.accounts.get(key)
+		if known[key] = r; !ok {
+			missing = append(missing, a)
+		}
+	}
 	for _, j := range w.step.Journals {
 		for _, e := range j.Entries() {
-			key := keyOf(e.Account)
-			if _, ok := known[key]; ok {
-				continue
-			}
-			r, ok := w.db.accounts.get(key)
-			if known[key] = r; !ok {
-				missing = append(missing, e.Account)
-			}
+			want(e.Account)
 		}
+	}
+	var named []ledger.Account
+	for _, m := range w.moves {
+		if p, ok := m.(poster); ok {
+			named = append(named, p.posts().accounts...)
+		}
+	}
+	for _, a := range named {
+		want(a)
 	}
 	if len(missing) > 0 {
 		if err := w.db.openAccounts(ctx, &opening{accounts: missing, at: w.at, refs: known}); err != nil {
 			return err
 		}
 	}
+	take := func(a ledger.Account) error {
+		r := known[keyOf(a)]
+		if r.no == 0 || r.kind != a.Kind || r.normal != a.Normal {
+			return fault.Internal("an account stands with another kind or side than the chart's: "+a.Code, nil)
+		}
+		w.refs = append(w.refs, r)
+		return nil
+	}
 	for _, j := range w.step.Journals {
 		for _, e := range j.Entries() {
-			r := known[keyOf(e.Account)]
-			if r.no == 0 || r.kind != e.Account.Kind || r.normal != e.Account.Normal {
-				return fault.Internal("an account stands with another kind or side than the chart's: "+e.Account.Code, nil)
+			if err := take(e.Account); err != nil {
+				return err
 			}
-			w.refs = append(w.refs, r)
 		}
+	}
+	for _, a := range named {
+		if err := take(a); err != nil {
+			return err
+		}
+	}
+	if named != nil {
+		w.named = known
 	}
 	return nil
 }

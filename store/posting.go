@@ -63,11 +63,7 @@ const sqlReversed = `
 func (b *batch) queueReversed(m *pgx.Batch) {
 	var list []string
 	for _, w := range b.works {
-		for _, j := range w.step.Journals {
-			if j.Reverses() != "" {
-				list = append(list, j.Reverses())
-			}
-		}
+		list = append(list, w.reverses()...)
 	}
 	if list == nil {
 		return
@@ -108,7 +104,7 @@ func (b *batch) acceptReversals(w *work) {
 		}
 		entries = entries[j.legs:]
 	}
-	for _, j := range w.step.Journals {
+	for _, j := range w.journals() {
 		if j.Reverses() != "" {
 			b.found.reversed[j.Reverses()].by = true
 		}
@@ -136,12 +132,21 @@ type entryRow struct {
 func (w *work) post() error {
 	b, next := w.b, 0
 	number := b.first + ledger.Number(len(b.out.journals))
-	if len(b.out.journals)+len(w.step.Journals) > ledger.MaxBlock {
+	journals := w.journals()
+	if len(b.out.journals)+len(journals) > ledger.MaxBlock {
 		return fault.Unavailable("store_block_full", "too many journals at once; try again", nil)
 	}
-	for _, j := range w.step.Journals {
-		refs := w.refs[next : next+len(j.Entries())]
-		next += len(refs)
+	for i, j := range journals {
+		var refs []accountRef
+		if i < len(w.step.Journals) {
+			refs = w.refs[next : next+len(j.Entries())]
+			next += len(refs)
+		} else {
+			var err error
+			if refs, err = w.refsOf(j); err != nil {
+				return err
+			}
+		}
 		row := journalRow{number: number, cause: j.Cause(), kind: j.Kind(), legs: len(refs)}
 		var err error
 		if row.effectiveAt, err = b.calendar.Date(j, b.at); err != nil {
@@ -168,6 +173,22 @@ func (w *work) post() error {
 		number++
 	}
 	return nil
+}
+
+// refsOf are the accounts of a journal that a poster has made.
+func (w *work) refsOf(j ledger.Journal) ([]accountRef, error) {
+	if !slices.Contains(w.causes, j.Cause()) || j.Book() != w.step.Book || len(j.Entries()) == 0 {
+		return nil, fault.Internal("a poster's journal has a cause that wasn't named", nil)
+	}
+	refs := make([]accountRef, 0, len(j.Entries()))
+	for _, e := range j.Entries() {
+		r, ok := w.named[keyOf(e.Account)]
+		if !ok {
+			return nil, fault.Internal("a poster's journal moves an account that wasn't named: "+e.Account.Code, nil)
+		}
+		refs = append(refs, r)
+	}
+	return refs, nil
 }
 
 // maxHotLeg bounds an amount on a hot account, whose sum nobody knows when it is posted: 2.8 trillion units of two decimals.

@@ -22,13 +22,15 @@ type work struct {
 	size   int      // bytes, about
 	at     time.Time
 	moves  []move
-	refs   []accountRef // of the journals' accounts, by posting order
+	refs   []accountRef              // of the journals' accounts, by posting order, and then of those that posters may need
+	named  map[accountKey]accountRef // the latter, by name; nil: no move is a poster
 	ticket
 
 	// What follows belongs to one try.
 	b       *batch
 	lock    locks
 	out     stepWrites
+	late    []ledger.Journal // that posters have made
 	verdict error
 	short   bool // the verdict is about a balance
 	reply   ledger.Receipt
@@ -38,6 +40,19 @@ type work struct {
 type move interface {
 	claim(*locks)
 	judge(*work) error
+}
+
+// poster is a move whose journals depend on what it finds under the locks: it makes them when it judges (work.post).
+type poster interface {
+	move
+	posts() posts
+}
+
+// posts is what a poster's journals may need; nothing else may appear in them.
+type posts struct {
+	accounts []ledger.Account
+	causes   []string // besides the Step's own
+	reverses []string // the causes of journals that it may reverse
 }
 
 func (s *Store) prepare(step ledger.Step) (*work, error) {
@@ -78,13 +93,22 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 		}
 		w.moves = append(w.moves, m)
 		w.size += 4096
+		if p, ok := m.(poster); ok {
+			for _, cause := range p.posts().causes {
+				if seen[cause] || cause == step.Cause {
+					return nil, fault.Conflict("cause_conflict", "two journals of a Step have one cause")
+				}
+				seen[cause] = true
+				w.causes = append(w.causes, cause)
+			}
+		}
 	}
 	return w, nil
 }
 
 // begin makes w ready for a try in b.
 func (w *work) begin(b *batch) {
-	w.b, w.lock, w.out = b, locks{}, stepWrites{}
+	w.b, w.lock, w.out, w.late = b, locks{}, stepWrites{}, nil
 	for _, m := range w.moves {
 		m.claim(&w.lock)
 	}
@@ -122,14 +146,55 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 	return nil, fault.Internal("a change that the store has no writer for", nil)
 }
 
-// judge asks every move and every journal, in the Step's order.
+// judge asks every move, in the Step's order, and then every journal: the Step's, and those that its posters have made.
 func (w *work) judge() error {
+	w.late = nil
 	for _, m := range w.moves {
 		if err := m.judge(w); err != nil {
 			return err
 		}
 	}
 	return w.post()
+}
+
+// journals are the Step's, and those that its posters have made.
+func (w *work) journals() []ledger.Journal {
+	if w.late == nil {
+		return w.step.Journals
+	}
+	return append(slices.Clone(w.step.Journals), w.late...)
+}
+
+// maxJournals is how many journals it may come to.
+func (w *work) maxJournals() int { return len(w.causes) }
+
+// reverses are the causes of the journals that the Step reverses, or may.
+func (w *work) reverses() []string {
+	var list []string
+	for _, j := range w.step.Journals {
+		if j.Reverses() != "" {
+			list = append(list, j.Reverses())
+		}
+	}
+	for _, m := range w.moves {
+		if p, ok := m.(poster); ok {
+			list = append(list, p.posts().reverses...)
+		}
+	}
+	return list
+}
+
+// balance is what a floored account of a poster's holds, on its normal side, before the Step's journals. A poster that refuses, or
+// posts to other accounts, because of it sets w.short: while balances are only believed the Step is then judged again.
+func (w *work) balance(a ledger.Account) (int64, error) {
+	state := w.b.found.accounts.get(w.named[keyOf(a)].no)
+	if state == nil || state.hot {
+		return 0, fault.Internal("a poster asks for a balance that it hasn't named", nil)
+	}
+	if state.normal == ledger.Credit {
+		return -state.balance, nil
+	}
+	return state.balance, nil
 }
 
 // first answers a Step whose cause or idempotency key stands already, with the first receipt.

@@ -167,10 +167,12 @@ func (b *batch) writeCauses(m *pgx.Batch) {
 			request, reason = append(request, w.step.By.RequestID), append(reason, w.step.By.Reason)
 			journal, reverses = append(journal, int64(number)), append(reverses, int64(undone))
 		}
+		own := false
 		for _, j := range w.out.journals {
 			add(j.cause, j.number, j.reverses)
+			own = own || j.cause == w.step.Cause
 		}
-		if len(w.causes) > len(w.out.journals) {
+		if !own {
 			add(w.step.Cause, 0, 0)
 		}
 	}
