@@ -32,12 +32,14 @@ const (
 	Operator       Prefix = "opr"
 	Request        Prefix = "req"
 	Callback       Prefix = "clb"
+	Capture        Prefix = "cap"
+	Endpoint       Prefix = "whk" // where a merchant is told of events
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint}
 }
 
 const (

@@ -39,6 +39,8 @@ func letterOf(p Prefix) (byte, bool) {
 		return 'o', true
 	case Rebate:
 		return 'b', true
+	case Capture:
+		return 'k', true
 	}
 	return 0, false
 }

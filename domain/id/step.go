@@ -29,12 +29,16 @@ const (
 	Park            Code = "pk" // a person was shown that something takes too long
 	Explain         Code = "ex" // what stood on suspense was booked as somebody's
 	End             Code = "en" // the payment ended after its attempts had, or without one
+	Return          Code = "rt" // a refund came back after it had succeeded
+	Decide          Code = "cd" // a case was decided
+	Recover         Code = "dr" // a merchant's debt was paid back out of what became available
+	Review          Code = "rv" // somebody judged a payment that risk had held
 )
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
 	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, Capture, Mature, Case, Contradict,
-		RefundOut, PayoutOut, Act, Park, Explain, End}
+		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review}
 }
 
 // MaxOrdinal is the last ordinal of a step: two digits, so that a reference keeps its length on every channel.
