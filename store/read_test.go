@@ -95,7 +95,7 @@ func TestAnIntentComesBackAsItWasFrozen(t *testing.T) {
 	require.Equal(t, "tok_ok", in.Request.Method.Token)
 	require.Equal(t, map[string]string{"secret": "sandbox"}, in.Account.Credentials)
 	require.Equal(t, h.Book, in.Account.Book)
-	for _, key := range []string{id.Key(p, id.Step{Code: id.Charge, Ordinal: 2}), id.Key(p, id.Step{Code: id.Capture, Ordinal: 1})} {
+	for _, key := range []string{id.Key(p, id.Step{Code: id.Charge, Ordinal: 2}), id.Key(p, id.Step{Code: id.CaptureOut, Ordinal: 1})} {
 		_, err = h.s.Intent(t.Context(), h.Book, key)
 		require.True(t, fault.Is(err, fault.KindNotFound, ""), "I-13")
 	}

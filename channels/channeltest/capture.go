@@ -20,7 +20,7 @@ func canCapture(h *Harness, d channels.Description) bool {
 func (k *kit) captureCall(c channels.Call) channels.Call {
 	k.Helper()
 	name, _, _ := strings.Cut(c.Key.ID, ":")
-	key, err := channels.NewKey(id.Key(name, id.Step{Code: id.Capture, Ordinal: 1}), hash("capture of "+name), k.h.Now())
+	key, err := channels.NewKey(id.Key(name, id.Step{Code: id.CaptureOut, Ordinal: 1}), hash("capture of "+name), k.h.Now())
 	require.NoError(k, err)
 	return channels.Call{Account: c.Account, Key: key, Now: k.h.Now()}
 }

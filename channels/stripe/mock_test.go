@@ -77,7 +77,7 @@ func TestStripeMockTakesEveryRequest(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, payment.Absent, out.Verdict)
 	foreign(b.ch.Cancel(ctx, call, hold)) // takes the key, then cancels
-	foreign(b.ch.Capture(ctx, b.call(id.Capture), channels.CaptureRequest{ChargeKey: call.Key.ID, ChannelID: "pi_1", AmountMinor: 100,
+	foreign(b.ch.Capture(ctx, b.call(id.CaptureOut), channels.CaptureRequest{ChargeKey: call.Key.ID, ChannelID: "pi_1", AmountMinor: 100,
 		Currency: "EUR", Final: true}))
 	refund := channels.RefundRequest{ChannelID: "pi_1", AmountMinor: 100, Currency: "EUR", Reason: "duplicate"}
 	foreign(b.ch.Refund(ctx, b.call(id.RefundOut), refund))

@@ -55,11 +55,11 @@ func TestNoSecretComesOutOfAnError(t *testing.T) {
 	held := b.call(id.Charge)
 	out := b.charge(held, hold)
 	capture := channels.CaptureRequest{ChargeKey: held.Key.ID, ChannelID: out.ChannelID, AmountMinor: 9999, Currency: "EUR", Final: true}
-	note(b.ch.Capture(ctx, b.call(id.Capture), capture))
+	note(b.ch.Capture(ctx, b.call(id.CaptureOut), capture))
 	note(b.ch.Refund(ctx, b.call(id.RefundOut), channels.RefundRequest{ChannelID: out.ChannelID, AmountMinor: 1, Currency: "EUR"}))
 	b.fake.SetStatus(out.ChannelID, "processing")
 	note(b.ch.Cancel(ctx, held, hold))
-	note(b.ch.Capture(ctx, b.call(id.Capture), capture))
+	note(b.ch.Capture(ctx, b.call(id.CaptureOut), capture))
 
 	revoked := b.call(id.Charge)
 	revoked.Account.Credentials = map[string]string{stripe.SecretKey: secret + fake.Revoked}

@@ -215,7 +215,7 @@ func TestAuthorizeAndCapture(t *testing.T) {
 
 	b.fake.Advance(time.Hour)
 	capture := channels.CaptureRequest{ChargeKey: call.Key.ID, ChannelID: out.ChannelID, AmountMinor: 1000, Currency: "EUR", Final: true}
-	cp := b.call(id.Capture)
+	cp := b.call(id.CaptureOut)
 	for range 2 {
 		got, err := b.ch.Capture(context.Background(), cp, capture)
 		require.NoError(t, err)
@@ -223,12 +223,12 @@ func TestAuthorizeAndCapture(t *testing.T) {
 		assert.Equal(t, int64(1000), got.AmountMinor)
 		assert.Equal(t, born.Add(time.Hour), got.EffectiveAt, "the capture's time, not the authorization's")
 	}
-	_, err := b.ch.Capture(context.Background(), b.call(id.Capture), capture)
+	_, err := b.ch.Capture(context.Background(), b.call(id.CaptureOut), capture)
 	assert.True(t, fault.Is(err, fault.KindInvalid, "charge_not_capturable"), err)
 	assert.Equal(t, int64(1000), b.fake.Intents()[0].Received)
 
 	capture.Final = false
-	_, err = b.ch.Capture(context.Background(), b.call(id.Capture), capture)
+	_, err = b.ch.Capture(context.Background(), b.call(id.CaptureOut), capture)
 	assert.True(t, fault.Is(err, fault.KindInvalid, "capture_must_be_final"), err)
 }
 
@@ -249,7 +249,7 @@ func TestAnAuthorizationIsVoidedOrLapses(t *testing.T) {
 	b.fake.Advance(8 * 24 * time.Hour)
 	lapsing.ChannelID = left.ChannelID
 	assert.Equal(t, payment.Closed, b.ask(b.later(lapsing)).Verdict)
-	cp := b.call(id.Capture)
+	cp := b.call(id.CaptureOut)
 	cp.Key.BornAt = b.fake.Now()
 	for _, o := range []payment.Outcome{voided, left} {
 		key := call.Key.ID
@@ -260,7 +260,7 @@ func TestAnAuthorizationIsVoidedOrLapses(t *testing.T) {
 			ChannelID: o.ChannelID, AmountMinor: 1, Currency: "EUR", Final: true})
 		require.NoError(t, err)
 		assert.Equal(t, payment.Closed, got.Verdict)
-		cp = b.call(id.Capture)
+		cp = b.call(id.CaptureOut)
 		cp.Key.BornAt, cp.Now = b.fake.Now(), b.fake.Now()
 	}
 }

@@ -19,7 +19,7 @@ const (
 	Void            Code = "vd" // an authorization given back
 	Close           Code = "cl" // a pending charge closed or canceled at the channel
 	CancelRequested Code = "cn" // somebody asked to cancel
-	Capture         Code = "cp" // authorized money taken
+	CaptureOut      Code = "cp" // authorized money taken
 	Mature          Code = "mt" // pending money became available
 	Case            Code = "cs" // an exception that brought money: case opened or decided
 	Contradict      Code = "ct" // an exception that brought none: a channel took its word back
@@ -37,7 +37,7 @@ const (
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
-	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, Capture, Mature, Case, Contradict,
+	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, CaptureOut, Mature, Case, Contradict,
 		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review}
 }
 

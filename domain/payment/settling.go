@@ -116,7 +116,7 @@ func (s *settling) authorized() error {
 func (s *settling) succeeded() error {
 	s.r.Step = s.step(id.Charge)
 	if s.held() {
-		s.r.Step = s.step(id.Capture)
+		s.r.Step = s.step(id.CaptureOut)
 	}
 	if err := s.resolveDoubt(); err != nil {
 		return err

@@ -98,7 +98,7 @@ func TestABookIsLoadedAsItWas(t *testing.T) {
 	b := open(t, server.Config{Dir: dir})
 	auth, paid, qrCall := b.call(id.Payment, id.Charge), b.call(id.Payment, id.Charge), b.call(id.Payment, id.Charge)
 	out := b.charge(auth, card("tok_authorize"))
-	_, err := b.ch.Capture(t.Context(), b.call(id.Payment, id.Capture), channels.CaptureRequest{ChargeKey: auth.Key.ID,
+	_, err := b.ch.Capture(t.Context(), b.call(id.Payment, id.CaptureOut), channels.CaptureRequest{ChargeKey: auth.Key.ID,
 		ChannelID: out.ChannelID, AmountMinor: 1000, Currency: "CNY", Final: true})
 	require.NoError(t, err)
 	b.charge(paid, card("tok_ok"))
