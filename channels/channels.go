@@ -79,6 +79,16 @@ type Description struct {
 	// AbsenceIsFinal says that once Ask answered Absent, no request that is
 	// still on its way can create the object: a closed reference is refused.
 	AbsenceIsFinal bool
+	// MinRefundInterval is how long the channel wants between two refunds of
+	// one charge; what comes sooner it refuses as Unavailable, "too_frequent".
+	// Zero means it doesn't care.
+	MinRefundInterval time.Duration
+	// MaxRefunds is how many refunds of one charge the channel takes, failed
+	// ones included. Zero means without limit.
+	MaxRefunds int
+	// MaxRefundAge is how long after its success a charge can be refunded.
+	// Zero means for ever.
+	MaxRefundAge time.Duration
 }
 
 // Can says whether the channel offers op.
