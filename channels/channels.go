@@ -80,7 +80,7 @@ type Description struct {
 	// still on its way can create the object: a closed reference is refused.
 	AbsenceIsFinal bool
 	// MinRefundInterval is how long the channel wants between two refunds of
-	// one charge; what comes sooner it refuses as Unavailable, "too_frequent".
+	// one charge; what comes sooner it refuses as Unavailable.
 	// Zero means it doesn't care.
 	MinRefundInterval time.Duration
 	// MaxRefunds is how many refunds of one charge the channel takes, failed

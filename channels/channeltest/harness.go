@@ -36,11 +36,16 @@ type Harness struct {
 	Waiting     *channels.ChargeRequest // is pending until the customer pays, see Pay
 	Payout      *channels.PayoutRequest // succeeds at once
 
+	// PendingRefund succeeds at once, and its refunds stay pending until FinishRefund.
+	PendingRefund *channels.ChargeRequest
+	// FinishRefund settles or declines a pending refund, or returns one that succeeded, and reports whether it did.
+	FinishRefund func(key channels.Key, act string) bool
+
 	// Book reads from the server what it holds under a key of a charge, a refund or a payout, closed ones too.
 	Book func(channels.Key) []Entry
 	// Pay lets the customer pay a waiting charge, and reports whether the server took the money.
 	Pay func(channels.Key) bool
-	// Callback is what the server would send now about the charge of a key, signed at its present time.
+	// Callback is what the server would send now about the charge or refund of a key, signed at its present time.
 	Callback func(channels.Key) channels.RawCallback
 
 	// These falsify the JSON of an answer about a charge, each as its name says.
@@ -86,7 +91,7 @@ func needs(has func(*Harness) bool) func(*Harness, channels.Description) bool {
 
 func cases() []testCase {
 	var list []testCase
-	for _, part := range [][]testCase{describes, repeats, lost, hostile, cancels, captures, refunds, payouts, callbacks} {
+	for _, part := range [][]testCase{describes, repeats, lost, hostile, cancels, captures, refunds, settlements, payouts, callbacks} {
 		list = append(list, part...)
 	}
 	return list

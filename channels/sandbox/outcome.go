@@ -43,6 +43,9 @@ var declines = map[string]string{
 	"account_closed":     "account_closed",
 }
 
+// returned is the code of a refund that came back after its success.
+const returned = "refund_returned"
+
 // outcome reads a state strictly: what we don't know, or what lacks its amount, is Unknown.
 func (a answer) outcome() (payment.Outcome, error) {
 	out := payment.Outcome{ChannelID: a.ID}
@@ -63,9 +66,11 @@ func (a answer) outcome() (payment.Outcome, error) {
 			d.Channel, d.Hard = a.Decline.Code, a.Decline.Hard
 			if code, ok := declines[a.Decline.Code]; ok {
 				d.Code = code
+			} else if a.Decline.Code == returned {
+				d.Code = returned
 			}
 		}
-		// A declined charge is final at the sandbox.
+		// What is declined is final at the sandbox.
 		out.Verdict, out.Decline, out.Dead = payment.Declined, &d, true
 	case "pending":
 		out.Verdict, out.ExpiresAt = payment.Pending, a.ExpiresAt
@@ -74,6 +79,12 @@ func (a answer) outcome() (payment.Outcome, error) {
 				return payment.Outcome{}, unreadable("an action of an unknown type")
 			}
 			out.Action = &payment.Action{Type: a.Action.Type, URL: a.Action.URL}
+		}
+	case "abnormal":
+		// A no that isn't final: the refund may still be made, under the same key or by a person.
+		out.Verdict, out.Decline = payment.Declined, &payment.Decline{Code: "refund_abnormal"}
+		if a.Decline != nil {
+			out.Decline.Channel = a.Decline.Code
 		}
 	case "closed", "expired":
 		out.Verdict, out.Dead = payment.Closed, true
@@ -102,6 +113,8 @@ func refused(res wire.Response, asked bool) (payment.Outcome, error) {
 	switch code := p.Error.Code; {
 	case code == "reference_closed" || code == "charge_closed":
 		return payment.Outcome{Verdict: payment.Closed, Dead: true}, nil
+	case code == "too_many_refunds" || code == "charge_too_old":
+		return payment.Outcome{Verdict: payment.Declined, Dead: true, Decline: &payment.Decline{Code: code, Channel: code}}, nil
 	case res.Status == http.StatusNotFound && asked &&
 		(code == "charge_not_found" || code == "refund_not_found" || code == "payout_not_found"):
 		return payment.Outcome{Verdict: payment.Absent}, nil

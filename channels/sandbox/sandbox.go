@@ -36,7 +36,21 @@ const (
 // Channel is the adapter. It keeps nothing between calls.
 type Channel struct {
 	channels.Unsupported
-	wire *wire.Client
+	wire    *wire.Client
+	refunds Spacing
+}
+
+// Spacing is how the sandbox at the other end spaces the refunds of one charge, see docs/sandbox.md; zero is not at all.
+type Spacing struct {
+	MinInterval time.Duration
+	Max         int
+	MaxAge      time.Duration
+}
+
+// Spaced returns an adapter that says so of its channel.
+func (ch Channel) Spaced(s Spacing) *Channel {
+	ch.refunds = s
+	return &ch
 }
 
 var _ channels.Channel = (*Channel)(nil)
@@ -53,7 +67,7 @@ func CallbackSecret(secret string) string {
 }
 
 // Describe says what the sandbox can do: everything.
-func (*Channel) Describe() channels.Description {
+func (ch *Channel) Describe() channels.Description {
 	return channels.Description{
 		Name: Name,
 		Operations: []channels.Operation{channels.OpCharge, channels.OpCapture, channels.OpCancel, channels.OpAsk,
@@ -63,7 +77,8 @@ func (*Channel) Describe() channels.Description {
 		KeyLife: 24 * time.Hour,
 		// A request that is still on its way can create the charge after a question found nothing. Cancel closes
 		// the reference for good, also an unknown one.
-		AbsenceIsFinal: false,
+		AbsenceIsFinal:    false,
+		MinRefundInterval: ch.refunds.MinInterval, MaxRefunds: ch.refunds.Max, MaxRefundAge: ch.refunds.MaxAge,
 	}
 }
 

@@ -51,7 +51,7 @@ func card(token string) *channels.ChargeRequest {
 }
 
 func harness(t *testing.T) *channeltest.Harness {
-	s, url := start(t, server.Config{Secrets: []string{secret}})
+	s, url := start(t, server.Config{Secrets: []string{secret}, PendingDelay: time.Hour})
 	authorize := card("tok_authorize")
 	authorize.Capture = false
 	waiting := &channels.ChargeRequest{AmountMinor: 500, Currency: "JPY", Capture: true,
@@ -76,10 +76,12 @@ func harness(t *testing.T) *channeltest.Harness {
 			s.SetOffset(offset)
 		},
 		OK: card("tok_ok"), Authorize: authorize, DeclineSoft: card("tok_insufficient_funds"), DeclineHard: card("tok_stolen"),
-		Waiting: waiting,
-		Payout:  &channels.PayoutRequest{AmountMinor: 700, Currency: "CNY", Destination: "dest_ok"},
-		Book:    func(k channels.Key) []channeltest.Entry { return entries(s.Lookup(k.ID)) },
-		Pay:     func(k channels.Key) bool { return s.Pay(k.ID) == nil },
+		Waiting:       waiting,
+		Payout:        &channels.PayoutRequest{AmountMinor: 700, Currency: "CNY", Destination: "dest_ok"},
+		PendingRefund: card("tok_refund_pending"),
+		FinishRefund:  func(k channels.Key, act string) bool { return s.FinishRefund(k.ID, act) == nil },
+		Book:          func(k channels.Key) []channeltest.Entry { return entries(s.Lookup(k.ID)) },
+		Pay:           func(k channels.Key) bool { return s.Pay(k.ID) == nil },
 		Callback: func(k channels.Key) channels.RawCallback {
 			body, signature := s.Callback(k.ID)
 			return channels.RawCallback{Header: http.Header{sandbox.SignatureHeader: {signature}}, Body: body, Now: s.Now()}

@@ -17,6 +17,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	channeltest.Run(t, func(t *testing.T) *channeltest.Harness {
 		b := newBench(t)
+		slow := card("pm_card_pendingRefund")
 		ok, hold, soft, hard, waiting := card("pm_card_visa"), card("pm_card_visa"), card("pm_card_visa_chargeDeclinedInsufficientFunds"),
 			card("pm_card_visa_chargeDeclinedStolenCard"), card("")
 		hold.Capture = false
@@ -28,17 +29,28 @@ func TestConformance(t *testing.T) {
 			Rejected: map[string]string{stripe.SecretKey: "sk_test" + fake.Revoked, stripe.WebhookSecret: "whsec_fake"},
 			Now:      b.fake.Now, Advance: b.fake.Advance,
 			OK: &ok, Authorize: &hold, DeclineSoft: &soft, DeclineHard: &hard, Waiting: &waiting,
+			PendingRefund: &slow,
+			FinishRefund: func(k channels.Key, act string) bool {
+				status := map[string]string{"settle": "succeeded", "decline": "failed", "return": "failed"}[act]
+				r, found := refundUnder(b.fake, k)
+				return found && b.fake.FinishRefund(r.ID, status, "")
+			},
 			Book: func(k channels.Key) []channeltest.Entry { return entries(b.fake, k) },
 			Pay: func(k channels.Key) bool {
 				i, found := under(b.fake, k)
 				return found && b.fake.Approve(i.ID)
 			},
 			Callback: func(k channels.Key) channels.RawCallback {
-				i, found := under(b.fake, k)
-				require.True(t, found)
+				about := ""
+				if i, found := under(b.fake, k); found {
+					about = i.ID
+				} else if r, found := refundUnder(b.fake, k); found {
+					about = r.ID
+				}
+				require.NotEmpty(t, about)
 				var last fake.Event
 				for _, e := range b.fake.Events() {
-					if e.About == i.ID {
+					if e.About == about {
 						last = e
 					}
 				}
@@ -74,6 +86,16 @@ func under(f *fake.Server, k channels.Key) (fake.Intent, bool) {
 		}
 	}
 	return fake.Intent{}, false
+}
+
+// refundUnder is the refund that was made under a key.
+func refundUnder(f *fake.Server, k channels.Key) (fake.Refund, bool) {
+	for _, r := range f.Refunds() {
+		if r.Metadata["paysaga_key"] == k.ID {
+			return r, true
+		}
+	}
+	return fake.Refund{}, false
 }
 
 func entries(f *fake.Server, k channels.Key) []channeltest.Entry {

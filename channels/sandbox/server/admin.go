@@ -23,6 +23,8 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("GET /admin/book", handle(s.showBook))
 	m.HandleFunc("GET /admin/summary", handle(s.showSummary))
 	m.HandleFunc("POST /admin/pay", handle(s.adminPay))
+	m.HandleFunc("POST /admin/refund", handle(s.adminRefund))
+	m.HandleFunc("POST /admin/spacing", handle(s.adminSpacing))
 	m.HandleFunc("POST /admin/script", handle(s.addScript))
 	m.HandleFunc("GET /admin/script", handle(s.showScripts))
 	m.HandleFunc("DELETE /admin/script", handle(s.clearScripts))
@@ -108,6 +110,9 @@ func (s *Server) Summarize() Summary {
 			x.refresh(now)
 			if x.Kind == "refund" {
 				sum.Refunds[x.State]++
+				if x.Owed {
+					sum.Owed++
+				}
 			} else {
 				sum.Payouts[x.State]++
 			}
@@ -212,15 +217,18 @@ func (s *Server) payNamed(q payRequest) error {
 // Pay lets the customer pay what a reference, a key or a payment id names, as POST /admin/pay does.
 func (s *Server) Pay(name string) error { return s.payNamed(payRequest{Reference: name}) }
 
-// Callback returns what the sandbox would send now about a charge: the body, and the value of Sandbox-Signature.
+// Callback returns what the sandbox would send now about a charge or a refund: the body, and the value of Sandbox-Signature.
 func (s *Server) Callback(name string) (body []byte, signature string) {
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
-	c := s.newest(name)
-	if c == nil {
+	var d delivery
+	if c := s.newest(name); c != nil {
+		d = s.deliveryOf(c)
+	} else if m := s.refundNamed(name); m != nil {
+		d = s.deliveryOfMove(m)
+	} else {
 		return nil, ""
 	}
-	d := s.deliveryOf(c)
 	return d.body, Signature(d.secret, s.Now(), d.body)
 }
 
@@ -289,6 +297,9 @@ func (s *Server) SetOffset(d time.Duration) {
 	defer s.book.mu.Unlock()
 	for _, c := range s.book.byID {
 		s.arm(c)
+	}
+	for _, m := range s.book.moveByID {
+		s.armMove(m)
 	}
 }
 

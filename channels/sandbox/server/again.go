@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -15,7 +16,7 @@ type again struct {
 	Mode        string `json:"mode"`
 	Times       int    `json:"times"` // default 1
 	DelayMS     int64  `json:"delay_ms"`
-	URL         string `json:"url"`          // default: the charge's callback_url
+	URL         string `json:"url"`          // default: the callback_url of the charge
 	AmountMinor int64  `json:"amount_minor"` // what the callback says instead of the truth
 	Currency    string `json:"currency"`
 	State       State  `json:"state"`
@@ -95,29 +96,31 @@ func (s *Server) plan(q again) ([]sending, string, error) {
 	defer s.book.mu.Unlock()
 	now := s.Now()
 	e, secret, url := Event{}, CallbackSecret(q.Secret), q.URL
-	c := s.newest(q.Reference)
+	c, m := s.newest(q.Reference), s.refundNamed(q.Reference)
+	kind, created := "charge", time.Time{}
 	switch {
 	case q.Mode == "unknown":
 		e = Event{EventID: s.book.next() + "_e1", Type: "charge.succeeded", Reference: q.Reference, State: Succeeded,
 			AmountMinor: 100, Currency: "CNY", ChannelID: "sbx_unknown", OccurredAt: now, SucceededAt: now}
-	case c == nil:
-		return nil, "", refuse(http.StatusNotFound, "charge_not_found", "there is no charge under this name")
+	case c == nil && m == nil:
+		return nil, "", refuse(http.StatusNotFound, "charge_not_found", "there is no charge or refund under this name")
+	case c == nil: // a refund's own name; a payment's names its charge
+		e, secret, kind, created = eventOfMove(m), s.book.secrets[m.Account], m.Kind, m.CreatedAt
+		url = cmp.Or(url, m.CallbackURL)
 	default:
-		e, secret = eventOf(c), s.book.secrets[c.Account]
-		if url == "" {
-			url = c.CallbackURL
-		}
+		e, secret, created = eventOf(c), s.book.secrets[c.Account], c.CreatedAt
+		url = cmp.Or(url, c.CallbackURL)
 	}
 	if url == "" {
 		return nil, "", refuse(http.StatusConflict, "no_callback_url", "the charge has no callback_url; name a url")
 	}
-	q.say(&e)
+	q.say(&e, kind)
 	list := []sending{{e, secret, now}}
 	switch q.Mode {
 	case "out_of_order":
 		// First how it ended, then, under an event id of its own, how it began.
 		before := e
-		before.EventID, before.Type, before.State, before.OccurredAt = c.ID+"_e0", "charge.pending", Pending, c.CreatedAt
+		before.EventID, before.Type, before.State, before.OccurredAt = e.ChannelID+"_e0", kind+".pending", Pending, created
 		before.SucceededAt, before.Decline = time.Time{}, nil
 		list = append(list, sending{before, secret, now})
 	case "forged":
@@ -125,7 +128,7 @@ func (s *Server) plan(q again) ([]sending, string, error) {
 		list[0].event.EventID = s.book.next() + "_forged"
 		list[0].secret = CallbackSecret("a forger")
 		if q.State == "" {
-			list[0].event.State, list[0].event.Type = Succeeded, "charge.succeeded"
+			list[0].event.State, list[0].event.Type = Succeeded, kind+".succeeded"
 		}
 	case "stale":
 		list[0].at = now.Add(-10 * time.Minute)
@@ -134,7 +137,7 @@ func (s *Server) plan(q again) ([]sending, string, error) {
 }
 
 // say puts what the request wants said into the event.
-func (q *again) say(e *Event) {
+func (q *again) say(e *Event, kind string) {
 	if q.AmountMinor != 0 {
 		e.AmountMinor = q.AmountMinor
 	}
@@ -142,6 +145,6 @@ func (q *again) say(e *Event) {
 		e.Currency = q.Currency
 	}
 	if q.State != "" {
-		e.State, e.Type = q.State, "charge."+string(q.State)
+		e.State, e.Type = q.State, kind+"."+string(q.State)
 	}
 }

@@ -23,18 +23,20 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // per change: the object as it is after it. Lines are written before an answer leaves and not fsynced: they survive a
 // kill of the process, not a power cut.
 type book struct {
-	mu      sync.Mutex
-	file    *os.File // nil: in memory only
-	last    int64    // the last number given to an object; never goes back, not even on reset
-	charges map[string]*Charge
-	moves   map[string]*Move
-	keys    map[string]any    // account/key → *Charge or *Move, until the key is forgotten
-	groups  map[string]*group // by business id
-	byID    map[string]*Charge
-	secrets map[string]string // account → callback secret, to sign what is sent later
-	order   []any             // *Charge and *Move, in the order of creation
-	refs    map[string]string // reference → business id
-	closed  bool
+	mu       sync.Mutex
+	file     *os.File // nil: in memory only
+	last     int64    // the last number given to an object; never goes back, not even on reset
+	charges  map[string]*Charge
+	moves    map[string]*Move
+	keys     map[string]any    // account/key → *Charge or *Move, until the key is forgotten
+	groups   map[string]*group // by business id
+	byID     map[string]*Charge
+	moveByID map[string]*Move
+	spacing  Spacing
+	secrets  map[string]string // account → callback secret, to sign what is sent later
+	order    []any             // *Charge and *Move, in the order of creation
+	refs     map[string]string // reference → business id
+	closed   bool
 }
 
 type group struct {
@@ -59,7 +61,7 @@ type opened struct {
 func (b *book) clear() {
 	b.charges, b.moves, b.keys = map[string]*Charge{}, map[string]*Move{}, map[string]any{}
 	b.groups, b.byID, b.order = map[string]*group{}, map[string]*Charge{}, nil
-	b.refs = map[string]string{}
+	b.refs, b.moveByID = map[string]string{}, map[string]*Move{}
 	if b.secrets == nil {
 		b.secrets = map[string]string{}
 	}
@@ -175,6 +177,7 @@ func (b *book) addCharge(c *Charge) {
 func (b *book) addMove(m *Move) {
 	b.moves[moveKey(m.Kind, m.Account, m.Reference)] = m
 	b.keys[m.Account+"/"+m.Key] = m
+	b.moveByID[m.ID] = m
 	b.refs[m.Reference] = businessID(m.Key)
 	g := b.group(m.Key)
 	g.moves = append(g.moves, m)

@@ -14,7 +14,7 @@ import (
 // Event is the body of a callback.
 type Event struct {
 	EventID     string    `json:"event_id"`
-	Type        string    `json:"type"` // charge.<state>
+	Type        string    `json:"type"` // charge.<state> or refund.<state>
 	Reference   string    `json:"reference"`
 	Key         string    `json:"key"`
 	State       State     `json:"state"`
@@ -37,9 +37,15 @@ func eventOf(c *Charge) Event {
 	return e
 }
 
+func eventOfMove(m *Move) Event {
+	return Event{EventID: m.ID + "_e" + itoa(int64(max(m.Events, 1))), Type: m.Kind + "." + string(m.State), Reference: m.Reference,
+		Key: m.Key, State: m.State, AmountMinor: m.AmountMinor, Currency: m.Currency, ChannelID: m.ID, Decline: m.Decline,
+		OccurredAt: m.UpdatedAt, SucceededAt: m.SucceededAt}
+}
+
 // delivery is one callback on its way.
 type delivery struct {
-	charge string // its id
+	about  string // the charge's or refund's id
 	event  int    // which of its events
 	url    string
 	secret string
@@ -59,16 +65,28 @@ func (s *Server) notify(c *Charge) {
 
 func (s *Server) deliveryOf(c *Charge) delivery {
 	body, _ := json.Marshal(eventOf(c)) // a plain struct
-	return delivery{charge: c.ID, event: c.Events, url: c.CallbackURL, secret: s.book.secrets[c.Account], body: body}
+	return delivery{about: c.ID, event: c.Events, url: c.CallbackURL, secret: s.book.secrets[c.Account], body: body}
+}
+
+func (s *Server) deliveryOfMove(m *Move) delivery {
+	body, _ := json.Marshal(eventOfMove(m)) // a plain struct
+	return delivery{about: m.ID, event: m.Events, url: m.CallbackURL, secret: s.book.secrets[m.Account], body: body}
 }
 
 // delivered notes that nothing is owed any more, unless a newer event is.
 func (s *Server) delivered(d delivery) {
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
-	if c := s.book.byID[d.charge]; c != nil && c.Events == d.event && c.Owed && !s.book.closed {
+	if s.book.closed {
+		return
+	}
+	if c := s.book.byID[d.about]; c != nil && c.Events == d.event && c.Owed {
 		c.Owed = false
 		s.book.save(c)
+	}
+	if m := s.book.moveByID[d.about]; m != nil && m.Events == d.event && m.Owed {
+		m.Owed = false
+		s.book.saveMove(m)
 	}
 }
 
@@ -136,7 +154,7 @@ func (x *sender) try(d delivery) {
 	}
 	d.try++
 	if d.try >= x.s.conf.CallbackTries {
-		x.s.conf.Logger.Warn("callback given up", "charge", d.charge, "status", status)
+		x.s.conf.Logger.Warn("callback given up", "about", d.about, "status", status)
 		return
 	}
 	pause := x.s.conf.CallbackPause << (d.try - 1)

@@ -208,7 +208,8 @@ func (s *Server) decide(c *Charge, f fault, base string, now time.Time) {
 	}
 	switch c.Method.Token {
 	case "tok_ok", "tok_authorize", "tok_timeout_before", "tok_timeout_after", "tok_500", "tok_429", "tok_garbage",
-		"tok_slow", "tok_wrong_amount", "tok_pending":
+		"tok_slow", "tok_wrong_amount", "tok_pending", "tok_refund_pending", "tok_refund_declined", "tok_refund_abnormal",
+		"tok_refund_returned", "tok_refund_wrong_amount":
 	case "tok_insufficient_funds":
 		c.State, c.Decline = Declined, &Decline{Code: "insufficient_funds"}
 		return

@@ -16,6 +16,8 @@ type problem struct {
 	status  int
 	Code    string `json:"code"`
 	Message string `json:"message"`
+
+	retryAfter int64 // seconds
 }
 
 func (p *problem) Error() string { return p.Code + ": " + p.Message }
@@ -43,6 +45,9 @@ func writeProblem(w http.ResponseWriter, err error) {
 	var p *problem
 	if !errors.As(err, &p) {
 		p = refuse(http.StatusInternalServerError, "internal", "the sandbox failed")
+	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", itoa(p.retryAfter))
 	}
 	writeJSON(w, p.status, map[string]*problem{"error": p})
 }

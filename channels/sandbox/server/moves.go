@@ -83,11 +83,7 @@ func (s *Server) move(kind, account string, q *moveRequest, f fault) (answer, in
 		if old.Kind != kind || !q.same(old) {
 			return answer{}, 0, keyConflict()
 		}
-		old.Calls++
-		if old.refresh(now) {
-			b.saveMove(old)
-		}
-		return moveAnswer(old), http.StatusOK, nil
+		return s.repeatMove(old, f, now), http.StatusOK, nil
 	case *Charge:
 		return answer{}, 0, keyConflict()
 	}
@@ -100,47 +96,41 @@ func (s *Server) move(kind, account string, q *moveRequest, f fault) (answer, in
 	var of *Charge
 	if kind == "refund" {
 		var err error
-		if of, err = b.takeBack(m, q.ChannelID, f, now); err != nil {
+		if of, err = b.charged(m, q.ChannelID, now); err == nil {
+			err = s.takeBack(m, of, now)
+		}
+		if err != nil {
 			return answer{}, 0, err
 		}
+		s.decideRefund(m, of, f, now)
+	} else {
+		s.decideMove(m, f, now)
 	}
 	m.ID = b.next()
-	s.decideMove(m, f, now)
 	b.addMove(m)
 	b.write(line{Charge: of, Move: m}) // one line: a kill leaves both or neither
+	s.armMove(m)
+	if f.name == "timeout_after" && of != nil && m.SettlesAt.IsZero() {
+		s.notifyMove(m, of)
+	}
 	return moveAnswer(m), http.StatusCreated, nil
 }
 
-// takeBack checks a refund against its charge and counts it there: never more than was captured (I-12).
-func (b *book) takeBack(m *Move, id string, f fault, now time.Time) (*Charge, error) {
-	c := b.charge(m.Account, m.ChargeReference, now)
-	if id != "" {
-		// The channel's own id is more exact than the reference: a charge that was paid twice has two.
-		exact := b.byID[id]
-		if exact == nil || c == nil || exact.Account != m.Account || exact.Reference != c.Reference {
-			return nil, refuse(http.StatusNotFound, "charge_not_found", "there is no such charge under this reference")
-		}
-		c = exact
+// repeatMove answers a key that was used before. An abnormal refund is tried once more.
+func (s *Server) repeatMove(m *Move, f fault, now time.Time) answer {
+	m.Calls++
+	if m.State == Abnormal {
+		of := s.book.byID[m.ChargeID]
+		s.decideRefund(m, of, f, now)
+		s.book.write(line{Charge: of, Move: m})
+		s.armMove(m)
+	} else if m.refresh(now) {
+		s.book.saveMove(m)
 	}
-	switch {
-	case c == nil:
-		return nil, refuse(http.StatusNotFound, "charge_not_found", "there is no charge under this reference")
-	case c.CapturedMinor == 0:
-		return nil, refuse(http.StatusConflict, "not_refundable", "nothing was captured of this charge")
-	case m.Currency != c.Currency:
-		return nil, invalid("currency", "the charge is in another currency")
-	case m.AmountMinor > c.CapturedMinor-c.RefundedMinor:
-		return nil, refuse(http.StatusUnprocessableEntity, "amount_exceeds_captured", "more than what is left of the charge")
-	}
-	m.ChargeID = c.ID
-	if f.name != "decline" {
-		c.RefundedMinor += m.AmountMinor
-		c.UpdatedAt = now
-	}
-	return c, nil
+	return moveAnswer(m)
 }
 
-// decideMove plays the receiving bank. Destinations are test words like the tokens of charges.
+// decideMove plays the bank that receives a payout. Destinations are test words like the tokens of charges.
 func (s *Server) decideMove(m *Move, f fault, now time.Time) {
 	switch {
 	case f.name == "decline" || m.Destination == "dest_closed":

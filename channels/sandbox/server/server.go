@@ -27,6 +27,7 @@ type Config struct {
 	PendingDelay  time.Duration    // tok_pending; default 1 s
 	CallbackPause time.Duration    // before the second try of a callback, doubling from there; default 200 ms
 	CallbackTries int              // default 10, which is about a minute; negative: none is ever sent
+	Refunds       Spacing          // how refunds of one charge are spaced; default not at all
 	Now           func() time.Time // default time.Now
 	Logger        *slog.Logger     // default: silent
 }
@@ -80,6 +81,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.spacing = c.Refunds
 	s := &Server{conf: c, book: b, faults: newFaults()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(s)
@@ -131,7 +133,7 @@ func (s *Server) Now() time.Time {
 	return s.conf.Now().Add(s.offset).UTC()
 }
 
-// resume takes up what a stopped sandbox left: charges that succeed by themselves, and callbacks that nobody took.
+// resume takes up what a stopped sandbox left: charges and refunds that succeed by themselves, and callbacks that nobody took.
 func (s *Server) resume() {
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
@@ -139,6 +141,12 @@ func (s *Server) resume() {
 		s.arm(c)
 		if c.Owed {
 			s.sender.enqueue(s.deliveryOf(c))
+		}
+	}
+	for _, m := range s.book.moveByID {
+		s.armMove(m)
+		if m.Owed {
+			s.sender.enqueue(s.deliveryOfMove(m))
 		}
 	}
 }
