@@ -3,12 +3,17 @@ package stage
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Devstack is where a running devstack can be reached: its ready file.
@@ -22,6 +27,31 @@ type Devstack struct {
 
 	state string
 	cmd   *exec.Cmd
+}
+
+// database is a running devstack with a database of its own, which goes with
+// the test.
+func (d *Devstack) database(t testing.TB) *Devstack {
+	t.Helper()
+	ctx := context.Background()
+	name := "stage_" + strings.ToLower(rand.Text())
+	admin := func(sql string) {
+		conn, err := pgx.Connect(ctx, d.PostgresURL)
+		must(t, err)
+		_, err = conn.Exec(ctx, sql)
+		must(t, err)
+		must(t, conn.Close(ctx))
+	}
+	admin("CREATE DATABASE " + name)
+	t.Cleanup(func() { admin("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") })
+	own := *d
+	for _, at := range []*string{&own.PostgresURL, &own.AppURL} {
+		u, err := url.Parse(*at)
+		must(t, err)
+		u.Path = "/" + name
+		*at = u.String()
+	}
+	return &own
 }
 
 // devstackReady is how long a devstack may take to come up on a busy machine.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,28 @@ type Options struct {
 	Rules    risk.Rules
 	Deadline time.Duration // of the API (12 s: a test may share its machine with many)
 	NoWorker bool          // workers are started by StartWorker
+	// Dev is a devstack that runs already, on which the stage has a database of its own; nil: one is started.
+	Dev *Devstack
+	// Via puts something between two parts: it is given one's address, and returns where the other is to look for it.
+	Via func(part, address string) string
+	// Dial and Wire change how parts are made and joined; nil: they stay.
+	Dial func(*client.Options)
+	Wire Wire
 }
+
+// Wire changes parts before they are made. Unset, they stay.
+type Wire struct {
+	Steps  func(*activities.Config)
+	Relays func(*workers.RelayConfig)
+	API    func(*api.Parts)
+}
+
+// The parts that Options.Via is asked about.
+const (
+	Postgres  = "postgres"
+	Temporal  = "temporal"
+	Callbacks = "callbacks" // the API, as channels reach it
+)
 
 // Stage is one running paysaga.
 type Stage struct {
@@ -50,6 +72,13 @@ type Stage struct {
 
 	relays   *workers.Relays
 	channels channels.Registry
+	wire     Wire
+}
+
+func change[T any](how func(*T), what *T) {
+	if how != nil {
+		how(what)
+	}
 }
 
 // New starts a stage that ends with the test.
@@ -61,10 +90,22 @@ func New(t testing.TB, o Options) *Stage {
 	if o.Deadline == 0 {
 		o.Deadline = 12 * time.Second
 	}
-	s := &Stage{Dev: StartDevstack(t)}
-	s.openStore(t)
+	if o.Via == nil {
+		o.Via = func(_, address string) string { return address }
+	}
+	s := &Stage{Dev: o.Dev}
+	if s.Dev == nil {
+		s.Dev = StartDevstack(t)
+	} else {
+		s.Dev = s.Dev.database(t)
+	}
+	s.openStore(t, o.Via)
 	log := slog.New(slog.DiscardHandler)
-	c, err := client.Dial(client.Options{HostPort: s.Dev.TemporalAddress, Namespace: s.Dev.Namespace, Logger: log})
+	dial := client.Options{HostPort: o.Via(Temporal, s.Dev.TemporalAddress), Namespace: s.Dev.Namespace, Logger: log}
+	if o.Dial != nil {
+		o.Dial(&dial)
+	}
+	c, err := client.Dial(dial)
 	must(t, err)
 	t.Cleanup(c.Close)
 	s.Client, s.Starter = c, workflows.Starter{Client: c, Pace: o.Pace}
@@ -73,11 +114,15 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
-	s.Steps = activities.New(activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
-		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + s.API.Listener.Addr().String()})
-	s.relays = workers.NewRelays(workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
-		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log})
-	s.channels = registry
+	config := activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
+		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
+	change(o.Wire.Steps, &config)
+	s.Steps = activities.New(config)
+	relays := workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
+		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
+	change(o.Wire.Relays, &relays)
+	s.relays = workers.NewRelays(relays)
+	s.channels, s.wire = config.Channels, o.Wire
 	s.front(t, o.Deadline)
 
 	ctx, stop := context.WithCancel(context.Background())
@@ -94,9 +139,11 @@ func New(t testing.TB, o Options) *Stage {
 // front serves the API.
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
-	handler, err := api.New(api.Config{Deadline: deadline}, api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
+	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Ledger: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
-		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)})
+		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
+	change(s.wire.API, &parts)
+	handler, err := api.New(api.Config{Deadline: deadline}, parts)
 	must(t, err)
 	s.API.Config.Handler = handler
 	s.API.Start()
@@ -128,11 +175,14 @@ func (s *Stage) StartWorker(t testing.TB) {
 }
 
 // openStore migrates devstack's database and opens it as the application.
-func (s *Stage) openStore(t testing.TB) {
+func (s *Stage) openStore(t testing.TB, via func(part, address string) string) {
 	t.Helper()
 	ctx := context.Background()
 	must(t, store.Migrate(ctx, s.Dev.PostgresURL, store.AppRole{}))
-	opened, err := store.Open(ctx, store.Config{URL: s.Dev.AppURL, MaxConns: 24, CacheFor: -1,
+	at, err := url.Parse(s.Dev.AppURL)
+	must(t, err)
+	at.Host = via(Postgres, at.Host)
+	opened, err := store.Open(ctx, store.Config{URL: at.String(), MaxConns: 24, CacheFor: -1,
 		SealKeys: store.SealKeys{Current: "test", Keys: map[string][]byte{"test": []byte("only for tests: 32 bytes of a key")[:32]}}})
 	must(t, err)
 	s.Store = opened

@@ -31,6 +31,7 @@ type Script struct {
 	Fault     string `json:"fault"`
 	Times     int    `json:"times"` // default 1; -1: from now on
 	DelayMS   int64  `json:"delay_ms"`
+	First     bool   `json:"first,omitempty"` // before the scripts that are there
 	Hits      int    `json:"hits"`
 }
 
@@ -69,6 +70,10 @@ func (f *faults) add(sc Script) error {
 	sc.Hits = 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if sc.First {
+		f.scripts = append([]*Script{&sc}, f.scripts...)
+		return nil
+	}
 	f.scripts = append(f.scripts, &sc)
 	return nil
 }
