@@ -72,11 +72,7 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 
 // pause waits, unless an operator or the customer's cancel makes it shorter.
 func (p *paymentSaga) pause(ctx workflow.Context, d time.Duration, summary string) {
-	nudge := p.nudges
-	timers, stop := workflow.WithCancel(ctx)
-	over := workflow.NewTimerWithOptions(timers, d, workflow.TimerOptions{Summary: summary})
-	_ = workflow.Await(ctx, func() bool { return over.IsReady() || p.nudges != nudge || p.cancelWanted() })
-	stop()
+	p.rest(ctx, d, summary, p.cancelWanted)
 }
 
 // unreachable gives up a channel that could not be reached. If each try

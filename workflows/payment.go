@@ -28,6 +28,7 @@ func Payment(ctx workflow.Context, in PaymentInput) (PaymentResult, error) {
 		ref: activities.Ref{Book: in.Book, PaymentID: in.PaymentID}, pace: paces[in.Pace],
 		root: ctx, booked: activities.Booked{Status: payment.Processing},
 	}
+	p.look = p.sight
 	if err := p.setup(ctx); err != nil {
 		return PaymentResult{}, err
 	}
@@ -46,6 +47,7 @@ var steps *activities.Steps
 
 // paymentSaga is the state of one run. Everything in it is rebuilt by replay.
 type paymentSaga struct {
+	steady
 	ref  activities.Ref
 	pace pace
 	root workflow.Context // only to see whether somebody cancelled the run
@@ -56,9 +58,6 @@ type paymentSaga struct {
 	booked  activities.Booked  // where the payment stands, as last committed
 	heard   *activities.Answer // what a callback said of the attempt in hand, if that is certain
 	taken   *activities.Answer // the certain answer that was, or is being, booked
-	shown   string             // the state that the search attributes show
-	flagged bool               // NeedsOperator is shown
-	parked  string             // why the run itself is stuck; empty: it isn't
 
 	closed  activities.Answer // what the channel said when the attempt was taken back
 	sent    bool              // a try may have reached the channel
@@ -67,11 +66,11 @@ type paymentSaga struct {
 	closing bool              // a close was tried: from here on only the channel's answer counts
 	end     payment.Status
 	endCode string
+}
 
-	nudges int // operators' "ask now" and "retry now"
-	acts   int // operators' decisions
-	doing  string
-	next   string
+func (p *paymentSaga) sight() sight {
+	return sight{status: string(p.booked.Status), inDoubt: p.booked.InDoubt, parked: p.booked.Parked, terminal: p.terminal(),
+		businessDate: p.booked.BusinessDate, channel: p.opened.Channel}
 }
 
 func (p *paymentSaga) cancelWanted() bool { return p.asked || p.root.Err() != nil }

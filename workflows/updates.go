@@ -128,20 +128,6 @@ func (p *paymentSaga) reach(ctx workflow.Context, ordinal int) {
 	_ = workflow.Await(ctx, func() bool { return p.ordinal >= ordinal || p.terminal() })
 }
 
-// read runs a database step of a handler: like commit, but it leaves the run's
-// own state alone. A callback that can't be read or settled stays with the
-// relay, which settles it itself once the run has ended.
-func (p *paymentSaga) read(ctx workflow.Context, what string, step, in, out any) error {
-	if workflow.ExecuteLocalActivity(bookLocally(ctx, what), step, in).Get(ctx, out) == nil {
-		return nil
-	}
-	err := workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out)
-	if err != nil {
-		return temporal.NewNonRetryableApplicationError(message(err), string(kindOf(err)), nil)
-	}
-	return nil
-}
-
 func (p *paymentSaga) canNudge(workflow.Context) error {
 	if p.terminal() {
 		return invalid("the payment has ended: " + string(p.booked.Status))
@@ -175,7 +161,7 @@ func (p *paymentSaga) onResolve(ctx workflow.Context, r Resolution) (State, erro
 	var after activities.Booked
 	what := "resolve " + strconv.Itoa(p.acts) + ": " + string(r.Decision)
 	if err := workflow.ExecuteActivity(book(ctx, what), steps.Resolve, in).Get(ctx, &after); err != nil {
-		return p.state(), temporal.NewNonRetryableApplicationError(message(err), string(kindOf(err)), nil)
+		return p.state(), refusal(err)
 	}
 	p.booked = after
 	p.show(ctx)
