@@ -12,6 +12,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 	"paysaga/domain/risk"
 )
 
@@ -28,6 +29,15 @@ type Files interface {
 	OpenAccounts(ctx context.Context, book id.Book, merchantID string) ([]channels.OpenAccount, error)
 	Callback(ctx context.Context, book id.Book, callbackID string) (channels.Received, error)
 	Operator(ctx context.Context, operatorID string) (access.Operator, error)
+}
+
+// RefundFiles reads what the steps of a refund need.
+type RefundFiles interface {
+	RefundDossier(ctx context.Context, book id.Book, refundID string) (refund.Dossier, error)
+	RefundIntent(ctx context.Context, book id.Book, key string) (channels.RefundIntent, error)
+	// ClaimRefundSlot takes a place among refunds of one charge that have to be
+	// apart, and says when it comes.
+	ClaimRefundSlot(ctx context.Context, book id.Book, refundID string, apart time.Duration) (time.Time, error)
 }
 
 // Sealer seals what a step hands on in secret, so that histories hold only
@@ -48,6 +58,7 @@ type CallLog interface {
 type Config struct {
 	Committer Committer
 	Files     Files
+	Refunds   RefundFiles
 	Sealer    Sealer
 	Calls     CallLog
 	Channels  channels.Registry

@@ -97,6 +97,7 @@ func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (p
 	}
 	step := ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, r.Step), Business: in.PaymentID, By: by,
 		Changes: r.Changes(d.Payment, c.Attempt), Journals: r.Journals}
+	step.Changes = append(step.Changes, recovers(d, step.Cause, r.Journals)...)
 	_, err = s.c.Committer.Commit(ctx, step)
 	return r.After, err
 }

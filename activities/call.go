@@ -77,14 +77,23 @@ func (s *Steps) Close(ctx context.Context, in CallInput) (Answer, error) {
 
 type operation func(context.Context, channels.Channel, channels.Call, channels.Intent) (payment.Outcome, error)
 
-// call reads the intent, makes one operation of its channel, and notes a line.
-// No transaction is open across the call.
+// call reads the intent and makes one operation of its channel.
 func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, do operation) (Answer, error) {
 	i, err := s.c.Files.Intent(ctx, in.Book, in.Key)
 	if err != nil {
 		return Answer{}, unsent(ctx, err)
 	}
-	c, err := s.c.Channels.Get(i.Attempt.Channel)
+	line := channels.CallLine{Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Attempt.Channel,
+		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
+	return s.make(ctx, line, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
+		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
+	})
+}
+
+// make makes one call, within its time, and notes a line about it. No
+// transaction is open across the call.
+func (s *Steps) make(ctx context.Context, line channels.CallLine, do func(context.Context, channels.Channel, time.Time) (payment.Outcome, error)) (Answer, error) {
+	c, err := s.c.Channels.Get(line.Channel)
 	if err != nil {
 		return Answer{}, failure(ctx, err)
 	}
@@ -94,9 +103,9 @@ func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, d
 	}
 	bounded, stop := context.WithTimeout(ctx, limit)
 	defer stop()
-	start := s.c.Now()
-	out, err := do(bounded, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: start}, i)
-	s.note(in, i, op, start, out, err)
+	line.StartedAt = s.c.Now()
+	out, err := do(bounded, c, line.StartedAt)
+	s.note(line, out, err)
 	if err != nil {
 		return Answer{}, failure(ctx, err)
 	}
@@ -104,11 +113,8 @@ func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, d
 	return a, failure(ctx, err)
 }
 
-func (s *Steps) note(in CallInput, i channels.Intent, op channels.Operation, start time.Time, out payment.Outcome, err error) {
-	line := channels.CallLine{
-		Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Attempt.Channel, ChannelAccount: i.Attempt.ChannelAccount,
-		Operation: op, StartedAt: start, Duration: s.c.Now().Sub(start), Verdict: out.Verdict, Note: out.Reason,
-	}
+func (s *Steps) note(line channels.CallLine, out payment.Outcome, err error) {
+	line.Duration, line.Verdict, line.Note = s.c.Now().Sub(line.StartedAt), out.Verdict, out.Reason
 	switch {
 	case err != nil:
 		f := fault.As(err)
@@ -164,13 +170,17 @@ type Heard struct {
 // Heed reads a stored, verified callback of this payment. A callback of
 // another one is fault.NotFound.
 func (s *Steps) Heed(ctx context.Context, in HeedInput) (Heard, error) {
-	cb, err := s.c.Files.Callback(ctx, in.Book, in.CallbackID)
+	return s.heed(ctx, in.Book, in.PaymentID, in.CallbackID)
+}
+
+func (s *Steps) heed(ctx context.Context, book id.Book, businessID, callbackID string) (Heard, error) {
+	cb, err := s.c.Files.Callback(ctx, book, callbackID)
 	if err != nil {
 		return Heard{}, failure(ctx, err)
 	}
 	business, step, err := id.ParseReference(cb.Reference)
-	if err != nil || business != in.PaymentID {
-		return Heard{}, failure(ctx, fault.NotFound("callback "+in.CallbackID+" of this payment"))
+	if err != nil || business != businessID {
+		return Heard{}, failure(ctx, fault.NotFound("callback "+callbackID+" of "+businessID))
 	}
 	a, err := s.seal(cb.Outcome)
 	return Heard{Answer: a, Ordinal: step.Ordinal}, failure(ctx, err)

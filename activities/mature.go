@@ -6,6 +6,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 )
 
 // Mature makes a payment's captured money available, in one Step. Repeated, it
@@ -15,11 +16,33 @@ func (s *Steps) Mature(ctx context.Context, in Ref) error {
 	if err != nil {
 		return err
 	}
-	r, err := payment.Mature(d, s.c.Now())
+	step, err := payment.MatureStep(d)
 	if err != nil {
 		return err
 	}
-	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, r.Step), Business: in.PaymentID,
-		By: ledger.Service("maturity-relay"), Changes: []ledger.Change{payment.MatureAt{PaymentID: in.PaymentID}}, Journals: r.Journals})
+	cause := id.Key(in.PaymentID, step)
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: in.Book, Cause: cause, Business: in.PaymentID, By: ledger.Service("maturity-relay"),
+		Changes: []ledger.Change{payment.MatureRest{PaymentID: in.PaymentID, MerchantID: d.Payment.MerchantID, Currency: d.Payment.Amount.Currency,
+			Cause: cause, Debt: recoveryOf(cause), At: s.c.Now()}}})
 	return err
+}
+
+// recovers is the change by which a merchant that owes us pays its debt back
+// out of what a Step makes available. Only Steps of merchants that may owe
+// carry it.
+func recovers(d payment.Dossier, cause string, journals []ledger.Journal) []ledger.Change {
+	if !d.MayOwe || len(journals) == 0 {
+		return nil
+	}
+	return []ledger.Change{refund.Recover{MerchantID: d.Payment.MerchantID, Currency: d.Payment.Amount.Currency, Cause: recoveryOf(cause)}}
+}
+
+// recoveryOf is the cause of the journal that pays a debt back in the Step of
+// cause.
+func recoveryOf(cause string) string {
+	business, step, err := id.ParseKey(cause)
+	if err != nil { // our own causes
+		panic("activities: " + err.Error())
+	}
+	return id.Key(business, id.Step{Code: id.Recover, Ordinal: step.Ordinal})
 }

@@ -56,7 +56,8 @@ type ResolveInput struct {
 // the live book an unsigned decision is fault.Denied; in the others it counts,
 // and is recorded as unverified. Repeated, it answers with what stands.
 func (s *Steps) Resolve(ctx context.Context, in ResolveInput) (Booked, error) {
-	verified, actor, err := s.verify(ctx, in)
+	verified, actor, err := s.verify(ctx, Verdict{Book: in.Book, BusinessID: in.PaymentID, Decision: string(in.Decision), Actor: in.Actor,
+		Reason: in.Reason, Code: in.Code})
 	if err != nil {
 		return Booked{}, failure(ctx, err)
 	}
@@ -86,20 +87,32 @@ func (s *Steps) resolve(ctx context.Context, in ResolveInput, actor string, veri
 	if in.Decision == payment.Accept {
 		step.Changes = append(step.Changes, payment.CloseCase{ID: payment.MismatchCase(in.PaymentID), Decision: string(in.Decision), Actor: actor, Reason: in.Reason})
 	}
+	step.Changes = append(step.Changes, recovers(d, step.Cause, r.Journals)...)
 	_, err = s.c.Committer.Commit(ctx, step)
 	return booked(r.After), err
 }
 
+// Verdict is what somebody decided about an object, as typed or as the API
+// passed it.
+type Verdict struct {
+	Book       id.Book
+	BusinessID string // what it is about
+	Decision   string
+	Actor      string
+	Reason     string
+	Code       string // from `paysaga operator sign`
+}
+
 // verify says whether a signed code proves the actor. Only a readable, fresh
 // code of a known operator for exactly this decision does.
-func (s *Steps) verify(ctx context.Context, in ResolveInput) (bool, string, error) {
-	if in.Code == "" {
-		if in.Book == id.Live {
+func (s *Steps) verify(ctx context.Context, v Verdict) (bool, string, error) {
+	if v.Code == "" {
+		if v.Book == id.Live {
 			return false, "", fault.Denied("code_missing", "in the live book a decision needs a code from `paysaga operator sign`")
 		}
-		return false, in.Actor, nil
+		return false, v.Actor, nil
 	}
-	d, err := access.ReadDecision(in.Code)
+	d, err := access.ReadDecision(v.Code)
 	if err != nil {
 		return false, "", err
 	}
@@ -107,6 +120,6 @@ func (s *Steps) verify(ctx context.Context, in ResolveInput) (bool, string, erro
 	if err != nil {
 		return false, "", err
 	}
-	want := access.Decision{BusinessID: in.PaymentID, Decision: string(in.Decision), Reason: in.Reason, SignedAt: time.Time{}}
-	return true, operator.ID, operator.Verify(in.Code, want, s.c.Now())
+	want := access.Decision{BusinessID: v.BusinessID, Decision: v.Decision, Reason: v.Reason, SignedAt: time.Time{}}
+	return true, operator.ID, operator.Verify(v.Code, want, s.c.Now())
 }

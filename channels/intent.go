@@ -5,6 +5,7 @@ import (
 
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 )
 
 // Intent is a committed intent, read back for the call: the account with its
@@ -14,6 +15,14 @@ type Intent struct {
 	Key     Key
 	Request ChargeRequest
 	Attempt payment.Attempt
+}
+
+// RefundIntent is a committed intent of a refund, read back for the call.
+type RefundIntent struct {
+	Account Account
+	Key     Key
+	Request RefundRequest
+	Attempt refund.Attempt
 }
 
 // CallLine is one scrubbed line about a call, for people: best effort, never

@@ -149,7 +149,7 @@ func (b *batch) judge(w *work) {
 		w.reply, w.verdict = receipt, err
 		return
 	}
-	if w.verdict = w.judge(); w.verdict != nil {
+	if w.verdict = w.judge(); w.verdict != nil || (w.short && !b.locked) {
 		b.found.drop()
 		return
 	}

@@ -15,16 +15,19 @@ import (
 	"paysaga/domain/payment"
 )
 
-// sqlPayments reads whole payments; callers add their WHERE. Parts come along as rows of numbers.
-const sqlPayments = `
-	SELECT p.book::text, p.id, p.merchant_id, p.order_id, p.order_reference, coalesce(p.customer_id, ''), p.amount, p.currency,
+// sqlPayments reads whole payments; callers add their WHERE.
+const sqlPayments = `SELECT` + paymentColumns + ` FROM payments p`
+
+// paymentColumns are those of a payment p. Parts come along as rows of numbers.
+const paymentColumns = `
+	p.book::text, p.id, p.merchant_id, p.order_id, p.order_reference, coalesce(p.customer_id, ''), p.amount, p.currency,
 		p.method, p.capture_method, coalesce(p.channel, ''), p.metadata, p.created_at, p.expires_at, p.status, p.in_doubt,
-		coalesce(p.parked, ''), p.sequence, p.captured, p.refunded, p.fee, coalesce(p.decline_code, ''),
+		coalesce(p.parked, ''), p.sequence, p.captured, p.refunded, p.refunding, p.fee, p.fee_returned,
+		coalesce(p.pending, CASE WHEN p.mature_due_at IS NULL THEN 0 ELSE p.captured - p.fee END), coalesce(p.decline_code, ''),
 		coalesce(to_char(p.business_date, 'YYYY-MM-DD'), ''), p.effective_at, p.updated_at, p.next_action_sealed,
 		p.cancel_requested_at,
 		(SELECT json_agg(json_build_array(t.part, t.source, t.amount, t.authorized, t.captured, t.refunded) ORDER BY t.part)
-			FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id)
-	FROM payments p`
+			FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id)`
 
 // scanned is a payment row on its way.
 type scanned struct {
@@ -37,7 +40,7 @@ func (r *scanned) targets() []any {
 	p := &r.p
 	return []any{&p.Book, &p.ID, &p.MerchantID, &p.OrderID, &p.OrderRef, &p.CustomerID, &p.Amount.Minor, &p.Amount.Currency,
 		&p.Method, &p.Capture, &p.Channel, &p.Metadata, &p.CreatedAt, &p.ExpiresAt, &p.Status, &p.InDoubt,
-		&p.Parked, &p.Sequence, &p.Captured.Minor, &p.Refunded.Minor, &p.Fee.Minor, &p.DeclineCode,
+		&p.Parked, &p.Sequence, &p.Captured.Minor, &p.Refunded.Minor, &p.Refunding.Minor, &p.Fee.Minor, &p.FeeReturned.Minor, &p.Pending.Minor, &p.DeclineCode,
 		&p.BusinessDate, &r.effective, &p.UpdatedAt, &r.action, &r.cancel, &r.parts}
 }
 
@@ -52,7 +55,9 @@ func (s *Store) scanPayment(row pgx.CollectableRow) (payment.Payment, error) {
 func (s *Store) finish(r *scanned) (payment.Payment, error) {
 	p := &r.p
 	cur := p.Amount.Currency
-	p.Captured.Currency, p.Refunded.Currency, p.Fee.Currency = cur, cur, cur
+	for _, a := range []*money.Amount{&p.Captured, &p.Refunded, &p.Refunding, &p.Fee, &p.FeeReturned, &p.Pending} {
+		a.Currency = cur
+	}
 	p.EffectiveAt, p.CancelRequested = value(r.effective), value(r.cancel)
 	var rows [][6]json.RawMessage
 	if r.parts != nil {
@@ -113,7 +118,9 @@ func attemptOf(row pgx.Row, more ...any) (payment.Attempt, error) {
 }
 
 const sqlDossierRest = `
-	SELECT (SELECT through FROM closings WHERE book = p.book ORDER BY through DESC LIMIT 1), p.opened_at IS NOT NULL, p.plan, d.secrets_sealed, m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
+	SELECT (SELECT through FROM closings WHERE book = p.book ORDER BY through DESC LIMIT 1), p.opened_at IS NOT NULL, p.plan, d.secrets_sealed,
+		m.debt_limit > 0 OR EXISTS (SELECT FROM accounts WHERE book = p.book AND code = 'merchant/' || m.id || '/debt' AND currency = p.currency AND balance <> 0),
+		m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
 		m.settlement_days, m.debt_limit, m.time_zone, m.day_cut_seconds
 	FROM payments p
 	JOIN merchants m ON m.book = p.book AND m.id = p.merchant_id
@@ -141,7 +148,7 @@ func (s *Store) Dossier(ctx context.Context, book id.Book, paymentID string) (pa
 	b.Queue(sqlDossierRest, book, paymentID).QueryRow(func(row pgx.Row) error {
 		var sealed []byte
 		var through *time.Time
-		terms, err := scanTerms(row, &through, &d.Opened, &d.Plan, &sealed)
+		terms, err := scanTerms(row, &through, &d.Opened, &d.Plan, &sealed, &d.MayOwe)
 		if err != nil {
 			return noRows(err)
 		}

@@ -97,13 +97,15 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Invalid("period_closed", "effective_at", "the books are closed for this date").Wrap(pg)
 	case "journals_dated":
 		return fault.Invalid("effective_at_out_of_range", "effective_at", "a journal is dated too far from its booking").Wrap(pg)
-	case "attempts_pkey":
+	case "refunds_case":
+		return fault.Conflict("refund_exists", "this case has its refund already").Wrap(pg)
+	case "attempts_pkey", "refund_attempts_pkey":
 		return fault.Conflict("intent_exists", "this attempt stands already").Wrap(pg)
 	case "cases_pkey":
 		return fault.Conflict("case_exists", "this case stands already").Wrap(pg)
-	case "payments_pkey", "orders_pkey", "users_pkey", "merchants_pkey", "channel_accounts_pkey", "channel_accounts_id_key":
+	case "payments_pkey", "refunds_pkey", "orders_pkey", "users_pkey", "merchants_pkey", "channel_accounts_pkey", "channel_accounts_id_key":
 		return fault.Conflict("id_exists", "this id stands already").Wrap(pg)
-	case "payments_refunded", "orders_refunded":
+	case "payments_refunded", "payments_refunding", "orders_refunded":
 		return fault.Conflict("refund_exceeds_payment", "refunds never exceed what was captured").Wrap(pg)
 	case "entries_balance":
 		return fault.Invalid("journal_unbalanced", "", "a journal sums to zero, whole, in one book and currency").Wrap(pg)

@@ -11,7 +11,9 @@ import (
 type found struct {
 	orders    shelf[string, orderRow]
 	payments  shelf[string, lockedPayment]
+	wholes    shelf[string, wholePayment]    // payments, where more than lockedPayment is needed
 	attempts  shelf[string, []lockedAttempt] // of a payment
+	refunds   shelf[string, lockedRefund]
 	cases     shelf[string, lockedCase]
 	callbacks shelf[string, bool] // disposed
 	accounts  shelf[int64, accountState]
@@ -27,7 +29,9 @@ func newFound() *found {
 	f := &found{causes: map[string]*causeRow{}, keys: map[access.Idempotency]*keyRow{}, reversed: map[string]*reversedJournal{}}
 	f.orders.init()
 	f.payments.init()
+	f.wholes.init()
 	f.attempts.init()
+	f.refunds.init()
 	f.cases.init()
 	f.callbacks.init()
 	f.accounts.init()
@@ -36,8 +40,8 @@ func newFound() *found {
 	return f
 }
 
-func (f *found) shelves() [8]interface{ settle(keep bool) } {
-	return [...]interface{ settle(keep bool) }{&f.orders, &f.payments, &f.attempts, &f.cases, &f.callbacks, &f.accounts, &f.users, &f.placed}
+func (f *found) shelves() []interface{ settle(keep bool) } {
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.refunds, &f.cases, &f.callbacks, &f.accounts, &f.users, &f.placed}
 }
 
 // keep makes what a Step has changed true for the Steps after it.

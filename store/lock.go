@@ -21,7 +21,9 @@ type locks struct {
 	newOrder    *trade.Order
 	orders      []string
 	payments    []string
+	wholes      []string // payments that are read whole, too
 	attempts    []string // payment ids: all attempts of each
+	refunds     []string
 	cases       []string
 	callbacks   []string
 }
@@ -37,7 +39,9 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueClock(m)
 	b.queueOrders(m)
 	b.queuePayments(m)
+	b.queueWholes(m)
 	b.queueAttempts(m)
+	b.queueRefunds(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueAccounts(m)

@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
 
@@ -20,7 +23,53 @@ func (m matureAt) judge(w *work) error {
 		return fault.NotFound("payment")
 	}
 	w.write(setMature, m.PaymentID, m.PaymentID, optional(m.At))
+	if whole := w.b.found.wholes.get(m.PaymentID); whole != nil {
+		whole.matured = m.At.IsZero()
+	}
 	return nil
+}
+
+// matureRest makes available what is left, judged by the row as it is: refunds may have taken of it until now.
+type matureRest struct {
+	payment.MatureRest
+	book id.Book
+}
+
+var setMatured = updating("payments", `id text`, `id = n.id`, `mature_due_at = NULL, pending = NULL`)
+
+func (m matureRest) chart() ledger.Chart { return ledger.Chart{Book: m.book, Currency: m.Currency} }
+
+func (m matureRest) claim(l *locks) {
+	l.payments = append(l.payments, m.PaymentID)
+	l.wholes = append(l.wholes, m.PaymentID)
+}
+
+func (m matureRest) posts() posts {
+	c := m.chart()
+	return posts{accounts: []ledger.Account{c.Pending(m.MerchantID), c.Available(m.MerchantID), c.Debt(m.MerchantID)},
+		causes: []string{m.Debt}}
+}
+
+func (m matureRest) judge(w *work) error {
+	p := w.b.found.wholes.get(m.PaymentID)
+	if p == nil || p.MerchantID != m.MerchantID || p.Amount.Currency != m.Currency {
+		return fault.NotFound("payment")
+	}
+	if p.matured {
+		return nil // whoever did it has booked it, too
+	}
+	left := p.Pending
+	p.matured, p.Pending = true, money.Zero(m.Currency)
+	w.write(setMatured, m.PaymentID, m.PaymentID)
+	if left.Minor <= 0 {
+		return nil
+	}
+	j, err := ledger.Matured(m.Cause, ledger.Capture{Chart: m.chart(), Merchant: m.MerchantID, Gross: left, Fee: money.Zero(m.Currency), At: m.At})
+	if err != nil {
+		return err
+	}
+	w.late = append(w.late, j)
+	return w.recoverDebt(m.chart(), m.MerchantID, m.Debt)
 }
 
 const sqlClaimMaturing = `

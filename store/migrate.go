@@ -73,14 +73,17 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
-    channel_calls, callbacks, events, cases, acts TO %[1]s;
+    channel_calls, callbacks, events, cases, acts, refunds, refund_attempts TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
-    cancel_tries, mature_due_at) ON payments TO %[1]s;
+    cancel_tries, mature_due_at, refunding, fee_returned, pending) ON payments TO %[1]s;
 GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
-GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at)
-    ON attempts TO %[1]s; -- I-13: the frozen request stays
+GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at,
+    refund_slot_at, refund_sent_at) ON attempts TO %[1]s; -- I-13: the frozen request stays
+GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
+    not_before, start_due_at, start_tries) ON refunds TO %[1]s;
+GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON refund_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;

@@ -151,6 +151,9 @@ func (u update) judge(w *work) error {
 		}
 	}
 	row.status, row.sequence = after.Status, after.Sequence
+	if whole := w.b.found.wholes.get(after.ID); whole != nil {
+		whole.Payment = after
+	}
 	if u.Event == "" {
 		return nil
 	}

@@ -128,6 +128,7 @@ func (r *receive) start(p *payment.Payment) error {
 	zero := money.Zero(p.Amount.Currency)
 	p.Status, p.Sequence, p.UpdatedAt = payment.Processing, 1, p.CreatedAt
 	p.Captured, p.Refunded, p.Fee = zero, zero, zero
+	p.Refunding, p.FeeReturned, p.Pending = zero, zero, zero
 	if p.Capture == "" {
 		p.Capture = payment.CaptureAutomatic
 	}

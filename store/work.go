@@ -9,6 +9,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 	"paysaga/domain/trade"
 )
 
@@ -132,12 +133,22 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return updateAttempt{c}, nil
 	case payment.MatureAt:
 		return matureAt{c}, nil
+	case payment.MatureRest:
+		return matureRest{c, book}, nil
 	case payment.RequestCancel:
 		return requestCancel{c}, nil
 	case payment.OpenCase:
 		return openCase{c}, nil
 	case payment.CloseCase:
 		return closeCase{c}, nil
+	case refund.Receive:
+		return w.newReceiveRefund(c)
+	case refund.Intend:
+		return s.newIntendRefund(book, c)
+	case refund.Move:
+		return newMoveRefund(book, c)
+	case refund.Recover:
+		return recovery{c, book}, nil
 	case payment.Act:
 		return act{c}, nil
 	case payment.SeeCallback:
@@ -195,6 +206,21 @@ func (w *work) balance(a ledger.Account) (int64, error) {
 		return -state.balance, nil
 	}
 	return state.balance, nil
+}
+
+// coming is what the Step's journals, as far as they are made, add to an account on its normal side.
+func (w *work) coming(a ledger.Account) (sum int64) {
+	for _, j := range w.journals() {
+		for _, e := range j.Entries() {
+			if keyOf(e.Account) == keyOf(a) {
+				sum += e.Amount
+			}
+		}
+	}
+	if a.Normal == ledger.Credit {
+		return -sum
+	}
+	return sum
 }
 
 // first answers a Step whose cause or idempotency key stands already, with the first receipt.

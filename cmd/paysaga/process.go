@@ -144,7 +144,7 @@ type work struct {
 // the log of calls, the relays, the audit. It returns how to poke the relays.
 func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
-	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Sealer: p.store, Calls: calls, Channels: p.registry,
+	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout})
 	p.behind.Go(func() { calls.Run(ctx) })
 	if !w.serves(workflows.TaskQueue) {

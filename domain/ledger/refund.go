@@ -15,6 +15,7 @@ type Refund struct {
 	Gross                         money.Amount
 	Fee, Pending, Available, Debt money.Amount
 	At                            time.Time // the channel's time of success; zero: ours
+	Reason                        string    // the suspense account's, where money comes from or goes to one
 }
 
 // Refunding is a merchant's money that is on its way back to customers.
@@ -51,4 +52,43 @@ func RefundReturned(cause string, r Refund) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "refund_returned", EffectiveAt: r.At, Late: ToNextOpen},
 		Dr(r.Chart.Clearing(r.ChannelAccount), r.Gross),
 		Cr(r.Chart.Available(r.Merchant), r.Gross))
+}
+
+// PaidElsewhere is the reason under which a refund waits on suspense that an
+// operator paid another way than over its channel, until the bank's statement
+// shows it.
+const PaidElsewhere = "paid_elsewhere"
+
+// RefundPaidElsewhere books a refund that the customer got another way: its
+// money waits on suspense. With a Reason it was on suspense before.
+func RefundPaidElsewhere(cause string, r Refund) (Journal, error) {
+	from := r.Chart.Refunding(r.Merchant)
+	if r.Reason != "" {
+		from = r.Chart.Suspense(r.ChannelAccount, r.Reason)
+	}
+	return Post(Posting{Cause: cause, Kind: "refund_paid_elsewhere", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(from, r.Gross),
+		Cr(r.Chart.Suspense(r.ChannelAccount, PaidElsewhere), r.Gross))
+}
+
+// SuspenseReturned books what a channel has given back of money on suspense.
+func SuspenseReturned(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "suspense_returned", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(r.Chart.Suspense(r.ChannelAccount, r.Reason), r.Gross),
+		Cr(r.Chart.Clearing(r.ChannelAccount), r.Gross))
+}
+
+// SuspenseFound books money of a refund that a channel has again, and that
+// nobody's account waits for.
+func SuspenseFound(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "suspense_found", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(r.Chart.Clearing(r.ChannelAccount), r.Gross),
+		Cr(r.Chart.Suspense(r.ChannelAccount, r.Reason), r.Gross))
+}
+
+// DebtRecovered pays a merchant's debt back out of what it has.
+func DebtRecovered(cause string, c Chart, merchant string, amount money.Amount) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "debt_recovered", Late: ToNextOpen},
+		Dr(c.Available(merchant), amount),
+		Cr(c.Debt(merchant), amount))
 }

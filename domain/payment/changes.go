@@ -100,6 +100,22 @@ type MatureAt struct {
 // Content implements ledger.Change.
 func (m MatureAt) Content() any { return []any{"mature", m.PaymentID, m.At.IsZero()} }
 
+// MatureRest makes available what of a payment's money isn't yet: what was
+// captured, without what refunds have taken of it meanwhile. It is judged under
+// the payment's lock; where nothing is left, nothing is posted. A merchant that
+// owes us pays its debt back in the same Step.
+type MatureRest struct {
+	PaymentID  string
+	MerchantID string
+	Currency   money.Currency
+	Cause      string // of the journal
+	Debt       string // the cause of the journal that pays a debt back
+	At         time.Time
+}
+
+// Content implements ledger.Change.
+func (m MatureRest) Content() any { return []any{"mature_rest", m.PaymentID, m.Cause} }
+
 // RequestCancel notes that somebody wants the payment cancelled. It is refused
 // as Conflict "payment_not_cancelable" once the payment is terminal; a second
 // request changes nothing.

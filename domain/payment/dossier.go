@@ -15,6 +15,7 @@ type Dossier struct {
 	Terms    Terms
 	Calendar ledger.Calendar // the dates of the book that are closed
 	Secrets  Secrets
+	MayOwe   bool            // its merchant owes us in this currency, or may come to
 	Opened   bool            // the saga has taken it over
 	Plan     json.RawMessage // the routing plan that Open stored; nil before
 }

@@ -1,27 +1,17 @@
 package payment
 
 import (
-	"time"
-
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 )
 
-// Mature is the ruling by which a paid payment's money goes from pending to
-// available, once.
-func Mature(d Dossier, now time.Time) (Ruling, error) {
-	p := d.Payment
+// MatureStep is the step in which a paid payment's money goes from pending to
+// available, once: that of the attempt which took it.
+func MatureStep(d Dossier) (id.Step, error) {
 	for i := range d.Attempts {
-		a := &d.Attempts[i]
-		if a.Verdict != Succeeded || p.Status != Paid {
-			continue
+		if d.Attempts[i].Verdict == Succeeded && d.Payment.Status == Paid {
+			return id.Step{Code: id.Mature, Ordinal: d.Attempts[i].Ordinal}, nil
 		}
-		step := id.Step{Code: id.Mature, Ordinal: a.Ordinal}
-		j, err := ledger.Matured(id.Key(p.ID, step), ledger.Capture{
-			Chart: ledger.Chart{Book: p.Book, Currency: p.Captured.Currency}, ChannelAccount: a.ChannelAccount,
-			Merchant: p.MerchantID, Gross: p.Captured, Fee: p.Fee, At: now})
-		return Ruling{Step: step, After: p, Journals: []ledger.Journal{j}}, err
 	}
-	return Ruling{}, fault.Conflict("nothing_to_mature", "the payment is "+string(p.Status)+", nothing of it is pending")
+	return id.Step{}, fault.Conflict("nothing_to_mature", "the payment is "+string(d.Payment.Status)+", nothing of it is pending")
 }

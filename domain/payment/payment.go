@@ -33,7 +33,10 @@ type Payment struct {
 	Sequence     int64  // counts the moves; the event of a move carries it
 	Captured     money.Amount
 	Refunded     money.Amount
+	Refunding    money.Amount // of refunds that were received and haven't ended
 	Fee          money.Amount
+	FeeReturned  money.Amount // with refunds that are open or done
+	Pending      money.Amount // of its money that isn't available to the merchant yet
 	DeclineCode  string
 	BusinessDate string    // YYYY-MM-DD in the merchant's zone and cut; set once, at capture
 	EffectiveAt  time.Time // the channel's time of the success
@@ -46,6 +49,13 @@ type Payment struct {
 	NextAction *Action
 	// CancelRequested is when somebody asked for the cancel; zero: nobody did.
 	CancelRequested time.Time
+}
+
+// Left is what may still be given back (I-12).
+func (p Payment) Left() money.Amount {
+	left := p.Captured
+	left.Minor -= p.Refunded.Minor + p.Refunding.Minor
+	return left
 }
 
 // CaptureMethod says who takes authorized money.

@@ -35,20 +35,22 @@ func Open(o Opening) (Opened, error) {
 	r, p := o.Refund, o.Payment
 	switch left := p.Left(); {
 	case p.Status != payment.Paid:
-		return Opened{}, fault.Conflict("payment_not_refundable", "the payment is "+string(p.Status)+": only what was captured can be given back")
+		return Opened{}, fault.Conflict("payment_not_refundable", "the payment is "+string(p.Status)+": only what was captured can be given back").
+			WithDetail("payment_status", string(p.Status)).WithDetail("amount_refundable", left.Decimal())
 	case r.Amount.Currency != p.Amount.Currency:
 		return Opened{}, fault.Invalid("currency_mismatch", "currency", "the payment is in "+string(p.Amount.Currency))
-	case r.Amount.Minor <= 0:
+	case r.Amount.Minor <= 0 && left.Minor > 0, r.Amount.Minor < 0:
 		return Opened{}, fault.Invalid("amount_invalid", "amount", "a refund is of more than nothing")
-	case r.Amount.Minor > left.Minor:
-		return Opened{}, fault.Conflict("refund_exceeds_payment", "of this payment "+left.Text()+" can still be refunded").WithParam("amount")
+	case r.Amount.Minor > left.Minor, left.Minor <= 0:
+		return Opened{}, fault.Conflict("refund_exceeds_payment", "of this payment "+left.Text()+" can still be refunded").WithParam("amount").
+			WithDetail("amount_refundable", left.Decimal())
 	}
 	taken, err := o.take()
 	if err != nil {
 		return Opened{}, err
 	}
-	r.Taken, r.Status, r.Sequence = taken, Processing, 1
-	r.MerchantID, r.PaymentID, r.Book = p.MerchantID, p.ID, p.Book
+	r.Source, r.Taken = FromMerchant, taken
+	r = r.begun(p)
 	j, err := opened(r)
 	if err != nil {
 		return Opened{}, err
@@ -56,7 +58,32 @@ func Open(o Opening) (Opened, error) {
 	p.Refunding.Minor += r.Amount.Minor
 	p.FeeReturned.Minor += taken.Fee.Minor
 	p.Pending.Minor -= taken.Pending.Minor
+	p.Sequence++
+	p.UpdatedAt = r.UpdatedAt
 	return Opened{Refund: r, Payment: p, Journal: j}, nil
+}
+
+// Return receives a refund of what stands on suspense for a case: nothing is
+// set aside, and the payment's sums stay.
+func Return(r Refund, p Payment) (Refund, error) {
+	switch {
+	case reasonOf(r.CaseID) == "":
+		return r, fault.Internal("money is returned from suspense for a case", nil)
+	case r.Amount.Minor <= 0 || r.ChannelAccount == "" || r.Charge == 0:
+		return r, fault.Internal("a case says what is returned, and of which charge", nil)
+	}
+	zero := money.Zero(r.Amount.Currency)
+	r.Source, r.Taken = FromSuspense, Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero}
+	return r.begun(p), nil
+}
+
+func (r Refund) begun(p Payment) Refund {
+	r.Status, r.Sequence, r.UpdatedAt = Processing, 1, r.CreatedAt
+	r.MerchantID, r.PaymentID, r.OrderID, r.Book = p.MerchantID, p.ID, p.OrderID, p.Book
+	if r.Part == 0 {
+		r.Part = 1
+	}
+	return r
 }
 
 // take finds the money: our fee's share, what of the payment hasn't matured,
@@ -77,7 +104,8 @@ func (o Opening) take() (Taken, error) {
 		rest -= from.to.Minor
 	}
 	if rest > 0 {
-		return t, fault.Conflict("insufficient_balance", "the merchant's balance and its debt limit don't cover the refund")
+		return t, fault.Conflict("insufficient_balance", "the merchant's balance and its debt limit don't cover the refund").
+			WithDetail("amount_refundable", o.Payment.Left().Decimal())
 	}
 	return t, nil
 }
@@ -105,7 +133,9 @@ func opened(r Refund) (ledger.Journal, error) {
 
 // ledger is the refund as its postings need it.
 func (r Refund) ledger() ledger.Refund {
-	return ledger.Refund{Chart: ledger.Chart{Book: r.Book, Currency: r.Amount.Currency}, ChannelAccount: r.ChannelAccount,
-		Merchant: r.MerchantID, Gross: r.Amount, Fee: r.Taken.Fee, Pending: r.Taken.Pending, Available: r.Taken.Available,
-		Debt: r.Taken.Debt}
+	return ledger.Refund{Chart: r.Chart(), ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID, Gross: r.Amount, Fee: r.Taken.Fee,
+		Pending: r.Taken.Pending, Available: r.Taken.Available, Debt: r.Taken.Debt, Reason: r.SuspenseReason()}
 }
+
+// Chart makes the accounts of the refund's book and currency.
+func (r Refund) Chart() ledger.Chart { return ledger.Chart{Book: r.Book, Currency: r.Amount.Currency} }

@@ -5,6 +5,7 @@ package refund
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"paysaga/domain/id"
@@ -12,32 +13,72 @@ import (
 	"paysaga/domain/payment"
 )
 
-// Refund gives a part of a captured payment back. Its mutable fields change by
-// compare-and-swap on Sequence.
+// Refund gives a part of a captured payment back. What it is of, its amount and
+// Taken never change once it is received; the rest moves under its row's lock.
 type Refund struct {
 	Book           id.Book
 	ID             string // rfd_…
 	PaymentID      string
+	OrderID        string // of the payment
 	MerchantID     string
 	Part           int // of the payment
+	Charge         int // the ordinal of the attempt whose charge is given back
+	Channel        string
 	ChannelAccount string
+	ChargeID       string // the channel's own id of that charge, if it is known
 	Amount         money.Amount
 	Reason         string
 	Metadata       map[string]string
 	CreatedAt      time.Time
 
+	Source Source
+	CaseID string // the case whose money this returns; empty without one
+
 	// Taken is where Open took the amount from. A refund that fails gives it
-	// back to just there.
+	// back to just there. Of a refund from suspense nothing is taken.
 	Taken Taken
 
 	Status      Status
 	InDoubt     bool   // the outcome at the channel is unknown
 	Parked      string // why a person is needed; empty: nobody is
 	FailureCode string
+	Elsewhere   bool // an operator says that it was paid another way than over its channel
 	Sequence    int64
 	ChannelID   string
 	EffectiveAt time.Time
 	UpdatedAt   time.Time
+}
+
+// Source says whose money goes back.
+type Source string
+
+// The sources of a refund.
+const (
+	// FromMerchant is a merchant's refund of a payment: its money is set aside
+	// when it is received.
+	FromMerchant Source = "merchant"
+	// FromSuspense returns money that was never anybody's: it stands on suspense,
+	// and a case says that it goes back. It is no part of the payment's sums.
+	FromSuspense Source = "suspense"
+)
+
+// reasonOf is why a case's money stands on suspense: the kind of the case,
+// "case/<payment>/<kind>/<n>".
+func reasonOf(caseID string) string {
+	parts := strings.Split(caseID, "/")
+	if len(parts) != 4 || parts[0] != "case" {
+		return ""
+	}
+	return parts[2]
+}
+
+// SuspenseReason names the suspense account that a refund from suspense takes
+// its money from; empty for one from a merchant.
+func (r Refund) SuspenseReason() string {
+	if r.Source != FromSuspense {
+		return ""
+	}
+	return reasonOf(r.CaseID)
 }
 
 // Taken is what a refund's amount is made of.
@@ -73,6 +114,9 @@ const (
 // edges is the whole state machine (I-15).
 var edges = map[Status][]Status{Processing: {Succeeded, Failed}, Succeeded: {}, Failed: {}}
 
+// Valid says whether s is a status.
+func (s Status) Valid() bool { _, ok := edges[s]; return ok }
+
 // CanBecome says whether the state machine has an edge from s to t.
 func (s Status) CanBecome(t Status) bool { return s == t || slices.Contains(edges[s], t) }
 
@@ -80,16 +124,4 @@ func (s Status) CanBecome(t Status) bool { return s == t || slices.Contains(edge
 func (s Status) Terminal() bool { return len(edges[s]) == 0 }
 
 // Payment is what a refund has to know of its payment, under lock.
-type Payment struct {
-	payment.Payment
-	Refunding   money.Amount // received and not settled
-	FeeReturned money.Amount // with refunds that are open or done
-	Pending     money.Amount // of its money that hasn't matured
-}
-
-// Left is what may still be given back (I-12).
-func (p Payment) Left() money.Amount {
-	left := p.Captured
-	left.Minor -= p.Refunded.Minor + p.Refunding.Minor
-	return left
-}
+type Payment = payment.Payment

@@ -6,26 +6,58 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/trade"
 )
 
-// Settling is all that Settle looks at.
+// Settling is all that Settle, Decide and Contradict look at.
 type Settling struct {
 	Refund  Refund
 	Payment Payment
+	// Matured: what of the payment had to become available by now has.
+	Matured bool
 	Ordinal int // of the try at the channel: rf1
+	// Followed: another try was made after this one. Only that it succeeded
+	// after all still counts.
+	Followed bool
 	Outcome payment.Outcome
 	Now     time.Time
 }
 
 // Ruling is what an outcome does: one Step's worth.
 type Ruling struct {
-	Quiet   bool // everything stands already
-	Step    id.Step
-	After   Refund
-	Payment Payment
-	Event   string
-	Journal *ledger.Journal
+	Quiet        bool // everything stands already
+	After        Refund
+	Event        string // empty: nothing that a merchant sees changed
+	Payment      Payment
+	PaymentEvent string       // empty: the payment stays as it is
+	Order        trade.Change // what the order's sums change by
+	Journals     []ledger.Journal
+	Case         *payment.OpenCase
+}
+
+// code is the step that an outcome makes of a refund.
+func (r Refund) code(o payment.Outcome) id.Code {
+	switch {
+	case o.Verdict == payment.Succeeded && !r.asMeant(o):
+		return id.Park
+	case o.Verdict == payment.Succeeded:
+		return id.RefundOut
+	case r.refusedForGood(o):
+		return id.RefundOut
+	case o.Verdict == payment.Declined || o.Verdict == payment.Closed:
+		return id.Park
+	case o.Verdict == payment.Unknown || o.Verdict == payment.Absent:
+		return id.InDoubt
+	}
+	return id.Undo
+}
+
+// refusedForGood: the "no" is proof, and the money has a place to go back to.
+// Of what stands on suspense somebody has to decide anew.
+func (r Refund) refusedForGood(o payment.Outcome) bool {
+	return (o.Verdict == payment.Declined || o.Verdict == payment.Closed) && o.Dead && r.Source != FromSuspense
 }
 
 // Settle says what a channel's outcome means for a refund. What is unknown
@@ -38,36 +70,62 @@ func Settle(s Settling) (Ruling, error) {
 		return s.ended(o)
 	}
 	ruling := Ruling{After: r, Payment: s.Payment}
-	note(&ruling.After, o)
-	switch {
-	case o.Verdict == payment.Succeeded && !s.asMeant(o):
-		return s.move(ruling, id.Park, "refund.parked", func(after *Refund) { after.Parked = "amount_mismatch: the channel gave another amount back" })
-	case o.Verdict == payment.Succeeded:
-		return s.succeeded(ruling, o)
-	case (o.Verdict == payment.Declined || o.Verdict == payment.Closed) && o.Dead:
-		return s.failed(ruling, o)
-	case o.Verdict == payment.Declined: // no, but not for ever: a person decides
-		return s.move(ruling, id.Park, "refund.parked", func(after *Refund) { after.Parked = "refund_abnormal: " + declineCode(o) })
-	case o.Verdict == payment.Unknown || o.Verdict == payment.Absent:
-		return s.move(ruling, id.InDoubt, "refund.in_doubt", func(after *Refund) { after.InDoubt = true })
-	default:
-		return s.move(ruling, id.Undo, "refund.updated", func(after *Refund) { after.InDoubt = false })
+	if s.Followed && o.Verdict != payment.Succeeded {
+		ruling.Quiet = true
+		return ruling, nil
 	}
+	note(&ruling.After, o)
+	switch r.code(o) {
+	case id.RefundOut:
+		if o.Verdict == payment.Succeeded {
+			return s.succeeded(ruling, id.RefundOut, s.Ordinal, o.EffectiveAt)
+		}
+		return s.failed(ruling, id.RefundOut, s.Ordinal, declineCode(o))
+	case id.Park:
+		why := "refund_abnormal: " + declineCode(o)
+		switch {
+		case o.Verdict == payment.Succeeded:
+			why = "amount_mismatch: the channel gave another amount back"
+		case o.Dead:
+			why = "refund_refused: " + declineCode(o)
+		}
+		return s.move(ruling, "refund.parked", func(after *Refund) { after.InDoubt, after.Parked = false, why })
+	case id.InDoubt:
+		return s.move(ruling, "refund.in_doubt", func(after *Refund) { after.InDoubt = true })
+	}
+	return s.move(ruling, "refund.updated", func(after *Refund) { after.InDoubt = false })
+}
+
+// Show lets a person see a refund, and why; whatever goes on goes on.
+func Show(s Settling, why string) (Ruling, error) {
+	ruling := Ruling{After: s.Refund, Payment: s.Payment}
+	if s.Refund.Status.Terminal() || s.Refund.Parked != "" {
+		ruling.Quiet = true
+		return ruling, nil
+	}
+	return s.move(ruling, "refund.parked", func(after *Refund) { after.Parked = why })
 }
 
 // ended holds an outcome against a refund that has ended.
 func (s Settling) ended(o payment.Outcome) (Ruling, error) {
-	repeats := s.Refund.Status == Succeeded && o.Verdict == payment.Succeeded && s.asMeant(o) ||
-		s.Refund.Status == Failed && (o.Verdict == payment.Declined || o.Verdict == payment.Closed)
-	if repeats || !o.Verdict.Known() || (s.Refund.Status == Succeeded && !o.Dead && o.Verdict == payment.Declined) {
-		return Ruling{Quiet: true, After: s.Refund, Payment: s.Payment}, nil
+	r := s.Refund
+	no := o.Verdict == payment.Declined || o.Verdict == payment.Closed
+	repeats := r.Status == Succeeded && !r.Elsewhere && o.Verdict == payment.Succeeded && r.asMeant(o) && !r.another(o) ||
+		r.Status == Failed && no || r.Elsewhere && no
+	if repeats || !o.Verdict.Known() || o.Verdict == payment.Authorized || (r.Status == Succeeded && no && (!o.Dead || s.Followed || r.another(o))) {
+		return Ruling{Quiet: true, After: r, Payment: s.Payment}, nil
 	}
-	return Ruling{}, fault.Conflict("contradicts_state", "the channel says "+string(o.Verdict)+", the refund is "+string(s.Refund.Status))
+	return Ruling{}, fault.Conflict("contradicts_state", "the channel says "+string(o.Verdict)+", the refund is "+string(r.Status))
 }
 
 // asMeant: the channel speaks of the money that was to be given back.
-func (s Settling) asMeant(o payment.Outcome) bool {
-	return o.AmountMinor == s.Refund.Amount.Minor && o.Currency == string(s.Refund.Amount.Currency)
+func (r Refund) asMeant(o payment.Outcome) bool {
+	return o.AmountMinor == r.Amount.Minor && o.Currency == string(r.Amount.Currency)
+}
+
+// another: the channel speaks of another refund than the one that is known.
+func (r Refund) another(o payment.Outcome) bool {
+	return r.ChannelID != "" && o.ChannelID != "" && r.ChannelID != o.ChannelID
 }
 
 func note(r *Refund, o payment.Outcome) {
@@ -79,57 +137,107 @@ func note(r *Refund, o payment.Outcome) {
 	}
 }
 
-func (s Settling) step(code id.Code) id.Step { return id.Step{Code: code, Ordinal: s.Ordinal} }
-
 // move changes what a merchant sees without moving money; what stands already is quiet.
-func (s Settling) move(r Ruling, code id.Code, event string, change func(*Refund)) (Ruling, error) {
+func (s Settling) move(r Ruling, event string, change func(*Refund)) (Ruling, error) {
 	before := r.After
 	change(&r.After)
 	if r.After.InDoubt == before.InDoubt && r.After.Parked == before.Parked {
 		return Ruling{Quiet: true, After: s.Refund, Payment: s.Payment}, nil
 	}
-	return s.count(r, code, event), nil
+	return s.count(r, event), nil
 }
 
-func (s Settling) count(r Ruling, code id.Code, event string) Ruling {
-	r.Step, r.Event = s.step(code), event
+func (s Settling) count(r Ruling, event string) Ruling {
+	r.Event = event
 	r.After.Sequence++
 	r.After.UpdatedAt = s.Now
 	return r
 }
 
-func (s Settling) succeeded(r Ruling, o payment.Outcome) (Ruling, error) {
+func (s Settling) countPayment(r *Ruling, event string) {
+	r.PaymentEvent = event
+	r.Payment.Sequence++
+	r.Payment.UpdatedAt = s.Now
+}
+
+// cause is of a journal beside the Step's own.
+func (s Settling) cause(code id.Code, ordinal int) string {
+	return id.Key(s.Refund.ID, id.Step{Code: code, Ordinal: ordinal})
+}
+
+// succeeded books what has left. Where it left from is the only difference an
+// operator's "paid elsewhere" makes.
+func (s Settling) succeeded(r Ruling, code id.Code, ordinal int, at time.Time) (Ruling, error) {
 	posting := s.Refund.ledger()
-	posting.At = o.EffectiveAt
-	j, err := ledger.RefundDone(id.Key(r.After.ID, s.step(id.RefundOut)), posting)
+	posting.At = at
+	post := ledger.RefundDone
+	switch {
+	case s.Refund.Source == FromSuspense:
+		post = ledger.SuspenseReturned
+	case r.After.Elsewhere:
+		post = ledger.RefundPaidElsewhere
+	}
+	j, err := post(s.cause(code, ordinal), posting)
 	if err != nil {
 		return Ruling{}, err
 	}
-	r.Journal, r.After.Status = &j, Succeeded
-	r.After.InDoubt, r.After.Parked = false, ""
-	r.Payment.Refunding.Minor -= r.After.Amount.Minor
-	r.Payment.Refunded.Minor += r.After.Amount.Minor
-	return s.count(r, id.RefundOut, "refund.succeeded"), nil
+	r.Journals = []ledger.Journal{j}
+	r.After.Status, r.After.InDoubt, r.After.Parked = Succeeded, false, ""
+	if s.Refund.Source != FromSuspense {
+		r.Payment.Refunding.Minor -= r.After.Amount.Minor
+		r.Payment.Refunded.Minor += r.After.Amount.Minor
+		r.Payment.Parts = refundPart(r.Payment.Parts, r.After)
+		r.Order.Refunded = r.After.Amount.Minor
+		s.countPayment(&r, "payment.refunded")
+	}
+	return s.count(r, "refund.succeeded"), nil
+}
+
+// refundPart adds a refund to its part; the slice may be somebody else's.
+func refundPart(parts []payment.Part, r Refund) []payment.Part {
+	list := append([]payment.Part(nil), parts...)
+	for i := range list {
+		if list[i].Ordinal == r.Part {
+			list[i].Refunded.Currency = r.Amount.Currency
+			list[i].Refunded.Minor += r.Amount.Minor
+		}
+	}
+	return list
 }
 
 // failed gives everything back to where Open took it from: the exact reversal
-// (I-07), so a payment that can be refunded again is just as it was.
-func (s Settling) failed(r Ruling, o payment.Outcome) (Ruling, error) {
+// (I-07), so a payment that can be refunded again is just as it was. What was
+// pending then, and would have matured by now, is made available in one go.
+func (s Settling) failed(r Ruling, code id.Code, ordinal int, why string) (Ruling, error) {
+	r.After.Status, r.After.FailureCode = Failed, why
+	r.After.InDoubt, r.After.Parked = false, ""
+	if s.Refund.Source == FromSuspense { // nothing was set aside; the case is open still
+		return s.count(r, "refund.failed"), nil
+	}
 	first, err := opened(s.Refund)
 	if err != nil {
 		return Ruling{}, err
 	}
-	j, err := first.Reverse(id.Key(r.After.ID, s.step(id.RefundOut)), s.Now)
+	j, err := first.Reverse(s.cause(code, ordinal), s.Now)
 	if err != nil {
 		return Ruling{}, err
 	}
-	r.Journal, r.After.Status, r.After.FailureCode = &j, Failed, declineCode(o)
-	r.After.InDoubt, r.After.Parked = false, ""
+	r.Journals = []ledger.Journal{j}
 	taken := s.Refund.Taken
 	r.Payment.Refunding.Minor -= r.After.Amount.Minor
 	r.Payment.FeeReturned.Minor -= taken.Fee.Minor
-	r.Payment.Pending.Minor += taken.Pending.Minor
-	return s.count(r, id.RefundOut, "refund.failed"), nil
+	s.countPayment(&r, "payment.updated")
+	if !s.Matured {
+		r.Payment.Pending.Minor += taken.Pending.Minor
+	} else if taken.Pending.Minor > 0 {
+		m, err := ledger.Matured(s.cause(id.Mature, ordinal), ledger.Capture{Chart: s.Refund.Chart(), Merchant: s.Refund.MerchantID,
+			Gross: taken.Pending, Fee: money.Zero(taken.Pending.Currency), At: s.Now})
+		if err != nil {
+			return Ruling{}, err
+		}
+		r.Journals = append(r.Journals, m)
+	}
+	return s.count(r, "refund.failed"), nil
 }
 
 func declineCode(o payment.Outcome) string {

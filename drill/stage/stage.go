@@ -114,7 +114,7 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
-	config := activities.Config{Committer: s.Store, Files: s.Store, Sealer: s.Store, Calls: calls,
+	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Sealer: s.Store, Calls: calls,
 		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
 	s.Steps = activities.New(config)

@@ -1,0 +1,327 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/gowebpki/jcs"
+
+	"paysaga/channels"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/payment"
+	"paysaga/domain/refund"
+)
+
+// RefundRef names the refund a step works on.
+type RefundRef struct {
+	Book     id.Book `json:"book"`
+	RefundID string  `json:"refund_id"`
+}
+
+// OpenRefundInput asks for the intent of one try.
+type OpenRefundInput struct {
+	RefundRef
+	Ordinal int `json:"ordinal"` // from 1
+}
+
+// OpenedRefund says what stands now.
+type OpenedRefund struct {
+	BookedRefund
+	// Key is empty when there is nothing to send: the refund has ended, is
+	// parked, its slot hasn't come, or the channel takes no more of this charge.
+	Key     string       `json:"key,omitempty"`
+	Ordinal int          `json:"ordinal,omitempty"` // of the last try that was made, if that is a later one
+	Channel string       `json:"channel,omitempty"`
+	Lane    payment.Lane `json:"lane,omitempty"`
+	// NotBefore is when to ask again: the channel wants refunds of a charge apart.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Limit is which of the channel's limits a person has to settle.
+	Limit    string `json:"limit,omitempty"`
+	Existing bool   `json:"existing,omitempty"` // the intent stood already, so it may have been sent
+}
+
+// BookedRefund is where the refund stands.
+type BookedRefund struct {
+	Status  refund.Status `json:"status"`
+	InDoubt bool          `json:"in_doubt,omitempty"`
+	Parked  string        `json:"parked,omitempty"`
+}
+
+func bookedRefund(r refund.Refund) BookedRefund {
+	return BookedRefund{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked}
+}
+
+// OpenRefund commits the intent of a try: the frozen request under its key
+// (I-13). Repeated, it answers with what stands.
+func (s *Steps) OpenRefund(ctx context.Context, in OpenRefundInput) (OpenedRefund, error) {
+	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
+	if err != nil {
+		return OpenedRefund{}, failure(ctx, err)
+	}
+	o, err := s.openRefund(ctx, d, in)
+	return o, failure(ctx, err)
+}
+
+func (s *Steps) openRefund(ctx context.Context, d refund.Dossier, in OpenRefundInput) (OpenedRefund, error) {
+	r := d.Refund
+	o := OpenedRefund{BookedRefund: bookedRefund(r), Channel: r.Channel, Lane: d.Charge.Lane}
+	if r.Status.Terminal() {
+		return o, nil
+	}
+	if n := len(d.Attempts); in.Ordinal <= n {
+		o.Key, o.Ordinal, o.Existing = d.Attempts[n-1].Key, n, true
+		return o, nil
+	}
+	if r.Parked != "" {
+		return o, nil
+	}
+	c, err := s.c.Channels.Get(r.Channel)
+	if err != nil {
+		return o, err
+	}
+	rules := c.Describe()
+	if o.Limit = limitOf(rules, d, s.c.Now()); o.Limit != "" {
+		return o, nil
+	}
+	if rules.MinRefundInterval > 0 {
+		at, err := s.c.Refunds.ClaimRefundSlot(ctx, in.Book, in.RefundID, rules.MinRefundInterval)
+		if err != nil {
+			return o, err
+		}
+		if at.After(s.c.Now()) {
+			o.NotBefore = at
+			return o, nil
+		}
+	}
+	a, request, err := s.refundIntent(d, in.Ordinal)
+	if err != nil {
+		return o, err
+	}
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{
+		Book: in.Book, Cause: id.Key(r.ID, id.Step{Code: id.Open, Ordinal: in.Ordinal}), Business: r.ID, By: ledger.Service("refund-saga"),
+		Changes: []ledger.Change{refund.Intend{Attempt: a, Request: request}},
+	})
+	o.Key, o.Ordinal = a.Key, a.Ordinal
+	return o, err
+}
+
+// limitOf names the limit of the channel that the refund is beyond; empty: none.
+func limitOf(rules channels.Description, d refund.Dossier, now time.Time) string {
+	switch {
+	case rules.MaxRefunds > 0 && d.Sent >= rules.MaxRefunds:
+		return "refund_limit: the channel takes at most " + strconv.Itoa(rules.MaxRefunds) + " refunds of a charge"
+	case rules.MaxRefundAge > 0 && !d.Charge.EffectiveAt.IsZero() && now.Sub(d.Charge.EffectiveAt) > rules.MaxRefundAge:
+		return "refund_limit: the channel gives nothing back of a charge that is older than " + rules.MaxRefundAge.String()
+	}
+	return ""
+}
+
+// refundIntent freezes what will be sent.
+func (s *Steps) refundIntent(d refund.Dossier, ordinal int) (refund.Attempt, json.RawMessage, error) {
+	r := d.Refund
+	chargeID := r.ChargeID
+	if chargeID == "" {
+		chargeID = d.Charge.ChannelID
+	}
+	raw, err := json.Marshal(channels.RefundRequest{ChargeKey: d.Charge.Key, ChannelID: chargeID, AmountMinor: r.Amount.Minor,
+		TotalMinor: d.Charge.AmountMinor, Currency: string(r.Amount.Currency), Reason: r.Reason})
+	if err != nil {
+		return refund.Attempt{}, nil, fault.Internal("a refund request can't be frozen", err)
+	}
+	canonical, err := jcs.Transform(raw)
+	if err != nil {
+		return refund.Attempt{}, nil, fault.Internal("a refund request can't be frozen", err)
+	}
+	hash := sha256.Sum256(canonical)
+	key, err := channels.NewKey(id.Key(r.ID, id.Step{Code: id.RefundOut, Ordinal: ordinal}), hex.EncodeToString(hash[:]), s.c.Now())
+	if err != nil {
+		return refund.Attempt{}, nil, err
+	}
+	return refund.Attempt{Book: r.Book, RefundID: r.ID, Ordinal: ordinal, Key: key.ID, Reference: key.Reference, Channel: r.Channel,
+		ChannelAccount: r.ChannelAccount, RequestHash: key.BodyHash, BornAt: key.BornAt}, canonical, nil
+}
+
+// RefundCallInput names the intent to be carried out.
+type RefundCallInput struct {
+	RefundRef
+	Key string `json:"key"`
+}
+
+// Refund sends the intent under its key. What stands already is returned
+// without a call.
+func (s *Steps) Refund(ctx context.Context, in RefundCallInput) (Answer, error) {
+	return s.callRefund(ctx, in, channels.OpRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
+		if i.Attempt.Verdict.Known() {
+			return i.Attempt.Outcome(), nil
+		}
+		return c.Refund(ctx, call, i.Request)
+	})
+}
+
+// AskRefundInput asks what became of an intent.
+type AskRefundInput struct {
+	RefundCallInput
+	Final bool `json:"final,omitempty"` // waits for the end of what is pending
+}
+
+// AskRefund asks the channel once, as Ask does of a charge.
+func (s *Steps) AskRefund(ctx context.Context, in AskRefundInput) (Answer, error) {
+	a, err := s.callRefund(ctx, in.RefundCallInput, channels.OpAskRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
+		return c.AskRefund(ctx, call, i.Request)
+	})
+	switch {
+	case err != nil:
+		return a, err
+	case a.Verdict.Known(), !in.Final && a.Verdict != payment.Unknown:
+		return a, nil
+	case a.Verdict == payment.Unknown:
+		return a, notYet("the channel doesn't say: " + a.Reason)
+	}
+	return a, notYet("the channel says " + string(a.Verdict))
+}
+
+func (s *Steps) callRefund(ctx context.Context, in RefundCallInput, op channels.Operation,
+	do func(context.Context, channels.Channel, channels.Call, channels.RefundIntent) (payment.Outcome, error)) (Answer, error) {
+	i, err := s.c.Refunds.RefundIntent(ctx, in.Book, in.Key)
+	if err != nil {
+		return Answer{}, unsent(ctx, err)
+	}
+	line := channels.CallLine{Book: in.Book, BusinessID: in.RefundID, Key: in.Key, Channel: i.Attempt.Channel,
+		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
+	return s.make(ctx, line, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
+		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
+	})
+}
+
+// BookRefundInput brings what became of a try.
+type BookRefundInput struct {
+	RefundRef
+	Ordinal int    `json:"ordinal"`
+	Answer  Answer `json:"answer"`
+}
+
+// BookRefund commits what an outcome means for the refund: state, journals,
+// sums and events in one Step. Repeated, it answers with what stands.
+func (s *Steps) BookRefund(ctx context.Context, in BookRefundInput) (BookedRefund, error) {
+	r, err := s.SettleRefund(ctx, RefundSettlement{RefundRef: in.RefundRef, Ordinal: in.Ordinal, Outcome: in.Answer.Outcome})
+	return bookedRefund(r), failure(ctx, err)
+}
+
+// RefundSettlement is an outcome to be settled, by the saga or by the relay of
+// callbacks.
+type RefundSettlement struct {
+	RefundRef
+	Ordinal int
+	Outcome payment.Outcome
+	By      ledger.Principal // zero: the saga
+}
+
+// SettleRefund commits what an outcome means, and returns the refund as it
+// stands then. One that contradicts a refund that has ended opens a case. Its
+// errors are faults.
+func (s *Steps) SettleRefund(ctx context.Context, in RefundSettlement) (refund.Refund, error) {
+	if in.By.Kind == "" {
+		in.By = ledger.Service("refund-saga")
+	}
+	for try := 1; ; try++ {
+		d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
+		if err != nil {
+			return d.Refund, err
+		}
+		m := refund.Move{Refund: d.Refund, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: s.c.Now()}
+		told, err := refund.Settle(refund.Settling{Refund: d.Refund, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: m.Now,
+			Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)})
+		switch {
+		case fault.Is(err, fault.KindConflict, "contradicts_state"):
+			m.Contradicts = true
+		case err != nil:
+			return d.Refund, err
+		case told.Quiet:
+			return d.Refund, nil
+		}
+		r, err := s.moveRefund(ctx, m, in.By)
+		switch {
+		case m.Contradicts && (fault.Is(err, fault.KindConflict, "cause_conflict") || fault.Is(err, fault.KindConflict, "case_exists")):
+			return d.Refund, nil // the case stands; other words add nothing to it
+		case fault.Of(err) == fault.KindConflict && try < staleTries: // it moved since it was read
+			continue
+		}
+		return r, err
+	}
+}
+
+// moveRefund commits one move, and reads what it came to.
+func (s *Steps) moveRefund(ctx context.Context, m refund.Move, by ledger.Principal, more ...ledger.Change) (refund.Refund, error) {
+	_, err := s.c.Committer.Commit(ctx, ledger.Step{Book: m.Refund.Book, Cause: id.Key(m.Refund.ID, m.Step()), Business: m.Refund.ID, By: by,
+		Changes: append([]ledger.Change{m}, more...)})
+	if err != nil {
+		return m.Refund, err
+	}
+	d, err := s.c.Refunds.RefundDossier(ctx, m.Refund.Book, m.Refund.ID)
+	return d.Refund, err
+}
+
+// ParkRefundInput asks to show a refund to a person, and why.
+type ParkRefundInput struct {
+	RefundRef
+	Reason string `json:"reason"`
+}
+
+// ParkRefund marks the refund as one that needs a person. Whatever was going on
+// goes on (I-18).
+func (s *Steps) ParkRefund(ctx context.Context, in ParkRefundInput) (BookedRefund, error) {
+	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
+	if err != nil {
+		return BookedRefund{}, failure(ctx, err)
+	}
+	if d.Refund.Status.Terminal() || d.Refund.Parked != "" {
+		return bookedRefund(d.Refund), nil
+	}
+	r, err := s.moveRefund(ctx, refund.Move{Refund: d.Refund, Park: in.Reason, Now: s.c.Now()}, ledger.Service("refund-saga"))
+	return bookedRefund(r), failure(ctx, err)
+}
+
+// HeedRefundInput names a stored callback.
+type HeedRefundInput struct {
+	RefundRef
+	CallbackID string `json:"callback_id"`
+}
+
+// HeedRefund reads a stored, verified callback of this refund. A callback of
+// another one is fault.NotFound.
+func (s *Steps) HeedRefund(ctx context.Context, in HeedRefundInput) (Heard, error) {
+	return s.heed(ctx, in.Book, in.RefundID, in.CallbackID)
+}
+
+// ResolveRefundInput is an operator's decision about a refund.
+type ResolveRefundInput struct {
+	RefundRef
+	Decision refund.Decision `json:"decision"`
+	Actor    string          `json:"actor"`
+	Reason   string          `json:"reason"`
+	Code     string          `json:"code,omitempty"` // from `paysaga operator sign`
+}
+
+// ResolveRefund verifies who decided, records it, and settles the refund by
+// it, as Resolve does for payments. Repeated, it answers with what stands.
+func (s *Steps) ResolveRefund(ctx context.Context, in ResolveRefundInput) (BookedRefund, error) {
+	verified, actor, err := s.verify(ctx, Verdict{Book: in.Book, BusinessID: in.RefundID, Decision: string(in.Decision), Actor: in.Actor,
+		Reason: in.Reason, Code: in.Code})
+	if err != nil {
+		return BookedRefund{}, failure(ctx, err)
+	}
+	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
+	if err != nil || in.Decision.Led(d.Refund.Status) {
+		return bookedRefund(d.Refund), failure(ctx, err)
+	}
+	m := refund.Move{Refund: d.Refund, Ordinal: len(d.Attempts), Decision: in.Decision, Now: s.c.Now()}
+	r, err := s.moveRefund(ctx, m, ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}, payment.Act{
+		PaymentID: d.Refund.PaymentID, Act: "resolve_refund", Decision: string(in.Decision), Actor: actor, Verified: verified, Reason: in.Reason})
+	return bookedRefund(r), failure(ctx, err)
+}

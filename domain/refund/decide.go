@@ -1,0 +1,117 @@
+package refund
+
+import (
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// Decision is what an operator decides about a refund that a person was shown.
+type Decision string
+
+// The decisions.
+const (
+	// Retry sends it again: under a new ordinal once the try before has been
+	// asked about and stands as refused.
+	Retry Decision = "retry"
+	// PayElsewhere says that the customer was paid another way. The money waits on
+	// suspense/X/paid_elsewhere for the bank's word.
+	PayElsewhere Decision = "pay_elsewhere"
+	// WriteOff ends it as failed: the merchant keeps the money.
+	WriteOff Decision = "write_off"
+	// MarkSucceeded says that the channel did give it back, as meant.
+	MarkSucceeded Decision = "mark_succeeded"
+)
+
+// Valid says whether d is a decision.
+func (d Decision) Valid() bool {
+	return d == Retry || d == PayElsewhere || d == WriteOff || d == MarkSucceeded
+}
+
+// Led says whether a refund in s is where the decision leads: a repeat of it
+// needs nothing more.
+func (d Decision) Led(s Status) bool {
+	return s == Failed && d == WriteOff || s == Succeeded && (d == PayElsewhere || d == MarkSucceeded)
+}
+
+// Decide carries a decision out. Only what a person was shown can be decided;
+// otherwise it is fault.Conflict "decision_refused". What the channel still says
+// against it later opens a case.
+func Decide(s Settling, d Decision, act int) (Ruling, error) {
+	r := Ruling{After: s.Refund, Payment: s.Payment}
+	if s.Refund.Status.Terminal() || s.Refund.Parked == "" {
+		return r, fault.Conflict("decision_refused", "the refund is "+string(s.Refund.Status)+" and not parked: there is nothing to decide")
+	}
+	switch d {
+	case Retry:
+		return s.move(r, "refund.updated", func(after *Refund) { after.Parked = "" })
+	case PayElsewhere:
+		r.After.Elsewhere = true
+		return s.succeeded(r, id.Act, act, s.Now)
+	case MarkSucceeded:
+		return s.succeeded(r, id.Act, act, s.Now)
+	case WriteOff:
+		return s.failed(r, id.Act, act, "written_off")
+	}
+	return r, fault.Invalid("decision_unknown", "decision", "a decision is retry, pay_elsewhere, write_off or mark_succeeded")
+}
+
+// ReturnedCase is the kind of case of a refund that came back after it had
+// succeeded; PaidAfterAll that of one which the channel paid after it had ended
+// another way.
+const (
+	ReturnedCase = "refund_returned"
+	PaidAfterAll = "refund_paid_after_all"
+)
+
+// money: the contradiction is one that moved money.
+func (m Move) money() bool {
+	o := m.Outcome.Vetted()
+	if o.Verdict != payment.Succeeded {
+		return true
+	}
+	told := m.Refund.Status == Succeeded && !m.Refund.Elsewhere && !m.Refund.another(o) // of another amount than before: whose word is right, nobody knows
+	return !told && payment.Credible(money.New(o.AmountMinor, money.Currency(o.Currency)))
+}
+
+// Contradict is the ruling about an outcome that Settle found to contradict
+// what is known: a case, and the posting that keeps our book with the
+// channel's. A refund that came back is the merchant's again; one that was paid
+// although our book says that it wasn't stands on suspense until somebody
+// decides who bears it.
+func Contradict(s Settling) (Ruling, error) {
+	o, r := s.Outcome.Vetted(), s.Refund
+	ruling := Ruling{After: r, Payment: s.Payment}
+	step := Move{Refund: r, Ordinal: s.Ordinal, Outcome: s.Outcome, Contradicts: true}.Step()
+	kind, took := ReturnedCase, r.Amount
+	if o.Verdict == payment.Succeeded {
+		kind, took = PaidAfterAll, money.New(o.AmountMinor, money.Currency(o.Currency))
+	}
+	reference, err := id.Reference(id.Key(r.ID, step)) // a payment has many refunds: the case's number names which
+	if err != nil {
+		return ruling, err
+	}
+	ruling.Case = &payment.OpenCase{ID: "case/" + r.PaymentID + "/" + kind + "/" + reference, Book: r.Book, MerchantID: r.MerchantID,
+		PaymentID: r.PaymentID, ChannelAccount: r.ChannelAccount, Kind: kind, Amount: took,
+		Reason: "refund " + r.ID + ": the channel says " + string(o.Verdict) + ", the refund is " + string(r.Status)}
+	if step.Code == id.Contradict {
+		return ruling, nil // no money moved that we can name: only the case tells
+	}
+	posting := r.ledger()
+	posting.At, posting.Gross = o.EffectiveAt, took
+	posting.Chart.Currency = took.Currency
+	post := ledger.RefundReturned
+	switch {
+	case kind == PaidAfterAll:
+		posting.Reason = kind
+		post = ledger.SuspenseReturned
+	case r.Source == FromSuspense, r.Elsewhere: // whose it is was never settled
+		posting.Reason = kind
+		post = ledger.SuspenseFound
+	}
+	j, err := post(id.Key(r.ID, step), posting)
+	ruling.Journals = []ledger.Journal{j}
+	return ruling, err
+}
