@@ -63,6 +63,9 @@ type Config struct {
 	Calls     CallLog
 	Channels  channels.Registry
 	Rules     risk.Rules
+	// Post and Courier tell merchants' endpoints.
+	Post    Post
+	Courier *Courier
 	// CallbackURL is where channels reach this API from outside, for example
 	// https://pay.example.com; empty: callbacks aren't asked for, polls learn
 	// everything.

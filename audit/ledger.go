@@ -1,7 +1,9 @@
 package audit
 
+import "slices"
+
 // checks are all that SQL can judge so far.
-var checks = append(append(append([]invariant{}, ledgerChecks...), chainChecks...), paymentChecks...)
+var checks = slices.Concat(ledgerChecks, chainChecks, paymentChecks, webhookChecks)
 
 var ledgerChecks = []invariant{
 	{"I-01", "every journal is whole, in one book and currency, and sums to zero", sqlJournalsBalance, false},

@@ -206,7 +206,8 @@ const sqlEventMerchants = `
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
 	LEFT JOIN cases k ON k.book = e.book AND k.id = e.object_id
-	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, o.merchant_id, k.merchant_id)
+	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
+	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, o.merchant_id, k.merchant_id, w.merchant_id)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)
 	FROM cases k LEFT JOIN payments p ON p.book = k.book AND p.id = k.payment_id

@@ -101,6 +101,8 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Conflict("refund_exists", "this case has its refund already").Wrap(pg)
 	case "attempts_pkey", "refund_attempts_pkey":
 		return fault.Conflict("intent_exists", "this attempt stands already").Wrap(pg)
+	case "webhook_endpoints_once":
+		return fault.Conflict("endpoint_exists", "there is an endpoint with this URL").WithParam("url").Wrap(pg)
 	case "cases_pkey":
 		return fault.Conflict("case_exists", "this case stands already").Wrap(pg)
 	case "payments_pkey", "refunds_pkey", "orders_pkey", "users_pkey", "merchants_pkey", "channel_accounts_pkey", "channel_accounts_id_key":

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"paysaga/domain/delivery"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
@@ -79,58 +81,119 @@ func (b *batch) writeEvents(m *pgx.Batch) {
 }
 
 // Only an object's oldest undelivered event is taken: another relay may hold it, and a later one must not overtake it (I-23).
-const sqlEventsWaiting = `
+const sqlClaimEvents = `
 	SELECT book::text, object_id, sequence, id, type, api_version, created_at, coalesce(merchant_id, ''), business_id, object_type,
 		data, secret_sealed
 	FROM events e
-	WHERE delivered_at IS NULL AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
+	WHERE delivered_at IS NULL AND (leased_until IS NULL OR leased_until <= now()) AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
 		SELECT FROM events before
 		WHERE before.book = e.book AND before.object_id = e.object_id AND before.sequence < e.sequence AND before.delivered_at IS NULL)
 	ORDER BY no LIMIT $2
 	FOR UPDATE SKIP LOCKED`
 
 const sqlEventsDelivered = `
-	UPDATE events e SET delivered_at = $1
+	UPDATE events e SET delivered_at = $1, leased_until = NULL
+	FROM unnest($2::text[], $3::text[], $4::bigint[]) AS d(book, object_id, sequence)
+	WHERE e.book = d.book::book AND e.object_id = d.object_id AND e.sequence = d.sequence AND e.delivered_at IS NULL`
+
+const sqlEventsLeased = `
+	UPDATE events e SET leased_until = now() + $1
 	FROM unnest($2::text[], $3::text[], $4::bigint[]) AS d(book, object_id, sequence)
 	WHERE e.book = d.book::book AND e.object_id = d.object_id AND e.sequence = d.sequence`
 
-// EventsWaiting hands up to limit undelivered events to deliver, and marks them delivered once it returns nil: each event
-// leaves at least once, those of one object in sequence, whoever else relays beside us (I-23). It returns how many
-// there were; call again at once while it isn't zero.
-func (s *Store) EventsWaiting(ctx context.Context, limit int, deliver func([]Event) error) (int, error) {
-	total := 0
+// ClaimEvents takes up to limit events that haven't left, of each object its oldest, on a lease: nobody else takes them until it
+// ends (I-23). Those that no endpoint is to hear are marked as delivered at once; found counts them too, so call again at
+// once while it isn't zero. Endpoints are read after the events, so one that stood before an event hears it.
+func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []delivery.Leaving, found int, err error) {
 	for _, db := range s.dbs {
-		n, err := s.relay(ctx, db, limit, deliver)
+		claimed, n, err := s.claimEvents(ctx, db, limit-found, lease)
 		if err != nil {
-			return total, failure(err)
+			return list, found, failure(err)
 		}
-		total += n
+		list, found = append(list, claimed...), found+n
+		if found >= limit {
+			break
+		}
 	}
-	return total, nil
+	return list, found, nil
 }
 
-func (s *Store) relay(ctx context.Context, db *database, limit int, deliver func([]Event) error) (n int, err error) {
+func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lease time.Duration) (list []delivery.Leaving, n int, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlEventsWaiting, bookNames(db.books), limit)
+		list, n = nil, 0
+		rows, err := tx.Query(ctx, sqlClaimEvents, bookNames(db.books), limit)
 		if err != nil {
 			return err
 		}
-		list, err := pgx.CollectRows(rows, s.scanEvent)
-		if err != nil || len(list) == 0 {
+		events, err := pgx.CollectRows(rows, s.scanEvent)
+		if err != nil || len(events) == 0 {
 			return err
 		}
-		if err := deliver(list); err != nil {
+		n = len(events)
+		targets, err := s.targets(ctx, tx, events)
+		if err != nil {
 			return err
 		}
-		n = len(list)
-		books, objects, sequences := make([]string, n), make([]string, n), make([]int64, n)
-		for i, e := range list {
-			books[i], objects[i], sequences[i] = string(e.Book), e.Object.ID, e.Object.Sequence
+		var unheard []Event
+		for _, e := range events {
+			l := delivery.Leaving{Event: e}
+			for _, t := range targets[merchantOf{string(e.Book), e.MerchantID}] {
+				if t.Hears(e) {
+					l.To = append(l.To, t)
+				}
+			}
+			if l.To == nil {
+				unheard = append(unheard, e)
+			} else {
+				list = append(list, l)
+			}
 		}
-		_, err = tx.Exec(ctx, sqlEventsDelivered, s.clock(), books, objects, sequences)
-		return err
+		if err := mark(ctx, tx, sqlEventsDelivered, s.clock(), unheard); err != nil {
+			return err
+		}
+		heard := make([]Event, len(list))
+		for i, l := range list {
+			heard[i] = l.Event
+		}
+		return mark(ctx, tx, sqlEventsLeased, lease, heard)
 	})
-	return n, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return list, n, nil
+}
+
+// ReleaseEvents gives leases back, of events that didn't leave.
+func (s *Store) ReleaseEvents(ctx context.Context, list []delivery.Leaving) error {
+	for _, db := range s.dbs {
+		var events []Event
+		for _, l := range list {
+			if s.books[l.Event.Book] == db {
+				events = append(events, l.Event)
+			}
+		}
+		if err := mark(ctx, db.pool, sqlEventsLeased, time.Duration(0), events); err != nil {
+			return failure(err)
+		}
+	}
+	return nil
+}
+
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// mark moves the rows of events; what comes first among the arguments is the statement's own.
+func mark(ctx context.Context, tx executor, sql string, first any, list []Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	books, objects, sequences := make([]string, len(list)), make([]string, len(list)), make([]int64, len(list))
+	for i, e := range list {
+		books[i], objects[i], sequences[i] = string(e.Book), e.Object.ID, e.Object.Sequence
+	}
+	_, err := tx.Exec(ctx, sql, first, books, objects, sequences)
+	return err
 }
 
 func (s *Store) scanEvent(row pgx.CollectableRow) (Event, error) {

@@ -1,8 +1,6 @@
 package store_test
 
 import (
-	"context"
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -161,73 +159,4 @@ func TestACallbackIsStoredOnceAndOfferedUntilSeen(t *testing.T) {
 	c.forward(time.Hour)
 	require.Empty(t, waiting())
 	h.refused(h.step(ids[0], id.Case, 3, payment.SeeCallback{ID: h.s.Mint(id.Callback), Disposition: "applied"}), "not_found", "")
-}
-
-func TestEventsLeaveInSequencePerObject(t *testing.T) {
-	t.Parallel()
-	h := newShop(t)
-	for i := range 10 {
-		h.paid(string(rune('A'+i)), cny(100))
-	}
-	var mu sync.Mutex
-	sequences := map[string][]int64{}
-	together(3, func(int) {
-		for {
-			n, err := h.s.EventsWaiting(context.Background(), 7, func(list []store.Event) error {
-				mu.Lock()
-				defer mu.Unlock()
-				for _, e := range list {
-					sequences[e.Object.ID] = append(sequences[e.Object.ID], e.Object.Sequence)
-				}
-				return nil
-			})
-			require.NoError(t, err)
-			if n == 0 {
-				return
-			}
-		}
-	})
-	// A relay that found nothing may have ended while another held the last ones; nothing is left for sure only now.
-	_, err := h.s.EventsWaiting(t.Context(), 1000, func(list []store.Event) error { return nil })
-	require.NoError(t, err)
-	require.Len(t, sequences, 20, "ten orders, ten payments")
-	for object, list := range sequences {
-		for i, n := range list {
-			require.Equal(t, int64(i+1), n, object)
-		}
-	}
-}
-
-func TestAnEventThatIsNotDeliveredComesAgainWhole(t *testing.T) {
-	t.Parallel()
-	h := newShop(t)
-	p := h.pay("A-1", cny(100))
-	h.commit(h.open(p, 1))
-	h.commit(h.settle(p, 1, payment.Outcome{Verdict: payment.Pending, Action: &payment.Action{Type: "qr_code", URL: "https://qr.example"}}))
-	boom := context.DeadlineExceeded
-	_, err := h.s.EventsWaiting(t.Context(), 10, func([]store.Event) error { return boom })
-	require.Error(t, err)
-	var last store.Event
-	for {
-		n, err := h.s.EventsWaiting(t.Context(), 10, func(list []store.Event) error {
-			for _, e := range list {
-				if e.Object.ID == p {
-					last = e
-				}
-			}
-			return nil
-		})
-		require.NoError(t, err)
-		if n == 0 {
-			break
-		}
-	}
-	require.Equal(t, "payment.requires_action", last.Type)
-	require.Equal(t, h.MerchantID, last.MerchantID)
-	require.Equal(t, p, last.BusinessID)
-	var shown payment.Public
-	require.NoError(t, json.Unmarshal(last.Data, &shown))
-	require.Equal(t, "https://qr.example", shown.NextAction.URL)
-	want := h.dossier(p).Payment.Public()
-	require.Equal(t, want, shown, "data is the object as the API shows it")
 }

@@ -8,10 +8,10 @@ import (
 
 	"paysaga/activities"
 	"paysaga/channels"
+	"paysaga/domain/delivery"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
-	"paysaga/domain/trade"
 )
 
 // Waiting reads what has been received and still waits. Each row is claimed by
@@ -21,7 +21,20 @@ type Waiting interface {
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
 	Maturing(ctx context.Context, limit int) ([]payment.Payment, error)
-	EventsWaiting(ctx context.Context, limit int, deliver func([]trade.Event) error) (int, error)
+	DeliveriesDue(ctx context.Context, limit int) ([]delivery.Start, error)
+}
+
+// Outbox holds the events that haven't left.
+type Outbox interface {
+	// ClaimEvents takes events on a lease, of each object its oldest, and marks those as delivered that nobody is to hear; found counts
+	// them too.
+	ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []delivery.Leaving, found int, err error)
+	// TellEvents writes what the first tries came to.
+	TellEvents(ctx context.Context, list []delivery.Left) error
+	// ReleaseEvents gives leases back.
+	ReleaseEvents(ctx context.Context, list []delivery.Leaving) error
+	// DeliveryStarted says that a delivery that was due has its saga.
+	DeliveryStarted(ctx context.Context, d delivery.Start) error
 }
 
 // Sagas starts and reaches sagas.
@@ -29,6 +42,7 @@ type Sagas interface {
 	Start(context.Context, payment.Payment) error
 	Cancel(context.Context, payment.Payment) error
 	Deliver(ctx context.Context, paymentID, callbackID string) error
+	TellAgain(context.Context, delivery.Start) error
 }
 
 // Settler settles what comes for a payment after its saga has ended.
@@ -40,9 +54,12 @@ type Settler interface {
 
 // RelayConfig is what the relays need.
 type RelayConfig struct {
-	Waiting  Waiting
-	Sagas    Sagas
-	Settler  Settler
+	Waiting Waiting
+	Sagas   Sagas
+	Settler Settler
+	// Outbox and Courier tell merchants of events.
+	Outbox   Outbox
+	Courier  *activities.Courier
 	Steps    activities.Committer
 	Payments interface {
 		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
@@ -68,15 +85,13 @@ type RelayConfig struct {
 // batch is how many rows a relay takes at once.
 const batch = 64
 
-// eventBatch is how many events leave at once. It is large, and nobody pokes
-// for an event, so that marking them as delivered costs few commits.
-const eventBatch = 1024
-
 // Relays are the parts of paysaga that make good what was promised: payments
 // received and not started, cancels and callbacks not delivered, events.
 type Relays struct {
 	c         RelayConfig
 	callbacks *relay
+	again     *relay
+	events    *Events
 	all       []*relay
 }
 
@@ -96,8 +111,10 @@ func NewRelays(c RelayConfig) *Relays {
 	}
 	r := &Relays{c: c}
 	r.callbacks = newRelay("callbacks", c.Every, r.placeCallbacks)
+	r.again = newRelay("deliveries", c.Every, r.tellAgain)
+	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
-		r.callbacks, newRelay("events", c.Every, r.deliverEvents),
+		r.callbacks, r.again,
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
 	if c.Months != nil {
 		r.all = append(r.all, newRelay("months", time.Hour, r.makeMonths))
@@ -117,6 +134,7 @@ func (r *Relays) Run(ctx context.Context) {
 	for _, one := range r.all {
 		wg.Go(func() { one.run(ctx, r.c.Log) })
 	}
+	wg.Go(func() { r.events.Run(ctx) })
 	wg.Wait()
 }
 
@@ -180,15 +198,17 @@ func (r *Relays) placeCallbacks(ctx context.Context) (bool, error) {
 	return len(list) == batch, each(ctx, list, err, r.place)
 }
 
-// deliverEvents leaves events with the log. Merchants' endpoints come here.
-func (r *Relays) deliverEvents(ctx context.Context) (bool, error) {
-	n, err := r.c.Waiting.EventsWaiting(ctx, eventBatch, func(events []trade.Event) error {
-		for _, e := range events {
-			r.c.Log.Debug("event", "event", e.ID, "type", e.Type, "business_id", e.BusinessID, "sequence", e.Object.Sequence)
+// tellAgain starts the sagas of deliveries whose first try failed, or that somebody wants told again.
+func (r *Relays) tellAgain(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.DeliveriesDue(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, d delivery.Start) error {
+		ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+		defer stop()
+		if err := r.c.Sagas.TellAgain(ctx, d); err != nil {
+			return err
 		}
-		return nil
+		return r.c.Outbox.DeliveryStarted(ctx, d)
 	})
-	return n == eventBatch, err
 }
 
 // each does one thing with every row of a batch, a few at a time; the first

@@ -21,11 +21,13 @@ import (
 type Config struct {
 	Client client.Client
 	Steps  *activities.Steps
-	// Queues are the task queues to serve: workflows.TaskQueue, and
-	// workflows.ChannelQueue of each channel.
+	// Queues are the task queues to serve: workflows.TaskQueue,
+	// workflows.WebhookQueue, and workflows.ChannelQueue of each channel.
 	Queues []string
 	// CallsPerChannel bounds the calls under way at one channel (32).
 	CallsPerChannel int
+	// Tellings bounds the sagas' tries under way at merchants' endpoints (128).
+	Tellings int
 	// LedgerSteps bounds the regular database steps under way (16): no more
 	// than the pool has connections. Local ones are bounded at 256.
 	LedgerSteps int
@@ -50,6 +52,8 @@ func New(c Config) (Set, error) {
 			registerSagas(w)
 			registerLedger(w, c.Steps)
 			registerCalls(w, c.Steps) // the express lane calls from inside the saga's task
+		case queue == workflows.WebhookQueue:
+			register(w, map[string]any{"Deliver": c.Steps.Deliver})
 		case slices.Contains(ChannelQueues(c.Steps), queue):
 			registerCalls(w, c.Steps)
 		default:
@@ -63,6 +67,9 @@ func New(c Config) (Set, error) {
 func (c Config) withDefaults() Config {
 	if c.CallsPerChannel == 0 {
 		c.CallsPerChannel = 32
+	}
+	if c.Tellings == 0 {
+		c.Tellings = 128
 	}
 	if c.LedgerSteps == 0 {
 		c.LedgerSteps = 16
@@ -87,7 +94,7 @@ func ChannelQueues(steps *activities.Steps) []string {
 
 // AllQueues is everything one process can serve.
 func AllQueues(steps *activities.Steps) []string {
-	return append([]string{workflows.TaskQueue}, ChannelQueues(steps)...)
+	return append([]string{workflows.TaskQueue, workflows.WebhookQueue}, ChannelQueues(steps)...)
 }
 
 // Options are those of a queue's worker. What is measured beside payments gets
@@ -111,6 +118,9 @@ func (c Config) Options(queue string) worker.Options {
 	}
 	o.DisableWorkflowWorker = true
 	o.MaxConcurrentActivityExecutionSize = c.CallsPerChannel
+	if queue == workflows.WebhookQueue {
+		o.MaxConcurrentActivityExecutionSize = c.Tellings
+	}
 	o.MaxConcurrentActivityTaskPollers = 5
 	return o
 }
@@ -118,6 +128,7 @@ func (c Config) Options(queue string) worker.Options {
 // registerSagas is the one list of sagas: workers run them, NewReplayer replays them.
 func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
+	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
 }
 
 func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {

@@ -14,6 +14,9 @@ const TaskQueue = "payments"
 // ChannelQueue is the task queue of a channel's calls.
 func ChannelQueue(channel string) string { return "channel-" + channel }
 
+// WebhookQueue is where merchants' endpoints are told: what is slow there holds up nothing else.
+const WebhookQueue = "webhooks"
+
 // Pace sets how patient a saga is. It is part of the input, so that a history
 // replays with the pace it was recorded with.
 type Pace string
@@ -90,6 +93,17 @@ func (p pace) ask(ctx workflow.Context, queue, summary string) workflow.Context 
 		TaskQueue:           queue,
 		StartToCloseTimeout: 15 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: p.askFirst, BackoffCoefficient: 2, MaximumInterval: p.askCap},
+		Summary:             summary,
+	})
+}
+
+// deliver is one try at a merchant's endpoint: longer than the sender's own time-out and a turn's wait. What fails here is ours,
+// and is tried on without limit; what the endpoint does wrong is an answer.
+func deliver(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           WebhookQueue,
+		StartToCloseTimeout: 45 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 		Summary:             summary,
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"paysaga/api"
 	"paysaga/channels"
 	"paysaga/store"
+	"paysaga/webhook"
 	"paysaga/workers"
 	"paysaga/workflows"
 )
@@ -29,6 +30,7 @@ type process struct {
 	store    *store.Store
 	temporal client.Client
 	registry channels.Registry
+	hooks    *webhook.Sender // reaches merchants' endpoints
 	saga     sagaConfig
 	// data is where the data is, for the audit's own connections.
 	data   store.Config
@@ -42,12 +44,15 @@ const drainTime = 15 * time.Second
 
 // newProcess checks the settings and makes the parts. It connects to nothing,
 // so that it comes up before the database and Temporal do.
-func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga sagaConfig, l logConfig) (*process, error) {
+func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga sagaConfig, hooks webhookConfig, l logConfig) (*process, error) {
 	conf, err := db.store()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf}
+	if p.hooks, err = hooks.sender(); err != nil {
+		return nil, err
+	}
 	if p.temporal, err = dialTemporal(t, p.log, p.metrics); err != nil {
 		return nil, err
 	}
@@ -61,6 +66,7 @@ func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga s
 func (p *process) run(ctx context.Context, front *apiConfig, w *work) error {
 	defer p.store.Close()
 	defer p.temporal.Close()
+	defer p.hooks.Close()
 	ctx, fail := context.WithCancelCause(ctx)
 	p.fail = fail
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -144,13 +150,14 @@ type work struct {
 // the log of calls, the relays, the audit. It returns how to poke the relays.
 func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
+	courier := activities.NewCourier(p.hooks)
 	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Sealer: p.store, Calls: calls, Channels: p.registry,
-		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout})
+		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})
 	p.behind.Go(func() { calls.Run(ctx) })
 	if !w.serves(workflows.TaskQueue) {
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Log: p.log})
+	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Log: p.log})
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {
 		p.behind.Go(func() { auditing(ctx, databases(p.data), w.AuditEvery, p.metrics, p.log) })

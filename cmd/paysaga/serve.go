@@ -13,6 +13,7 @@ type serveCommand struct {
 	temporalConfig `embed:""`
 	apiConfig      `embed:""`
 	sagaConfig     `embed:""`
+	webhookConfig  `embed:""`
 	workConfig     `embed:""`
 	logConfig      `embed:""`
 	childConfig    `embed:""`
@@ -20,11 +21,11 @@ type serveCommand struct {
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(a *app) error {
-	if err := first(c.apiConfig.check, c.sagaConfig.check, func() error { return c.workConfig.check(c.MaxConns) }); err != nil {
+	if err := first(c.apiConfig.check, c.sagaConfig.check, c.webhookConfig.check, func() error { return c.workConfig.check(c.MaxConns) }); err != nil {
 		return err
 	}
 	return c.whileParentLives(a, func(a *app) error {
-		p, err := newProcess(a, "serve", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.logConfig)
+		p, err := newProcess(a, "serve", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.webhookConfig, c.logConfig)
 		if err != nil {
 			return err
 		}
@@ -38,17 +39,18 @@ type apiCommand struct {
 	temporalConfig `embed:""`
 	apiConfig      `embed:""`
 	sagaConfig     `embed:""`
+	webhookConfig  `embed:""`
 	logConfig      `embed:""`
 	childConfig    `embed:""`
 }
 
 // Run serves until a signal comes.
 func (c *apiCommand) Run(a *app) error {
-	if err := first(c.apiConfig.check, c.sagaConfig.check); err != nil {
+	if err := first(c.apiConfig.check, c.sagaConfig.check, c.webhookConfig.check); err != nil {
 		return err
 	}
 	return c.whileParentLives(a, func(a *app) error {
-		p, err := newProcess(a, "api", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.logConfig)
+		p, err := newProcess(a, "api", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.webhookConfig, c.logConfig)
 		if err != nil {
 			return err
 		}
@@ -58,11 +60,12 @@ func (c *apiCommand) Run(a *app) error {
 
 // workerCommand runs sagas and channel calls; the API runs elsewhere.
 type workerCommand struct {
-	Queues         []string `name:"queues" setting:"PAYSAGA_QUEUES" placeholder:"NAME,…" help:"The task queues to serve: payments, channel-sandbox, channel-stripe. By default all of them. The relays run where payments is served."`
+	Queues         []string `name:"queues" setting:"PAYSAGA_QUEUES" placeholder:"NAME,…" help:"The task queues to serve: payments, webhooks, channel-sandbox, channel-stripe. By default all of them. The relays run where payments is served."`
 	MetricsAddress string   `name:"metrics-address" setting:"PAYSAGA_METRICS_ADDRESS" default:":9090" help:"Where /metrics and /healthz are shown, host:port."`
 	databaseConfig `embed:""`
 	temporalConfig `embed:""`
 	sagaConfig     `embed:""`
+	webhookConfig  `embed:""`
 	workConfig     `embed:""`
 	logConfig      `embed:""`
 	childConfig    `embed:""`
@@ -70,7 +73,7 @@ type workerCommand struct {
 
 // Run works until a signal comes.
 func (c *workerCommand) Run(a *app) error {
-	known := []string{workflows.TaskQueue}
+	known := []string{workflows.TaskQueue, workflows.WebhookQueue}
 	for _, channel := range registry().Names() {
 		known = append(known, workflows.ChannelQueue(channel))
 	}
@@ -79,12 +82,12 @@ func (c *workerCommand) Run(a *app) error {
 			return wrong("PAYSAGA_QUEUES", "names the unknown queue "+q+"; there are "+strings.Join(known, ", "))
 		}
 	}
-	if err := first(c.sagaConfig.check, func() error { return c.workConfig.check(c.MaxConns) },
+	if err := first(c.sagaConfig.check, c.webhookConfig.check, func() error { return c.workConfig.check(c.MaxConns) },
 		func() error { return checkAddress("PAYSAGA_METRICS_ADDRESS", c.MetricsAddress) }); err != nil {
 		return err
 	}
 	return c.whileParentLives(a, func(a *app) error {
-		p, err := newProcess(a, "worker", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.logConfig)
+		p, err := newProcess(a, "worker", c.databaseConfig, c.temporalConfig, c.sagaConfig, c.webhookConfig, c.logConfig)
 		if err != nil {
 			return err
 		}

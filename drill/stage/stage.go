@@ -27,6 +27,7 @@ import (
 	"paysaga/channels/wire"
 	"paysaga/domain/risk"
 	"paysaga/store"
+	"paysaga/webhook"
 	"paysaga/workers"
 	"paysaga/workflows"
 )
@@ -69,6 +70,9 @@ type Stage struct {
 	Starter workflows.Starter
 	API     *httptest.Server
 	HTTP    *http.Client
+	// Receiver is where endpoints of tests are, Webhooks what reaches it.
+	Receiver *Receiver
+	Webhooks *webhook.Sender
 
 	relays   *workers.Relays
 	channels channels.Registry
@@ -114,11 +118,14 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
+	s.Receiver = newReceiver(t)
+	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Sealer: s.Store, Calls: calls,
+		Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
 		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
 	s.Steps = activities.New(config)
-	relays := workers.RelayConfig{Waiting: s.Store, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
+	relays := workers.RelayConfig{Waiting: s.Store, Outbox: s.Store, Courier: config.Courier, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
 		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
 	change(o.Wire.Relays, &relays)
 	s.relays = workers.NewRelays(relays)
