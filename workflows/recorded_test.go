@@ -89,7 +89,12 @@ func judge(t *testing.T, m *stage.Merchant, id string, p path) {
 
 func historyOf(t *testing.T, s *stage.Stage, id string) *history.History {
 	t.Helper()
-	it := s.Client.GetWorkflowHistory(context.Background(), workflows.PaymentID(id), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	return historyOfWorkflow(t, s, workflows.PaymentID(id))
+}
+
+func historyOfWorkflow(t *testing.T, s *stage.Stage, workflowID string) *history.History {
+	t.Helper()
+	it := s.Client.GetWorkflowHistory(context.Background(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	h := &history.History{}
 	for it.HasNext() {
 		e, err := it.Next()

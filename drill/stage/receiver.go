@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +16,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"paysaga/domain/delivery"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
 	"paysaga/domain/trade"
 	"paysaga/webhook"
 )
@@ -151,4 +155,24 @@ func (h *Hook) answering() func(int, http.ResponseWriter, *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.answer
+}
+
+// Hook registers an endpoint of the merchant at the stage's receiver. It hears everything, on the default schedule, unless
+// change says otherwise.
+func (m *Merchant) Hook(t testing.TB, name string, answer func(n int, w http.ResponseWriter, r *http.Request),
+	change ...func(*delivery.Endpoint)) (*Hook, delivery.Endpoint, delivery.Secret) {
+	t.Helper()
+	h := m.Stage.Receiver.Hook(m.ID+"-"+name, answer)
+	secret, err := m.Stage.Webhooks.NewSecret()
+	must(t, err)
+	h.Knows(secret.Reveal())
+	schedule, err := delivery.Preset("")
+	must(t, err)
+	e := delivery.Endpoint{Book: id.Test, MerchantID: m.ID, URL: h.URL, APIVersion: trade.APIVersion, Schedule: schedule}
+	for _, f := range change {
+		f(&e)
+	}
+	e, err = m.Stage.Store.CreateEndpoint(context.Background(), e, secret, ledger.Service("stage"))
+	must(t, err)
+	return h, e, secret
 }

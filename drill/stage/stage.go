@@ -200,8 +200,13 @@ func (s *Stage) openStore(t testing.TB, via func(part, address string) string) {
 // Temporal Web UI, and waits for its answer.
 func (s *Stage) Update(t testing.TB, paymentID, name string, args ...any) error {
 	t.Helper()
+	return s.UpdateWorkflow(workflows.PaymentID(paymentID), name, args...)
+}
+
+// UpdateWorkflow is Update of any saga.
+func (s *Stage) UpdateWorkflow(workflowID, name string, args ...any) error {
 	h, err := s.Client.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
-		WorkflowID: workflows.PaymentID(paymentID), UpdateName: name, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted})
+		WorkflowID: workflowID, UpdateName: name, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted})
 	if err != nil {
 		return err
 	}
