@@ -26,6 +26,7 @@ type Committer interface {
 type Files interface {
 	Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
 	Intent(ctx context.Context, book id.Book, key string) (channels.Intent, error)
+	CaptureIntent(ctx context.Context, book id.Book, key string) (channels.CaptureIntent, error)
 	OpenAccounts(ctx context.Context, book id.Book, merchantID string) ([]channels.OpenAccount, error)
 	Callback(ctx context.Context, book id.Book, callbackID string) (channels.Received, error)
 	Operator(ctx context.Context, operatorID string) (access.Operator, error)

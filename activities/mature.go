@@ -16,14 +16,14 @@ func (s *Steps) Mature(ctx context.Context, in Ref) error {
 	if err != nil {
 		return err
 	}
-	step, err := payment.MatureStep(d)
+	now := s.c.Now()
+	m, err := payment.MaturityOf(d, now)
 	if err != nil {
 		return err
 	}
-	cause := id.Key(in.PaymentID, step)
-	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: in.Book, Cause: cause, Business: in.PaymentID, By: ledger.Service("maturity-relay"),
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: in.Book, Cause: m.Cause, Business: in.PaymentID, By: ledger.Service("maturity-relay"),
 		Changes: []ledger.Change{payment.MatureRest{PaymentID: in.PaymentID, MerchantID: d.Payment.MerchantID, Currency: d.Payment.Amount.Currency,
-			Cause: cause, Debt: recoveryOf(cause), At: s.c.Now()}}})
+			Cause: m.Cause, Debt: recoveryOf(m.Cause), At: now, Later: m.Later, Next: m.Next, Captured: d.Payment.Captured.Minor}}})
 	return err
 }
 

@@ -2,12 +2,8 @@ package activities
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"paysaga/channels"
 	"paysaga/domain/fault"
@@ -134,21 +130,16 @@ func (s *Steps) refuse(ctx context.Context, p payment.Payment, step id.Step, v r
 func (s *Steps) intent(d payment.Dossier, r routing.Route, ordinal int) (payment.Attempt, json.RawMessage, error) {
 	p := d.Payment
 	expires := p.ExpiresAt.UTC()
-	raw, err := json.Marshal(channels.ChargeRequest{
+	canonical, hash, err := channels.Freeze(channels.ChargeRequest{
 		AmountMinor: p.Amount.Minor, Currency: string(p.Amount.Currency),
 		Method:  payment.Method{Type: p.Method, Token: d.Secrets.Token},
 		Capture: p.Capture != payment.CaptureManual, Description: d.Secrets.Description,
 		ReturnURL: d.Secrets.ReturnURL, CallbackURL: s.callbackURL(r), ExpiresAt: &expires,
 	})
 	if err != nil {
-		return payment.Attempt{}, nil, fault.Internal("a charge request can't be frozen", err)
+		return payment.Attempt{}, nil, err
 	}
-	canonical, err := jcs.Transform(raw)
-	if err != nil {
-		return payment.Attempt{}, nil, fault.Internal("a charge request can't be frozen", err)
-	}
-	hash := sha256.Sum256(canonical)
-	key, err := channels.NewKey(id.Key(p.ID, id.Step{Code: id.Charge, Ordinal: ordinal}), hex.EncodeToString(hash[:]), s.c.Now())
+	key, err := channels.NewKey(id.Key(p.ID, id.Step{Code: id.Charge, Ordinal: ordinal}), hash, s.c.Now())
 	if err != nil {
 		return payment.Attempt{}, nil, err
 	}

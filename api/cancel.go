@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -41,11 +40,12 @@ func (s *server) CancelPayment(c echo.Context, paymentID PaymentID, _ CancelPaym
 		return err
 	}
 	markReplayed(c, receipt.Replayed)
+	refused := err
 	if p, err = s.endByCancel(context.WithoutCancel(ctx), deadline, p); err != nil {
 		return err
 	}
 	switch {
-	case p.Status == payment.Canceled:
+	case p.Status == payment.Canceled, refused == nil && p.Status == payment.Paid && released(p):
 		return answer(c, p, http.StatusOK)
 	case p.Status.Terminal():
 		c.Response().Header().Del(replayedHeader)
@@ -53,6 +53,11 @@ func (s *server) CancelPayment(c echo.Context, paymentID PaymentID, _ CancelPaym
 	}
 	c.Response().Header().Set("Location", "/v1/payments/"+p.ID)
 	return reply(c, http.StatusAccepted, mediaJSON, p.Public())
+}
+
+// released: what wasn't captured of an authorization was given back, by this cancel.
+func released(p payment.Payment) bool {
+	return p.Capture == payment.CaptureManual && !p.CancelRequested.IsZero() && p.Captured.Minor < p.Amount.Minor
 }
 
 // endByCancel asks the saga to cancel, unless the payment has ended already, and reads what became of it.
@@ -68,13 +73,4 @@ func (s *server) endByCancel(ctx context.Context, deadline time.Time, p payment.
 }
 
 // readEmpty takes no body, or an empty object.
-func readEmpty(c echo.Context) ([]byte, error) {
-	if c.Request().ContentLength != 0 && c.Request().Header.Get("Content-Type") != "" {
-		return readJSON(c, &struct{}{})
-	}
-	body, err := readBody(c)
-	if err == nil && strings.TrimSpace(string(body)) != "" {
-		err = fault.Invalid("content_type_unsupported", "Content-Type", "send application/json in UTF-8, or no body")
-	}
-	return nil, err
-}
+func readEmpty(c echo.Context) ([]byte, error) { return readOptional(c, &struct{}{}) }

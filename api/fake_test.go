@@ -36,6 +36,7 @@ type memory struct {
 	orders    map[string]trade.Order
 	firsts    map[string]first // by idempotency scope
 	callbacks map[string]channels.Received
+	captures  map[string]payment.Capture
 	steps     []ledger.Step // every one that was committed
 	fail      map[string]error
 }
@@ -45,7 +46,8 @@ type first struct{ hash, object string }
 func newMemory() *memory {
 	return &memory{
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{},
-		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{}, fail: map[string]error{},
+		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
+		captures: map[string]payment.Capture{}, fail: map[string]error{},
 	}
 }
 
@@ -146,6 +148,8 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 		key, object = c.Idempotency, c.Payment.ID
 	case payment.RequestCancel:
 		key, object = c.Idempotency, c.PaymentID
+	case payment.ReceiveCapture:
+		key, object = c.Idempotency, c.CaptureID
 	case trade.Receive:
 		key, object = c.Idempotency, c.Order.ID
 	}
@@ -175,6 +179,8 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		}
 		p.CancelRequested = c.At
 		m.payments[p.ID] = p
+	case payment.ReceiveCapture:
+		return object, m.receiveCapture(s.Book, c)
 	case trade.Receive:
 		return m.standing(c.Order)
 	}
@@ -321,6 +327,7 @@ type sagas struct {
 	cancels  atomic.Int64
 	accept   atomic.Pointer[func(context.Context, payment.Payment) error]
 	cancel   atomic.Pointer[func(context.Context, payment.Payment) error]
+	capture  atomic.Pointer[func(context.Context, payment.Payment, string) error]
 	health   atomic.Pointer[error]
 }
 
@@ -367,7 +374,8 @@ type fakeChannel struct {
 }
 
 func (f fakeChannel) Describe() channels.Description {
-	return channels.Description{Name: f.name, Operations: []channels.Operation{channels.OpCallback}, Methods: f.methods, Currencies: []string{"CNY", "JPY", "KWD"}}
+	return channels.Description{Name: f.name, Operations: []channels.Operation{channels.OpCallback, channels.OpCapture},
+		MultiCapture: true, Methods: f.methods, Currencies: []string{"CNY", "JPY", "KWD"}}
 }
 
 func (f fakeChannel) ParseCallback(_ channels.Account, raw channels.RawCallback) (channels.Callback, error) {

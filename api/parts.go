@@ -43,6 +43,7 @@ type Book interface {
 type Reader interface {
 	Payment(ctx context.Context, book id.Book, merchantID, paymentID string) (payment.Payment, error)
 	Payments(ctx context.Context, filter payment.Filter) (page []payment.Payment, more bool, err error)
+	Captures(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Capture, error)
 	Order(ctx context.Context, book id.Book, merchantID, orderID string) (trade.Order, []payment.Payment, error)
 	Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error)
 }
@@ -76,5 +77,7 @@ type Starter interface {
 	Accept(ctx context.Context, p payment.Payment) error
 	// Cancel asks the saga to cancel, with the errors of Accept.
 	Cancel(ctx context.Context, p payment.Payment) error
+	// Capture tells the saga of a received capture and returns nil once that is settled, with the errors of Accept.
+	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	Pinger
 }

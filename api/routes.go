@@ -26,6 +26,8 @@ var operations = map[string]operation{
 	"listPayments":       {scope: access.PaymentsRead, query: []string{"status", "order_id", "channel", "created_from", "created_before", "limit", "starting_after"}},
 	"getPayment":         {scope: access.PaymentsRead},
 	"cancelPayment":      {scope: access.PaymentsWrite, key: true},
+	"capturePayment":     {scope: access.PaymentsWrite, key: true},
+	"listCaptures":       {scope: access.PaymentsRead},
 	"getPaymentTimeline": {scope: access.PaymentsRead},
 	"createOrder":        {scope: access.OrdersWrite, key: true},
 	"getOrder":           {scope: access.OrdersRead},

@@ -254,8 +254,35 @@ type CallbackReceipt struct {
 // CancelRequest Has no fields.
 type CancelRequest = map[string]interface{}
 
+// Capture defines model for Capture.
+type Capture = payment.PublicCapture
+
+// CaptureID Example: cap_01k6z3m9v8x7w6t5s4r3q2p1n0
+type CaptureID = string
+
+// CaptureList defines model for CaptureList.
+type CaptureList struct {
+	Data    []Capture `json:"data"`
+	HasMore bool      `json:"has_more"`
+}
+
 // CaptureMethod `manual` only reserves the money; it is taken by a later capture.
 type CaptureMethod = payment.CaptureMethod
+
+// CaptureRequest defines model for CaptureRequest.
+type CaptureRequest struct {
+	// Amount How much to take; left out, all that is left.
+	Amount *Amount `json:"amount,omitempty"`
+
+	// Final Whether what stays uncaptured is given back. Left out, it is where all that is left is taken, or where the channel captures once.
+	Final *bool `json:"final,omitempty"`
+}
+
+// CaptureStatus `processing`: received; the outcome isn't known yet. `failed`: nothing was taken, see `failure_code`.
+type CaptureStatus = payment.CaptureStatus
+
+// CapturedPayment The payment, and the capture that the request made.
+type CapturedPayment = payment.PublicCaptured
 
 // ChannelAccountID Example: cha_01kahxr3v0c9m6r5w2z8t4y7qe
 type ChannelAccountID = string
@@ -760,6 +787,9 @@ type Merchant = MerchantID
 // Broken RFC 9457. Further members may stand beside these, such as `remaining`.
 type Broken = Problem
 
+// CaptureOpen The payment, and the capture that the request made.
+type CaptureOpen = CapturedPayment
+
 // Conflict RFC 9457. Further members may stand beside these, such as `remaining`.
 type Conflict = Problem
 
@@ -777,6 +807,9 @@ type OrderCreated = Order
 
 // PaymentCanceled defines model for PaymentCanceled.
 type PaymentCanceled = Payment
+
+// PaymentCaptured The payment, and the capture that the request made.
+type PaymentCaptured = CapturedPayment
 
 // PaymentOpen defines model for PaymentOpen.
 type PaymentOpen = Payment
@@ -942,6 +975,24 @@ type CancelPaymentParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// CapturePaymentParams defines parameters for CapturePayment.
+type CapturePaymentParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListCapturesParams defines parameters for ListCaptures.
+type ListCapturesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // GetPaymentTimelineParams defines parameters for GetPaymentTimeline.
 type GetPaymentTimelineParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -966,6 +1017,9 @@ type CreatePaymentJSONRequestBody = PaymentRequest
 
 // CancelPaymentJSONRequestBody defines body for CancelPayment for application/json ContentType.
 type CancelPaymentJSONRequestBody = CancelRequest
+
+// CapturePaymentJSONRequestBody defines body for CapturePayment for application/json ContentType.
+type CapturePaymentJSONRequestBody = CaptureRequest
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -1179,6 +1233,12 @@ type ServerInterface interface {
 	// CancelPayment Cancel a payment
 	// (POST /v1/payments/{payment_id}/cancel)
 	CancelPayment(ctx echo.Context, paymentID PaymentID, params CancelPaymentParams) error
+	// CapturePayment Capture an authorized payment
+	// (POST /v1/payments/{payment_id}/capture)
+	CapturePayment(ctx echo.Context, paymentID PaymentID, params CapturePaymentParams) error
+	// ListCaptures List a payment's captures
+	// (GET /v1/payments/{payment_id}/captures)
+	ListCaptures(ctx echo.Context, paymentID PaymentID, params ListCapturesParams) error
 	// GetPaymentTimeline Everything that happened to a payment, in order
 	// (GET /v1/payments/{payment_id}/timeline)
 	GetPaymentTimeline(ctx echo.Context, paymentID PaymentID, params GetPaymentTimelineParams) error
@@ -1795,6 +1855,95 @@ func (w *ServerInterfaceWrapper) CancelPayment(ctx echo.Context) error {
 	return err
 }
 
+// CapturePayment converts echo context to params.
+func (w *ServerInterfaceWrapper) CapturePayment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", ctx.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter payment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CapturePaymentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CapturePayment(ctx, paymentID, params)
+	return err
+}
+
+// ListCaptures converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaptures(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", ctx.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter payment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCapturesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaptures(ctx, paymentID, params)
+	return err
+}
+
 // GetPaymentTimeline converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPaymentTimeline(ctx echo.Context) error {
 	var err error
@@ -1907,6 +2056,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/payments", wrapper.CreatePayment, options.OperationMiddlewares["createPayment"]...)
 	router.GET(options.BaseURL+"/v1/payments/:payment_id", wrapper.GetPayment, options.OperationMiddlewares["getPayment"]...)
 	router.POST(options.BaseURL+"/v1/payments/:payment_id/cancel", wrapper.CancelPayment, options.OperationMiddlewares["cancelPayment"]...)
+	router.POST(options.BaseURL+"/v1/payments/:payment_id/capture", wrapper.CapturePayment, options.OperationMiddlewares["capturePayment"]...)
+	router.GET(options.BaseURL+"/v1/payments/:payment_id/captures", wrapper.ListCaptures, options.OperationMiddlewares["listCaptures"]...)
 	router.GET(options.BaseURL+"/v1/payments/:payment_id/timeline", wrapper.GetPaymentTimeline, options.OperationMiddlewares["getPaymentTimeline"]...)
 	router.POST(options.BaseURL+"/v1/orders", wrapper.CreateOrder, options.OperationMiddlewares["createOrder"]...)
 	router.GET(options.BaseURL+"/v1/orders/:order_id", wrapper.GetOrder, options.OperationMiddlewares["getOrder"]...)

@@ -4,7 +4,7 @@ var paymentChecks = []invariant{
 	{"I-08", "a payment's parts sum to its amount", sqlPartsSum, false},
 	{"I-09", "at most one charge per part succeeded or is authorized", sqlOneSuccess, false},
 	{"I-09", "a part's captures never exceed what was authorized for it", sqlPartsCaptured, false},
-	{"I-10", "each captured payment has one capture journal of its amount and fee", sqlCaptureJournal, false},
+	{"I-10", "each captured payment has one capture journal of its amount and fee, or one per capture", sqlCaptureJournal, false},
 	{"I-10", "each capture journal has its captured payment", sqlJournalCaptured, false},
 	{"I-10", "what is captured and not available yet will be", sqlMature, false},
 	{"I-12", "refunds never exceed what was captured", sqlRefunds, false},
@@ -46,10 +46,20 @@ const sqlPartsCaptured = `
 // A cause begins with its business id, so a payment's journals are one range of the causes' key; ';' follows ':'.
 const ofPayment = `c.book = p.book AND c.cause >= p.id || ':' AND c.cause < p.id || ';'`
 
-// ofPayments are the journals of payments: for all payments those that stand, read once; else those of the payments that may
+const ofCapture = `c.book = k.book AND c.cause >= k.id || ':' AND c.cause < k.id || ';'`
+
+// ofPayments are the journals of payments, of their captures too: for all payments those that stand, read once; else those of the payments that may
 // have changed, looked up. Which of the two is known before it begins.
 const ofPayments = `(
-	SELECT j.book, split_part(j.cause, ':', 1) AS id, j.no, j.kind FROM journals j WHERE @since_at::timestamptz IS NULL
+	SELECT j.book, coalesce(k.payment_id, split_part(j.cause, ':', 1)) AS id, j.no, j.kind
+	FROM journals j LEFT JOIN captures k ON j.cause LIKE 'cap\_%' AND k.book = j.book AND k.id = split_part(j.cause, ':', 1)
+	WHERE @since_at::timestamptz IS NULL
+	UNION ALL
+	SELECT p.book, p.id, j.no, j.kind FROM payments p
+	CROSS JOIN LATERAL (SELECT c.journal FROM captures k JOIN causes c ON ` + ofCapture + `
+		WHERE k.payment_id = p.id AND k.book = p.book AND c.journal IS NOT NULL OFFSET 0) c
+	CROSS JOIN LATERAL (SELECT no, kind FROM journals WHERE no = c.journal OFFSET 0) j
+	WHERE p.updated_at >= @since_at
 	UNION ALL
 	SELECT p.book, p.id, j.no, j.kind FROM payments p
 	CROSS JOIN LATERAL (SELECT c.journal FROM causes c WHERE ` + ofPayment + ` AND c.journal IS NOT NULL OFFSET 0) c
@@ -57,7 +67,9 @@ const ofPayments = `(
 	WHERE p.updated_at >= @since_at)`
 
 // here: none of a payment's journals is kept elsewhere. It is asked last, of the few that seem wrong.
-const here = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofPayment + `), false)`
+const here = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofPayment + `), false)
+	AND NOT coalesce((SELECT bool_or(detached(c.journal)) FROM captures k JOIN causes c ON ` + ofCapture + `
+		WHERE k.payment_id = p.id AND k.book = p.book), false)`
 
 const sqlCaptureJournal = `
 	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, coalesce(t.journals, 0),
@@ -67,12 +79,14 @@ const sqlCaptureJournal = `
 			-sum(e.amount) FILTER (WHERE a.code = 'income/fees') AS fee
 		FROM ` + ofPayments + ` t LEFT JOIN entries e ON e.journal = t.no LEFT JOIN accounts a ON a.no = e.account
 		WHERE t.kind = 'captured' GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
-	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> 1) OR coalesce(t.captured, 0) <> p.captured
+	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> greatest(1, (
+		SELECT count(*) FROM captures k WHERE k.payment_id = p.id AND k.book = p.book AND k.status = 'succeeded'))) OR coalesce(t.captured, 0) <> p.captured
 		OR coalesce(t.fee, 0) <> p.fee THEN ` + here + ` END`
 
 const sqlJournalCaptured = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
-	FROM journals j LEFT JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
+	FROM journals j LEFT JOIN captures k ON j.cause LIKE 'cap\_%' AND k.book = j.book AND k.id = split_part(j.cause, ':', 1)
+	LEFT JOIN payments p ON p.book = j.book AND p.id = coalesce(k.payment_id, split_part(j.cause, ':', 1))
 	WHERE j.no >= @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
 
 // What a fee eats whole never matures.
@@ -105,13 +119,16 @@ const sqlDoubts = `
 	FROM payments p LEFT JOIN (
 		SELECT t.book, t.id, sum(CASE t.kind WHEN 'unknown' THEN 1 ELSE -1 END) AS postings
 		FROM ` + ofPayments + ` t WHERE t.kind IN ('unknown', 'unknown_reversed') GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
-	WHERE ` + moved + ` AND CASE WHEN coalesce(t.postings, 0) <> p.in_doubt::int THEN ` + here + ` END`
+	WHERE ` + moved + ` AND CASE WHEN coalesce(t.postings, 0) <> p.in_doubt::int + (
+		SELECT count(*) FROM captures k WHERE k.payment_id = p.id AND k.book = p.book AND k.in_doubt) THEN ` + here + ` END`
 
 const sqlDoubtSums = `
 	SELECT format('%s %s: memo %s, in doubt %s', coalesce(m.book, d.book), coalesce(m.currency, d.currency), m.total, d.total)
 	FROM (SELECT b.book, b.currency, sum(b.balance) AS total FROM (` + balances + `) b
 		WHERE b.code LIKE 'memo/in\_doubt/%' AND b.normal = 'debit' GROUP BY b.book, b.currency) m
-	FULL JOIN (SELECT book, currency, sum(amount) AS total FROM payments WHERE in_doubt GROUP BY book, currency) d
+	FULL JOIN (SELECT o.book, o.currency, sum(o.amount) AS total FROM (
+		SELECT book, currency, amount FROM payments WHERE in_doubt
+		UNION ALL SELECT book, currency, amount FROM captures WHERE in_doubt) o GROUP BY o.book, o.currency) d
 		ON d.book = m.book AND d.currency = m.currency
 	WHERE coalesce(m.total, 0) <> coalesce(d.total, 0)`
 
@@ -127,7 +144,7 @@ const sqlStatuses = `
 	SELECT format('%s is %s: captured %s, in doubt %s', p.id, p.status, p.captured, p.in_doubt)
 	FROM payments p
 	WHERE p.status NOT IN ('processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled', 'expired')
-		OR (p.status = 'succeeded') <> (p.captured > 0) OR (p.captured > 0) <> (p.business_date IS NOT NULL)
+		OR CASE p.status WHEN 'succeeded' THEN p.captured = 0 WHEN 'authorized' THEN false ELSE p.captured > 0 END OR (p.captured > 0) <> (p.business_date IS NOT NULL)
 		OR (p.in_doubt AND p.status NOT IN ('processing', 'requires_action'))
 		OR (p.status = 'authorized' AND NOT EXISTS (SELECT FROM attempts a
 			WHERE a.book = p.book AND a.payment_id = p.id AND a.verdict = 'authorized'))`
@@ -206,8 +223,9 @@ const sqlEventMerchants = `
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
 	LEFT JOIN cases k ON k.book = e.book AND k.id = e.object_id
+	LEFT JOIN captures x ON x.book = e.book AND x.id = e.object_id
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
-	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, o.merchant_id, k.merchant_id, w.merchant_id)
+	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, k.merchant_id, w.merchant_id)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)
 	FROM cases k LEFT JOIN payments p ON p.book = k.book AND p.id = k.payment_id

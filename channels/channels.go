@@ -89,6 +89,9 @@ type Description struct {
 	// MaxRefundAge is how long after its success a charge can be refunded.
 	// Zero means for ever.
 	MaxRefundAge time.Duration
+	// MultiCapture says that an authorization can be captured in parts, one after
+	// the other. Where it can't, each capture is final.
+	MultiCapture bool
 }
 
 // Can says whether the channel offers op.

@@ -25,6 +25,14 @@ type RefundIntent struct {
 	Attempt refund.Attempt
 }
 
+// CaptureIntent is a committed capture, read back for the call.
+type CaptureIntent struct {
+	Account Account
+	Key     Key
+	Request CaptureRequest
+	Capture payment.Capture
+}
+
 // CallLine is one scrubbed line about a call, for people: best effort, never
 // read for a decision.
 type CallLine struct {

@@ -13,6 +13,7 @@ type found struct {
 	payments  shelf[string, lockedPayment]
 	wholes    shelf[string, wholePayment]    // payments, where more than lockedPayment is needed
 	attempts  shelf[string, []lockedAttempt] // of a payment
+	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
 	cases     shelf[string, lockedCase]
 	callbacks shelf[string, bool] // disposed
@@ -32,6 +33,7 @@ func newFound() *found {
 	f.wholes.init()
 	f.attempts.init()
 	f.refunds.init()
+	f.captures.init()
 	f.cases.init()
 	f.callbacks.init()
 	f.accounts.init()
@@ -41,7 +43,8 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.refunds, &f.cases, &f.callbacks, &f.accounts, &f.users, &f.placed}
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks,
+		&f.accounts, &f.users, &f.placed}
 }
 
 // keep makes what a Step has changed true for the Steps after it.

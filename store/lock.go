@@ -9,6 +9,7 @@ import (
 
 	"paysaga/domain/access"
 	"paysaga/domain/id"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/trade"
 )
@@ -24,6 +25,7 @@ type locks struct {
 	wholes      []string // payments that are read whole, too
 	attempts    []string // payment ids: all attempts of each
 	refunds     []string
+	captures    []string
 	cases       []string
 	callbacks   []string
 }
@@ -41,6 +43,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queuePayments(m)
 	b.queueWholes(m)
 	b.queueAttempts(m)
+	b.queueCaptures(m)
 	b.queueRefunds(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
@@ -126,12 +129,19 @@ type lockedPayment struct {
 	status     payment.Status
 	sequence   int64
 	cancel     *time.Time
+	amount     money.Amount
+	captured   int64
+	capturing  int64
+	captures   int
+	// finalCapture: a final one is under way.
+	finalCapture bool
 }
 
 const sqlLockPayments = `
 	SELECT p.*
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
-		SELECT id, merchant_id, status, sequence, cancel_requested_at
+		SELECT id, merchant_id, status, sequence, cancel_requested_at, amount, currency, captured, capturing,
+			capture_count, capture_final
 		FROM payments WHERE book = $1 AND id = n.id FOR UPDATE) p`
 
 func (b *batch) queuePayments(m *pgx.Batch) {
@@ -143,7 +153,8 @@ func (b *batch) queuePayments(m *pgx.Batch) {
 		for rows.Next() {
 			var key string
 			var p lockedPayment
-			if err := rows.Scan(&key, &p.merchantID, &p.status, &p.sequence, &p.cancel); err != nil {
+			if err := rows.Scan(&key, &p.merchantID, &p.status, &p.sequence, &p.cancel, &p.amount.Minor, &p.amount.Currency, &p.captured,
+				&p.capturing, &p.captures, &p.finalCapture); err != nil {
 				return err
 			}
 			b.found.payments.find(key, p)
@@ -156,12 +167,16 @@ type lockedAttempt struct {
 	ordinal, part int
 	verdict       payment.Verdict
 	dead          bool
+	channel       string
+	account       string
+	channelID     string
+	expires       *time.Time
 }
 
 const sqlLockAttempts = `
 	SELECT a.*
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
-		SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead
+		SELECT payment_id, ordinal, part, coalesce(verdict, ''), dead, channel, channel_account, coalesce(channel_id, ''), expires_at
 		FROM attempts WHERE book = $1 AND payment_id = n.id ORDER BY ordinal FOR UPDATE) a`
 
 func (b *batch) queueAttempts(m *pgx.Batch) {
@@ -176,7 +191,7 @@ func (b *batch) queueAttempts(m *pgx.Batch) {
 		for rows.Next() {
 			var key string
 			var a lockedAttempt
-			if err := rows.Scan(&key, &a.ordinal, &a.part, &a.verdict, &a.dead); err != nil {
+			if err := rows.Scan(&key, &a.ordinal, &a.part, &a.verdict, &a.dead, &a.channel, &a.account, &a.channelID, &a.expires); err != nil {
 				return err
 			}
 			of := b.found.attempts.base[key]

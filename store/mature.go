@@ -16,13 +16,19 @@ type matureAt struct{ payment.MatureAt }
 
 var setMature = updating("payments", `id text, at timestamptz`, `id = n.id`, `mature_due_at = n.at`)
 
+var setPending = updating("payments", `id text, at timestamptz, pending bigint`, `id = n.id`, `mature_due_at = n.at, pending = n.pending`)
+
 func (m matureAt) claim(l *locks) { l.payments = append(l.payments, m.PaymentID) }
 
 func (m matureAt) judge(w *work) error {
 	if w.b.found.payments.get(m.PaymentID) == nil {
 		return fault.NotFound("payment")
 	}
-	w.write(setMature, m.PaymentID, m.PaymentID, optional(m.At))
+	if m.Pending > 0 {
+		w.write(setPending, m.PaymentID, m.PaymentID, optional(m.At), m.Pending)
+	} else {
+		w.write(setMature, m.PaymentID, m.PaymentID, optional(m.At))
+	}
 	if whole := w.b.found.wholes.get(m.PaymentID); whole != nil {
 		whole.matured = m.At.IsZero()
 	}
@@ -58,9 +64,17 @@ func (m matureRest) judge(w *work) error {
 	if p.matured {
 		return nil // whoever did it has booked it, too
 	}
+	if m.Captured != p.Captured.Minor {
+		return fault.Conflict("stale_state", "the payment has moved since it was read")
+	}
 	left := p.Pending
-	p.matured, p.Pending = true, money.Zero(m.Currency)
-	w.write(setMatured, m.PaymentID, m.PaymentID)
+	p.Pending = money.New(max(0, min(left.Minor, m.Later)), m.Currency)
+	left.Minor -= p.Pending.Minor
+	if p.matured = p.Pending.Minor == 0; p.matured {
+		w.write(setMatured, m.PaymentID, m.PaymentID)
+	} else {
+		w.write(setPending, m.PaymentID, m.PaymentID, m.Next, p.Pending.Minor)
+	}
 	if left.Minor <= 0 {
 		return nil
 	}

@@ -73,11 +73,13 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
-    channel_calls, callbacks, events, cases, acts, refunds, refund_attempts TO %[1]s;
+    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
-    cancel_tries, mature_due_at, refunding, fee_returned, pending) ON payments TO %[1]s;
+    cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final) ON payments TO %[1]s;
+GRANT UPDATE (status, in_doubt, channel_id, failure_code, strayed, fee, sequence, updated_at, effective_at, matures_at, due_at, tries)
+    ON captures TO %[1]s;
 GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at,
     refund_slot_at, refund_sent_at) ON attempts TO %[1]s; -- I-13: the frozen request stays

@@ -65,7 +65,8 @@ func (i intend) judge(w *work) error {
 	}
 	w.write(insertAttempt, attemptKey(a.PaymentID, a.Ordinal), a.PaymentID, int16(a.Ordinal), int16(a.Part), a.Channel, a.ChannelAccount,
 		a.Lane, i.hash, i.sealed, a.BornAt)
-	w.b.found.attempts.put(a.PaymentID, append(slices.Clone(attempts), lockedAttempt{ordinal: a.Ordinal, part: a.Part}))
+	w.b.found.attempts.put(a.PaymentID, append(slices.Clone(attempts), lockedAttempt{ordinal: a.Ordinal, part: a.Part, channel: a.Channel,
+		account: a.ChannelAccount}))
 	return nil
 }
 
@@ -109,11 +110,11 @@ func (s *Store) newUpdate(book id.Book, c payment.Update) (move, error) {
 func (u update) claim(l *locks) { l.payments = append(l.payments, u.Before.ID) }
 
 var updatePayment = updating("payments", `id text, channel text, status text, in_doubt boolean, parked text, sequence bigint,
-	captured bigint, refunded bigint, fee bigint, decline_code text, business_date date, effective_at timestamptz, updated_at timestamptz,
-	set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `id = n.id`, `
+	captured bigint, capturing bigint, capture_final boolean, refunded bigint, fee bigint, decline_code text, business_date date,
+	effective_at timestamptz, updated_at timestamptz, set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `id = n.id`, `
 		channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
-		captured = n.captured, refunded = n.refunded, fee = n.fee, decline_code = n.decline_code, business_date = n.business_date,
-		effective_at = n.effective_at, updated_at = n.updated_at,
+		captured = n.captured, capturing = n.capturing, capture_final = n.capture_final, refunded = n.refunded,
+		fee = n.fee, decline_code = n.decline_code, business_date = n.business_date, effective_at = n.effective_at, updated_at = n.updated_at,
 		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE t.next_action_sealed END,
 		opened_at = coalesce(t.opened_at, n.opened_at), plan = coalesce(n.plan, t.plan), risk = coalesce(n.risk, t.risk),
 		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE t.start_due_at END,
@@ -128,7 +129,7 @@ func (u update) judge(w *work) error {
 		return fault.NotFound("payment")
 	}
 	before, after := u.Before, u.After
-	if row.status != before.Status || row.sequence != before.Sequence {
+	if row.status != before.Status || row.sequence != before.Sequence || row.capturing != before.Capturing.Minor {
 		return fault.Conflict("stale_state", "the payment has moved since it was read")
 	}
 	if !before.Status.CanBecome(after.Status) { // I-15
@@ -142,8 +143,8 @@ func (u update) judge(w *work) error {
 		opened = &w.at
 	}
 	w.write(updatePayment, after.ID, after.ID, orNull(after.Channel), after.Status, after.InDoubt, orNull(after.Parked), after.Sequence,
-		after.Captured.Minor, after.Refunded.Minor, after.Fee.Minor, orNull(after.DeclineCode), orNull(after.BusinessDate),
-		optional(after.EffectiveAt), after.UpdatedAt, u.setAction, u.action, opened, optionalJSON(u.Plan), optionalJSON(u.Risk),
+		after.Captured.Minor, after.Capturing.Minor, after.FinalCapture, after.Refunded.Minor, after.Fee.Minor, orNull(after.DeclineCode),
+		orNull(after.BusinessDate), optional(after.EffectiveAt), after.UpdatedAt, u.setAction, u.action, opened, optionalJSON(u.Plan), optionalJSON(u.Risk),
 		u.Opened, after.Status.Terminal())
 	if !slices.Equal(before.Parts, after.Parts) {
 		for _, p := range after.Parts {
@@ -154,6 +155,7 @@ func (u update) judge(w *work) error {
 	if whole := w.b.found.wholes.get(after.ID); whole != nil {
 		whole.Payment = after
 	}
+	row.captured, row.capturing, row.finalCapture = after.Captured.Minor, after.Capturing.Minor, after.FinalCapture
 	if u.Event == "" {
 		return nil
 	}
@@ -182,7 +184,7 @@ func (u updateAttempt) judge(w *work) error {
 	if list[i].verdict != u.Before {
 		return fault.Conflict("stale_state", "the attempt has moved since it was read")
 	}
-	list[i].verdict, list[i].dead = a.Verdict, a.Dead
+	list[i].verdict, list[i].dead, list[i].channelID, list[i].expires = a.Verdict, a.Dead, a.ChannelID, optional(a.ExpiresAt)
 	w.b.found.attempts.put(a.PaymentID, list)
 	w.write(setAttempt, attemptKey(a.PaymentID, a.Ordinal), a.PaymentID, int16(a.Ordinal), a.Verdict, a.Dead, orNull(a.ChannelID),
 		orNull(a.DeclineCode), a.HardDecline, a.AmountMinor, orNull(string(a.Currency)), optional(a.ExpiresAt), optional(a.EffectiveAt))

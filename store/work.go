@@ -135,6 +135,10 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return matureAt{c}, nil
 	case payment.MatureRest:
 		return matureRest{c, book}, nil
+	case payment.ReceiveCapture:
+		return receiveCapture{c}, nil
+	case payment.CaptureUpdate:
+		return updateCapture{c}, nil
 	case payment.RequestCancel:
 		return requestCancel{c}, nil
 	case payment.OpenCase:

@@ -19,6 +19,7 @@ import (
 type Waiting interface {
 	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
+	CapturesWaiting(ctx context.Context, limit int) ([]payment.Capture, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
 	Maturing(ctx context.Context, limit int) ([]payment.Payment, error)
 	DeliveriesDue(ctx context.Context, limit int) ([]delivery.Start, error)
@@ -41,6 +42,7 @@ type Outbox interface {
 type Sagas interface {
 	Start(context.Context, payment.Payment) error
 	Cancel(context.Context, payment.Payment) error
+	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	Deliver(ctx context.Context, paymentID, callbackID string) error
 	TellAgain(context.Context, delivery.Start) error
 }
@@ -114,6 +116,7 @@ func NewRelays(c RelayConfig) *Relays {
 	r.again = newRelay("deliveries", c.Every, r.tellAgain)
 	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
+		newRelay("captures", c.Every, r.deliverCaptures),
 		r.callbacks, r.again,
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
 	if c.Months != nil {
@@ -151,6 +154,24 @@ func (r *Relays) deliverCancels(ctx context.Context) (bool, error) {
 		ctx, stop := context.WithTimeout(ctx, 3*time.Second)
 		defer stop()
 		if err := r.c.Sagas.Cancel(ctx, p); fault.Of(err) != fault.KindUnknown {
+			return err
+		}
+		return nil // the saga has it, or gets it at the next round
+	})
+}
+
+// deliverCaptures reaches the sagas of payments whose captures were
+// acknowledged.
+func (r *Relays) deliverCaptures(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.CapturesWaiting(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, c payment.Capture) error {
+		d, err := r.c.Payments.Dossier(ctx, c.Book, c.PaymentID)
+		if err != nil {
+			return err
+		}
+		ctx, stop := context.WithTimeout(ctx, 3*time.Second)
+		defer stop()
+		if err := r.c.Sagas.Capture(ctx, d.Payment, c.ID); fault.Of(err) != fault.KindUnknown {
 			return err
 		}
 		return nil // the saga has it, or gets it at the next round

@@ -132,11 +132,12 @@ func registerSagas(w worker.WorkflowRegistry) {
 }
 
 func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve})
+	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve,
+		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture})
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close})
+	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture})
 }
 
 func register(w worker.ActivityRegistry, steps map[string]any) {

@@ -66,6 +66,10 @@ type paymentSaga struct {
 	closing bool              // a close was tried: from here on only the channel's answer counts
 	end     payment.Status
 	endCode string
+
+	wanted int  // captures that were heard of
+	doubt  bool // a capture found the authorization gone: what does the charge say?
+	looked int  // of these, those that were there when the open captures were last settled
 }
 
 func (p *paymentSaga) sight() sight {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -27,7 +28,7 @@ func TestOnRealParts(t *testing.T) {
 	t.Parallel()
 	s := stage.New(t, stage.Options{Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
 	t.Run("sagas", func(t *testing.T) {
-		for _, p := range paths {
+		for _, p := range slices.Concat(paths, captured) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				walk(t, s, p)

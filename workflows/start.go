@@ -48,23 +48,29 @@ func (s Starter) input(p payment.Payment) PaymentInput {
 // nobody can tell: what was received is started by the relay in any case
 // (I-19).
 func (s Starter) Accept(ctx context.Context, p payment.Payment) error {
-	return s.join(ctx, p, UpdateAccept)
+	return s.join(ctx, p, UpdateAccept, UpdateAccept)
 }
 
 // Cancel asks the saga to cancel the payment, and returns nil once it has
 // ended or can't be cancelled any more. A payment that has no saga yet gets
 // one: it finds the request in the row.
 func (s Starter) Cancel(ctx context.Context, p payment.Payment) error {
-	return s.join(ctx, p, UpdateCancel)
+	return s.join(ctx, p, UpdateCancel, UpdateCancel)
 }
 
-// join is Update-with-Start under the update's own name as its id, so that all
-// who ask get the one answer.
-func (s Starter) join(ctx context.Context, p payment.Payment, update string) error {
+// Capture tells the saga of a received capture, and returns nil once that is
+// settled. Its id is the update's: the API and the relay get the one answer.
+func (s Starter) Capture(ctx context.Context, p payment.Payment, captureID string) error {
+	return s.join(ctx, p, UpdateCapture, captureID, CaptureNote{CaptureID: captureID})
+}
+
+// join is Update-with-Start under an id by which all who ask get the one
+// answer.
+func (s Starter) join(ctx context.Context, p payment.Payment, update, updateID string, args ...any) error {
 	h, err := s.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.Options(p), Payment, s.input(p)),
 		UpdateOptions: client.UpdateWorkflowOptions{
-			UpdateID: update, UpdateName: update, WaitForStage: client.WorkflowUpdateStageCompleted,
+			UpdateID: updateID, UpdateName: update, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
 	})
 	if err == nil {

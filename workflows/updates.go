@@ -15,6 +15,7 @@ import (
 const (
 	UpdateAccept   = "accept"      // answers with the first stable state
 	UpdateCancel   = "cancel"      // answers once the payment has ended, or can't be cancelled
+	UpdateCapture  = "capture"     // a capture was received; answers once it is settled
 	UpdateCallback = "callback"    // a stored callback has come
 	UpdateAsk      = "ask_channel" // ask the channel now
 	UpdateRetry    = "retry_now"   // don't wait for the next try
@@ -49,6 +50,7 @@ func (p *paymentSaga) setup(ctx workflow.Context) error {
 	}{
 		{UpdateAccept, "answers with the first stable state", p.onAccept, nil},
 		{UpdateCancel, "cancels the payment if it still can be", p.onCancel, nil},
+		{UpdateCapture, "a capture was received: carry it out", p.onCapture, isCapture},
 		{UpdateCallback, "a stored callback has come", p.onCallback, isCallback},
 		{UpdateAsk, "ask the channel now what became of the payment", p.onNudge, p.canNudge},
 		{UpdateRetry, "don't wait for the next try of what is being retried or parked", p.onNudge, p.canNudge},

@@ -55,8 +55,8 @@ func (p *paymentSaga) awaitCustomer(ctx workflow.Context) activities.Answer {
 	return p.close(ctx)
 }
 
-// hold keeps an authorization until it is cancelled, or voids it before it
-// lapses. One for another amount than meant is voided at once.
+// hold keeps an authorization: it captures what is asked for, and gives back what
+// is left when it is cancelled, or before it lapses. One for another amount than meant is voided at once.
 func (p *paymentSaga) hold(ctx workflow.Context, authorized activities.Answer) activities.Answer {
 	p.closing = false
 	if len(p.undo.undos) == 0 { // authorized while it was being closed
@@ -69,20 +69,41 @@ func (p *paymentSaga) hold(ctx workflow.Context, authorized activities.Answer) a
 	timers, stop := workflow.WithCancel(ctx)
 	defer stop()
 	lapses := p.lapse(timers, authorized.ExpiresAt)
-	p.tell(ctx, "authorized: waiting for a cancel", "it is voided before the authorization lapses")
 	for {
+		p.tell(ctx, "authorized: waiting for a capture or a cancel", "what isn't captured is voided before the authorization lapses")
 		nudge := p.nudges
 		_ = workflow.Await(ctx, func() bool {
-			return p.cancelWanted() || p.terminal() || p.nudges != nudge || p.moved() || (lapses != nil && lapses.IsReady())
+			return p.wanted != p.looked || p.doubt || p.cancelWanted() || p.terminal() || p.nudges != nudge || p.moved() || (lapses != nil && lapses.IsReady())
 		})
-		if p.moved() || p.terminal() {
+		if p.wanted != p.looked && !p.terminal() {
+			p.captureAll(ctx)
+			continue
+		}
+		if p.terminal() {
+			return p.best(unknown("settled elsewhere"))
+		}
+		if p.doubt && !p.moved() {
+			p.doubt = false
+			if a, ok := p.patiently(ctx, p.ask(false), p.terminal); ok && a.Verdict != payment.Authorized {
+				p.settleCaptures(ctx)
+				return p.best(a)
+			}
+			continue
+		}
+		if p.moved() {
+			p.settleCaptures(ctx)
 			return p.best(unknown("settled elsewhere"))
 		}
 		if p.nudges != nudge && !p.cancelWanted() {
 			if a, ok := p.patiently(ctx, p.ask(false), p.cancelWanted); ok && a.Verdict != payment.Authorized {
-				return a
+				p.settleCaptures(ctx)
+				return p.best(a)
 			}
 			continue
+		}
+		p.settleCaptures(ctx)
+		if p.terminal() {
+			return p.best(unknown("settled elsewhere"))
 		}
 		p.end = payment.Canceled
 		return p.close(ctx)

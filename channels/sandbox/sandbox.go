@@ -79,6 +79,7 @@ func (ch *Channel) Describe() channels.Description {
 		// the reference for good, also an unknown one.
 		AbsenceIsFinal:    false,
 		MinRefundInterval: ch.refunds.MinInterval, MaxRefunds: ch.refunds.Max, MaxRefundAge: ch.refunds.MaxAge,
+		MultiCapture: true,
 	}
 }
 

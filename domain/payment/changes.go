@@ -95,6 +95,9 @@ func (a AttemptUpdate) Content() any {
 type MatureAt struct {
 	PaymentID string
 	At        time.Time
+	// Pending is what of its money isn't available, in minor units, where that
+	// isn't all of it: captures mature one by one. Zero: all of it.
+	Pending int64
 }
 
 // Content implements ledger.Change.
@@ -111,6 +114,11 @@ type MatureRest struct {
 	Cause      string // of the journal
 	Debt       string // the cause of the journal that pays a debt back
 	At         time.Time
+	// Of a payment that is captured in parts: what of it isn't due yet, when it
+	// is, and how much was captured when that was read.
+	Later    int64
+	Next     time.Time
+	Captured int64
 }
 
 // Content implements ledger.Change.

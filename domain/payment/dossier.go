@@ -12,6 +12,7 @@ import (
 type Dossier struct {
 	Payment  Payment
 	Attempts []Attempt // by ordinal
+	Captures []Capture // by ordinal
 	Terms    Terms
 	Calendar ledger.Calendar // the dates of the book that are closed
 	Secrets  Secrets
@@ -28,6 +29,35 @@ func (d *Dossier) Attempt(ordinal int) *Attempt {
 		}
 	}
 	return nil
+}
+
+// Capture finds a capture by id, or nil.
+func (d *Dossier) Capture(captureID string) *Capture {
+	for i := range d.Captures {
+		if d.Captures[i].ID == captureID {
+			return &d.Captures[i]
+		}
+	}
+	return nil
+}
+
+// NextCapture is the first capture that is under way, or nil.
+func (d *Dossier) NextCapture() *Capture {
+	for i := range d.Captures {
+		if d.Captures[i].Status == CaptureProcessing {
+			return &d.Captures[i]
+		}
+	}
+	return nil
+}
+
+// Strayed is what captures of another amount than meant took, all together.
+func (d *Dossier) Strayed() int64 {
+	var sum int64
+	for _, c := range d.Captures {
+		sum += c.Strayed
+	}
+	return sum
 }
 
 // Occurrence is one line of a payment's timeline.

@@ -1,17 +1,60 @@
 package payment
 
 import (
+	"time"
+
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 )
 
-// MatureStep is the step in which a paid payment's money goes from pending to
-// available, once: that of the attempt which took it.
-func MatureStep(d Dossier) (id.Step, error) {
-	for i := range d.Attempts {
-		if d.Attempts[i].Verdict == Succeeded && d.Payment.Status == Paid {
-			return id.Step{Code: id.Mature, Ordinal: d.Attempts[i].Ordinal}, nil
+// Maturity says what of a payment becomes available.
+type Maturity struct {
+	Cause string // of the journal
+	// Later is the net of captures that aren't due yet, in minor units, and Next
+	// when the first of them is.
+	Later int64
+	Next  time.Time
+}
+
+// MaturityOf is what becomes available of a payment now: all of it, or what its
+// captures that are due have brought. Nothing is fault.Conflict
+// "nothing_to_mature".
+func MaturityOf(d Dossier, now time.Time) (Maturity, error) {
+	var m Maturity
+	var last *Capture
+	for i := range d.Captures {
+		c := &d.Captures[i]
+		switch {
+		case c.MaturesAt.IsZero():
+		case c.MaturesAt.After(now):
+			m.Later += c.Amount.Minor - c.Fee.Minor
+			if m.Next.IsZero() || c.MaturesAt.Before(m.Next) {
+				m.Next = c.MaturesAt
+			}
+		case last == nil || !c.MaturesAt.Before(last.MaturesAt):
+			last = c
 		}
 	}
-	return id.Step{}, fault.Conflict("nothing_to_mature", "the payment is "+string(d.Payment.Status)+", nothing of it is pending")
+	if last != nil { // each capture is the last that is due at most once
+		m.Cause = id.Key(last.ID, id.Step{Code: id.Mature, Ordinal: 1})
+		return m, nil
+	}
+	for i := range d.Attempts {
+		if d.Attempts[i].Verdict == Succeeded && d.Payment.Status == Paid && m.Later == 0 {
+			m.Cause = id.Key(d.Payment.ID, id.Step{Code: id.Mature, Ordinal: d.Attempts[i].Ordinal})
+			return m, nil
+		}
+	}
+	return m, fault.Conflict("nothing_to_mature", "the payment is "+string(d.Payment.Status)+", nothing of it is due")
+}
+
+// maturing is when the first of d's captures becomes available that isn't yet,
+// or then if that is sooner.
+func maturing(list []Capture, now, then time.Time) time.Time {
+	for _, c := range list {
+		if c.MaturesAt.After(now) && c.MaturesAt.Before(then) {
+			then = c.MaturesAt
+		}
+	}
+	return then
 }

@@ -29,7 +29,7 @@ func TestMoneyMaturesAsTheMerchantsDayBegins(t *testing.T) {
 func TestOnlyWhatWasPaidMatures(t *testing.T) {
 	t.Parallel()
 	for _, s := range Statuses {
-		_, err := MatureStep(Dossier{Payment: Payment{Status: s}, Attempts: []Attempt{{Ordinal: 1}}})
+		_, err := MaturityOf(Dossier{Payment: Payment{Status: s}, Attempts: []Attempt{{Ordinal: 1}}}, time.Now())
 		require.True(t, fault.Is(err, fault.KindConflict, "nothing_to_mature"), s)
 	}
 }

@@ -32,6 +32,8 @@ type Payment struct {
 	Parked       string // why a person is needed; empty: nobody is
 	Sequence     int64  // counts the moves; the event of a move carries it
 	Captured     money.Amount
+	Capturing    money.Amount // of captures that are under way
+	FinalCapture bool         // one of them is the last
 	Refunded     money.Amount
 	Refunding    money.Amount // of refunds that were received and haven't ended
 	Fee          money.Amount

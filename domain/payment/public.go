@@ -7,33 +7,34 @@ import (
 // Public is a payment as the API and its events show it: schema Payment of
 // openapi.yaml.
 type Public struct {
-	ID             string            `json:"id"`
-	Object         string            `json:"object"`
-	Livemode       bool              `json:"livemode"`
-	MerchantID     string            `json:"merchant_id"`
-	OrderID        string            `json:"order_id"`
-	OrderReference string            `json:"order_reference"`
-	CustomerID     string            `json:"customer_id,omitempty"`
-	Amount         string            `json:"amount"`
-	Currency       string            `json:"currency"`
-	AmountCaptured string            `json:"amount_captured"`
-	AmountRefunded string            `json:"amount_refunded"`
-	Fee            string            `json:"fee"`
-	Method         PublicMethod      `json:"method"`
-	CaptureMethod  CaptureMethod     `json:"capture_method"`
-	Channel        string            `json:"channel,omitempty"`
-	Status         Status            `json:"status"`
-	InDoubt        bool              `json:"in_doubt"`
-	NeedsOperator  bool              `json:"needs_operator"`
-	DeclineCode    string            `json:"decline_code,omitempty"`
-	NextAction     *PublicAction     `json:"next_action,omitempty"`
-	BusinessDate   string            `json:"business_date,omitempty"`
-	Metadata       map[string]string `json:"metadata"`
-	Sequence       int64             `json:"sequence"`
-	CreatedAt      time.Time         `json:"created_at"`
-	UpdatedAt      time.Time         `json:"updated_at"`
-	ExpiresAt      time.Time         `json:"expires_at"`
-	EffectiveAt    *time.Time        `json:"effective_at,omitempty"`
+	ID               string            `json:"id"`
+	Object           string            `json:"object"`
+	Livemode         bool              `json:"livemode"`
+	MerchantID       string            `json:"merchant_id"`
+	OrderID          string            `json:"order_id"`
+	OrderReference   string            `json:"order_reference"`
+	CustomerID       string            `json:"customer_id,omitempty"`
+	Amount           string            `json:"amount"`
+	Currency         string            `json:"currency"`
+	AmountCaptured   string            `json:"amount_captured"`
+	AmountCapturable string            `json:"amount_capturable"`
+	AmountRefunded   string            `json:"amount_refunded"`
+	Fee              string            `json:"fee"`
+	Method           PublicMethod      `json:"method"`
+	CaptureMethod    CaptureMethod     `json:"capture_method"`
+	Channel          string            `json:"channel,omitempty"`
+	Status           Status            `json:"status"`
+	InDoubt          bool              `json:"in_doubt"`
+	NeedsOperator    bool              `json:"needs_operator"`
+	DeclineCode      string            `json:"decline_code,omitempty"`
+	NextAction       *PublicAction     `json:"next_action,omitempty"`
+	BusinessDate     string            `json:"business_date,omitempty"`
+	Metadata         map[string]string `json:"metadata"`
+	Sequence         int64             `json:"sequence"`
+	CreatedAt        time.Time         `json:"created_at"`
+	UpdatedAt        time.Time         `json:"updated_at"`
+	ExpiresAt        time.Time         `json:"expires_at"`
+	EffectiveAt      *time.Time        `json:"effective_at,omitempty"`
 }
 
 // PublicMethod shows how is paid, without the token.
@@ -54,7 +55,8 @@ func (p Payment) Public() Public {
 		ID: p.ID, Object: "payment", Livemode: p.Book.Livemode(), MerchantID: p.MerchantID,
 		OrderID: p.OrderID, OrderReference: p.OrderRef, CustomerID: p.CustomerID,
 		Amount: p.Amount.Decimal(), Currency: string(p.Amount.Currency),
-		AmountCaptured: p.Captured.Decimal(), AmountRefunded: p.Refunded.Decimal(), Fee: p.Fee.Decimal(),
+		AmountCaptured: p.Captured.Decimal(), AmountCapturable: p.Capturable().Decimal(),
+		AmountRefunded: p.Refunded.Decimal(), Fee: p.Fee.Decimal(),
 		Method: PublicMethod{p.Method}, CaptureMethod: p.Capture, Channel: p.Channel,
 		Status: p.Status, InDoubt: p.InDoubt, NeedsOperator: p.Parked != "", DeclineCode: p.DeclineCode,
 		BusinessDate: p.BusinessDate, Metadata: p.Metadata, Sequence: p.Sequence,

@@ -18,6 +18,9 @@ type Case struct {
 	Calendar ledger.Calendar
 	Now      time.Time
 	Outcome  Outcome
+	// Strayed is what captures of another amount than meant took, in minor units:
+	// it stands on suspense already.
+	Strayed int64
 	// Last: no other channel is left to try after a "no".
 	Last bool
 	// Followed: another attempt was opened after this one. What a channel still

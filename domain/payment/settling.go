@@ -121,7 +121,10 @@ func (s *settling) succeeded() error {
 	if err := s.resolveDoubt(); err != nil {
 		return err
 	}
-	if s.differs() {
+	switch {
+	case s.Payment.Captured.Minor > 0:
+		return s.heldBack()
+	case s.differs():
 		return s.mismatch()
 	}
 	sale, err := s.sale(s.Payment.Amount, s.Outcome.EffectiveAt)
@@ -202,6 +205,9 @@ func (s *settling) closed() error {
 	}
 	if err := s.resolveDoubt(); err != nil {
 		return err
+	}
+	if s.Payment.Captured.Minor > 0 {
+		return s.release()
 	}
 	if end, code := s.ending(); end != "" {
 		s.end(end, code)
@@ -288,6 +294,9 @@ func (s *settling) done() (Ruling, error) {
 	}
 	if !s.Payment.Status.CanBecome(s.r.After.Status) { // I-15
 		return Ruling{}, fault.Conflict("edge_refused", "a payment that is "+string(s.Payment.Status)+" can't become "+string(s.r.After.Status))
+	}
+	if s.r.After.Status.Terminal() && s.r.After.Capturing.Minor > 0 {
+		return Ruling{}, fault.Conflict("capture_open", "a capture is under way: it is settled before the payment ends")
 	}
 	if s.r.Event == "" { // only the attempt learned something
 		s.r.After = s.Payment

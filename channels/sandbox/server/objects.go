@@ -46,8 +46,10 @@ type Capture struct {
 	Key         string    `json:"key"`
 	Reference   string    `json:"reference,omitempty"`
 	BodyHash    string    `json:"body_hash"`
+	AskedMinor  int64     `json:"asked_minor,omitempty"` // what the caller asked for, where the bank took another amount
 	AmountMinor int64     `json:"amount_minor"`
 	Currency    string    `json:"currency"`
+	Decline     *Decline  `json:"decline,omitempty"` // the bank's no: nothing was taken
 	Final       bool      `json:"final"`
 	At          time.Time `json:"at"`
 	Calls       int       `json:"calls"`
@@ -146,7 +148,11 @@ func (c *Charge) release(at time.Time) {
 		return
 	}
 	c.State, c.AmountMinor = Succeeded, c.CapturedMinor
-	c.SucceededAt = c.Captures[len(c.Captures)-1].At
+	for _, p := range c.Captures {
+		if p.Decline == nil {
+			c.SucceededAt = p.At
+		}
+	}
 }
 
 // refresh applies what time alone has done to the refund or payout.

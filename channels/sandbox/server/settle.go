@@ -86,14 +86,14 @@ func (s *Server) captureCharge(w http.ResponseWriter, r *http.Request) error {
 	if s.before(w, r, f) {
 		return nil
 	}
-	a, status, err := s.capture(account, ref, q)
+	a, status, err := s.capture(account, ref, q, f)
 	if err != nil {
 		return err
 	}
 	return s.reply(w, r, f, status, a)
 }
 
-func (s *Server) capture(account, ref string, q captureRequest) (answer, int, error) {
+func (s *Server) capture(account, ref string, q captureRequest, f fault) (answer, int, error) {
 	b := s.book
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *Server) capture(account, ref string, q captureRequest) (answer, int, er
 		if p.Key != q.Key {
 			continue
 		}
-		if p.BodyHash != q.BodyHash || p.AmountMinor != q.AmountMinor || p.Currency != q.Currency || p.Final != q.Final {
+		if p.BodyHash != q.BodyHash || p.asked() != q.AmountMinor || p.Currency != q.Currency || p.Final != q.Final {
 			return answer{}, 0, keyConflict()
 		}
 		p.Calls++
@@ -126,18 +126,39 @@ func (s *Server) capture(account, ref string, q captureRequest) (answer, int, er
 	c.Captures = append(c.Captures, Capture{ID: c.ID + "_c" + itoa(int64(len(c.Captures)+1)), Key: q.Key,
 		Reference: q.Reference, BodyHash: q.BodyHash, AmountMinor: q.AmountMinor, Currency: q.Currency, Final: q.Final,
 		At: now, Calls: 1})
-	c.CapturedMinor += q.AmountMinor
+	p := &c.Captures[len(c.Captures)-1]
 	c.UpdatedAt = now
+	switch {
+	case f.name == "decline":
+		p.Decline = &Decline{Code: "do_not_honor"}
+		b.save(c)
+		return captureAnswer(c, p), http.StatusCreated, nil
+	case f.name == "wrong_amount" && q.AmountMinor > 1:
+		p.AskedMinor, p.AmountMinor = q.AmountMinor, q.AmountMinor-1
+	}
+	c.CapturedMinor += p.AmountMinor
 	if q.Final || c.CapturedMinor == c.AmountMinor {
 		c.release(now)
 	}
 	b.save(c)
-	return captureAnswer(c, &c.Captures[len(c.Captures)-1]), http.StatusCreated, nil
+	return captureAnswer(c, p), http.StatusCreated, nil
+}
+
+// asked is what the capture's caller asked for.
+func (p *Capture) asked() int64 {
+	if p.AskedMinor > 0 {
+		return p.AskedMinor
+	}
+	return p.AmountMinor
 }
 
 func captureAnswer(c *Charge, p *Capture) answer {
-	return answer{ID: p.ID, Reference: p.Reference, Key: p.Key, ChargeReference: c.Reference, State: Succeeded,
+	a := answer{ID: p.ID, Reference: p.Reference, Key: p.Key, ChargeReference: c.Reference, State: Succeeded,
 		AmountMinor: p.AmountMinor, Currency: p.Currency, CapturedMinor: c.CapturedMinor, CreatedAt: p.At, SucceededAt: p.At}
+	if p.Decline != nil {
+		a.State, a.Decline, a.SucceededAt = Declined, p.Decline, time.Time{}
+	}
+	return a
 }
 
 // pay is what the customer does at the pay page, or a test through the admin API.

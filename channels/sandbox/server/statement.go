@@ -65,7 +65,7 @@ func (s *Server) rows(account string, from, to time.Time) []row {
 				continue
 			}
 			for _, p := range x.Captures {
-				if within(p.At) {
+				if p.Decline == nil && within(p.At) {
 					rows = append(rows, row{"capture", p.ID, p.Reference, p.Key, x.ID, p.AmountMinor, p.Currency, p.At})
 				}
 			}
