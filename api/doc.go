@@ -12,6 +12,7 @@
 //	schema.go       the body against openapi.yaml
 //	payments.go, orders.go, callbacks.go   routing, commit, saga, answer
 //	accounts.go, journals.go               the books, read only
+//	webhooks.go, deliveries.go             where merchants are told of events, and what came of it
 //	problem.go      the one table from fault kinds to HTTP
 //
 // openapi.yaml is the source: models and stubs (server.gen.go) and the Go client are generated from it, bodies are

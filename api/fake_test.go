@@ -10,6 +10,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/delivery"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -38,6 +39,7 @@ type memory struct {
 	callbacks map[string]channels.Received
 	captures  map[string]payment.Capture
 	steps     []ledger.Step // every one that was committed
+	endpoints map[string]delivery.Endpoint
 	fail      map[string]error
 }
 
@@ -47,7 +49,7 @@ func newMemory() *memory {
 	return &memory{
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
-		captures: map[string]payment.Capture{}, fail: map[string]error{},
+		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
 	}
 }
 
@@ -68,7 +70,7 @@ func (m *memory) lock(method string) (func(), error) {
 func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.payments) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps)
+	return len(m.payments) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints)
 }
 
 func (m *memory) committed() []ledger.Step {

@@ -113,6 +113,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	var err error
 	f.handler, err = api.New(cfg, api.Parts{
 		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Ledger: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
+		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
 		Channels: channels.NewRegistry(
 			fakeChannel{name: "sandbox", methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}},
 			fakeChannel{name: "cards", methods: []payment.MethodType{payment.MethodCardToken}},

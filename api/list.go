@@ -28,6 +28,12 @@ func checkPage(c echo.Context, op operation) error {
 			}
 			continue
 		}
+		if judge := op.values[name]; judge != nil {
+			if !judge(values[0]) {
+				return fault.Invalid("parameter_invalid", name, "the list has nothing of this kind")
+			}
+			continue
+		}
 		if message := queryFault(name, values[0]); message != "" {
 			return fault.Invalid("parameter_invalid", name, message)
 		}

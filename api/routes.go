@@ -13,8 +13,12 @@ import (
 type operation struct {
 	scope access.Scope // empty: open to everyone
 	// key: an Idempotency-Key is required, and a merchant to act for.
-	key   bool
-	query []string // the query parameters it knows
+	key bool
+	// merchant: one merchant's business, which an operator has to name.
+	merchant bool
+	query    []string // the query parameters it knows
+	// values judges query parameters that mean something else here than elsewhere.
+	values map[string]func(string) bool
 	// after judges what starting_after names; nil: a payment's id.
 	after func(string) bool
 	anyQ  bool // the query is somebody else's business: the channel's, the browser's
@@ -37,12 +41,29 @@ var operations = map[string]operation{
 	"listEntries":        {scope: access.LedgerRead, query: []string{"from", "to", "limit", "starting_after"}, after: isCause},
 	"getJournal":         {scope: access.LedgerRead},
 	"getTrialBalance":    {scope: access.LedgerRead, query: []string{"at", "currency"}},
-	"receiveCallback":    {anyQ: true},
-	"getHealth":          {anyQ: true},
-	"getReadiness":       {anyQ: true},
-	"getMetrics":         {anyQ: true},
-	"getSpecification":   {anyQ: true},
-	"getReference":       {anyQ: true},
+
+	"createWebhookEndpoint": {scope: access.WebhooksWrite, merchant: true},
+	"listWebhookEndpoints":  {scope: access.WebhooksRead, merchant: true},
+	"getWebhookEndpoint":    {scope: access.WebhooksRead, merchant: true},
+	"changeWebhookEndpoint": {scope: access.WebhooksWrite, merchant: true},
+	"deleteWebhookEndpoint": {scope: access.WebhooksWrite, merchant: true},
+	"rotateWebhookSecret":   {scope: access.WebhooksWrite, merchant: true},
+	"testWebhookEndpoint":   {scope: access.WebhooksWrite, merchant: true},
+	"redeliverWebhooks":     {scope: access.WebhooksWrite, merchant: true},
+	"listEvents": {scope: access.EventsRead, merchant: true, query: []string{"type", "object_id", "created_from", "created_before", "limit", "starting_after"},
+		after: isEvent, values: map[string]func(string) bool{"type": eventFilter, "object_id": isObject}},
+	"getEvent": {scope: access.EventsRead, merchant: true},
+	"listWebhookDeliveries": {scope: access.WebhooksRead, merchant: true, query: []string{"endpoint_id", "event_id", "status", "limit", "starting_after"},
+		after: isDelivery, values: map[string]func(string) bool{"endpoint_id": isEndpoint, "event_id": isEvent, "status": isDeliveryStatus}},
+	"getWebhookDelivery": {scope: access.WebhooksRead, merchant: true},
+	"redeliverWebhook":   {scope: access.WebhooksWrite, merchant: true},
+
+	"receiveCallback":  {anyQ: true},
+	"getHealth":        {anyQ: true},
+	"getReadiness":     {anyQ: true},
+	"getMetrics":       {anyQ: true},
+	"getSpecification": {anyQ: true},
+	"getReference":     {anyQ: true},
 }
 
 // guard keeps a request from its operation until caller, merchant, query and idempotency key are in order.

@@ -43,9 +43,14 @@ type Parts struct {
 	Reader   Reader
 	Ledger   Ledger
 	Inbox    Inbox
-	Store    Pinger
-	Starter  Starter
-	Channels channels.Registry
+	// Endpoints, Outbox, Again and Hooks are what merchants are told by.
+	Endpoints Endpoints
+	Outbox    Outbox
+	Again     Again
+	Hooks     Hooks
+	Store     Pinger
+	Starter   Starter
+	Channels  channels.Registry
 	// Poke wakes the relay that carries stored callbacks on; it must not block. nil: the relay finds them by itself.
 	Poke func()
 	// Metrics takes this package's metrics, MetricsPage shows all of them.
@@ -59,7 +64,7 @@ type Parts struct {
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
 		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil,
-		"Ledger": p.Ledger == nil, "Inbox": p.Inbox == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
+		"Ledger": p.Ledger == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
 	} {
 		if missing {

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"paysaga/api"
+	"paysaga/domain/delivery"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
@@ -145,15 +146,18 @@ func TestDocumentHasTheEnumsOfTheDomain(t *testing.T) {
 	t.Parallel()
 	doc := specification(t)
 	for name, want := range map[string][]string{
-		"PaymentStatus":  texts(payment.Statuses),
-		"OrderStatus":    texts(trade.Statuses()),
-		"OrderType":      trade.Types(),
-		"AdjustmentType": trade.AdjustmentTypes(),
-		"AccountKind":    texts([]ledger.Kind{ledger.Asset, ledger.Liability, ledger.Income, ledger.Expense, ledger.Equity, ledger.Memo}),
-		"Side":           texts([]ledger.Side{ledger.Debit, ledger.Credit}),
-		"Dating":         texts([]ledger.Dating{ledger.ByBooking, ledger.ByEffective}),
-		"MethodType":     texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}),
-		"CaptureMethod":  texts([]payment.CaptureMethod{payment.CaptureAutomatic, payment.CaptureManual}),
+		"PaymentStatus":         texts(payment.Statuses),
+		"OrderStatus":           texts(trade.Statuses()),
+		"OrderType":             trade.Types(),
+		"AdjustmentType":        trade.AdjustmentTypes(),
+		"AccountKind":           texts([]ledger.Kind{ledger.Asset, ledger.Liability, ledger.Income, ledger.Expense, ledger.Equity, ledger.Memo}),
+		"Side":                  texts([]ledger.Side{ledger.Debit, ledger.Credit}),
+		"Dating":                texts([]ledger.Dating{ledger.ByBooking, ledger.ByEffective}),
+		"MethodType":            texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}),
+		"WebhookEndpointStatus": texts(delivery.EndpointStatuses()),
+		"WebhookDeliveryStatus": texts(delivery.States()),
+		"WebhookOutcome":        texts(delivery.Outcomes()),
+		"CaptureMethod":         texts([]payment.CaptureMethod{payment.CaptureAutomatic, payment.CaptureManual}),
 	} {
 		var got []string
 		for _, v := range doc.Components.Schemas[name].Value.Enum {
@@ -182,8 +186,14 @@ func TestDocumentHasEveryFieldOfTheObjects(t *testing.T) {
 		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test,
 	}
 	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
+	hooked := delivery.Endpoint{Reason: "gone", FailingSince: now, LastSuccessAt: now, Schedule: delivery.Schedule{JitterPercent: 1}}.Public()
+	hooked.Secret = "x"
+	result := delivery.Result{Outcome: delivery.Retry, Reason: "http_500", Status: 500, Excerpt: "x"}
+	told := delivery.Row{Last: result, NextAt: now, At: now, Delivered: now}.Public(delivery.Try{Result: result})
 	for name, object := range map[string]any{
 		"Payment": p.Public(), "Order": o.Public(), "Line": o.Public().Lines[0], "Adjustment": o.Public().Adjustments[0],
+		"WebhookEndpoint": hooked, "WebhookDelivery": told, "WebhookTry": told.Tries[0], "WebhookSchedule": hooked.Schedule,
+		"Event": trade.Event{MerchantID: "mer", Data: json.RawMessage("{}")}, "EventObject": trade.EventObject{},
 		"Occurrence": payment.Occurrence{Data: map[string]any{"a": 1}},
 	} {
 		b, err := json.Marshal(object)

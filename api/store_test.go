@@ -68,8 +68,9 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 	registry := prometheus.NewRegistry()
 	f.handler, err = api.New(api.Config{Deadline: time.Second, StoreTimeout: time.Minute}, api.Parts{
 		Keys: keys, Accounts: s, Book: s, Reader: s, Ledger: s, Inbox: s, Store: s, Starter: f.sagas,
-		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
-		Metrics:  registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Channels:  channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
+		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),
+		Metrics: registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),
 	})
 	if err != nil {

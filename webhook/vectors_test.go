@@ -2,9 +2,11 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,59 +17,17 @@ import (
 	"paysaga/domain/fault"
 )
 
-// hostile are URLs that no endpoint may have, by the code of the refusal.
-var hostile = map[string][]string{
-	"url_scheme": {
-		"http://shop.example.com/", "HTTP://shop.example.com/", "ftp://shop.example.com/", "file://shop.example.com/etc/passwd",
-		"gopher://shop.example.com:443/_GET", "dict://shop.example.com:443/", "ldap://shop.example.com/", "ws://shop.example.com/",
-		"wss://shop.example.com/", "jar://shop.example.com!/", "unix://shop.example.com/run/x.sock", "httpss://shop.example.com/",
-		"//shop.example.com/",
-	},
-	"url_invalid": {
-		"", "shop.example.com", "/hook", "https:", "https://", "https:///hook", "https:shop.example.com", "https:/shop.example.com",
-		"file:///etc/passwd", "data:text/plain,x", "javascript:alert(1)", "mailto:a@shop.example.com", "://shop.example.com",
-		"https://user@shop.example.com/", "https://user:secret@shop.example.com/", "https://@shop.example.com/", "https://:@shop.example.com/",
-		"https://shop.example.com@127.0.0.1/", "https://shop.example.com:443@127.0.0.1/", "https://127.0.0.1@shop.example.com/",
-		"https://a@b@127.0.0.1/", "https://shop.example.com/#part", "https://shop.example.com#@127.0.0.1/", "https://shop.example.com/#",
-		"https://shop.example.com\\@127.0.0.1/", "https://127.0.0.1\\.shop.example.com/", "https:\\\\127.0.0.1\\", " https://shop.example.com/",
-		"https://shop.example.com/ ", "https://shop.example.com/a b", "https://shop.example.com/\r\nX: y", "https://shop.example.com\n.evil.com/",
-		"https://shop.example.com\t/", "https://shop.example.com/\x00", "https://shop.example.com/\x7f", "https://shop.example.com/é",
-		"https://127。0。0。1/", "https://１２７.0.0.1/", "https://①②⑦.⓪.⓪.①/", "https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/", "https://localhoſt/",
-		"https://shop.example․com/", "https://аpple.com/", "https://faß.de/", "https://例え.jp/", "https://sh\u200bop.example.com/", "https://shop\u2044x.com/",
-		"https://%31%32%37.0.0.1/", "https://127.0.0.1%00.example.com/", "https://%6c%6fcalhost/", "https://[::1/", "https://[8.8.8.8]/", "https://[localhost]/", "https://::1/", "https://[fe80::1%eth0]/",
-		"https://shop.example.com:-443/", "https://shop.example.com:+443/", "https://shop.example.com:https/", "https://shop.example.com:443:80/",
-		"https://" + strings.Repeat("a", 2000) + ".com/",
-	},
-	"url_port": {
-		"https://shop.example.com:80/", "https://shop.example.com:22/", "https://shop.example.com:8443/", "https://shop.example.com:6379/",
-		"https://shop.example.com:0/", "https://shop.example.com:/", "https://shop.example.com:0443/", "https://shop.example.com:65979/",
-		"https://shop.example.com:4294967739/", "https://shop.example.com:9200/_search", "https://127.0.0.1:5432/", "https://shop.example.com:99999999999999999999/",
-	},
-	"url_host": {
-		"https://127.0.0.1/", "https://127.1/", "https://127.0.1/", "https://127.255.255.254/", "https://2130706433/", "https://0x7f000001/",
-		"https://0x7f.0.0.1/", "https://0X7F.0.0.0X1/", "https://0177.0.0.1/", "https://017700000001/", "https://0x7f.1/", "https://127.0.0.01/",
-		"https://00127.0.0.1/", "https://127.0.0.1./", "https://2130706433./", "https://0x7f000001./", "https://0/", "https://0.0.0.0/", "https://0x0/",
-		"https://00/", "https://0x/", "https://4294967295/", "https://18446744073709551617/", "https://1.2.3.4.5/", "https://1.2.3/", "https://256.256.256.256/", "https://0x08.8.8.8/",
-		"https://08.8.8.8/", "https://134744072/", "https://10.0.0.1/", "https://10.255.255.255/", "https://172.16.0.1/", "https://172.31.255.255/",
-		"https://192.168.1.1/", "https://169.254.169.254/latest/meta-data/", "https://2852039166/", "https://0xa9fea9fe/", "https://0251.0376.0251.0376/",
-		"https://169.254.170.2/", "https://100.64.0.1/", "https://100.100.100.200/latest/", "https://168.63.129.16/", "https://192.0.0.192/",
-		"https://192.0.2.1/", "https://198.51.100.7/", "https://203.0.113.9/", "https://198.18.0.1/", "https://224.0.0.1/", "https://239.255.255.250/",
-		"https://240.0.0.1/", "https://255.255.255.255/", "https://192.88.99.1/",
-		"https://[::1]/", "https://[::]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::ffff:8.8.8.8]/",
-		"https://[::127.0.0.1]/", "https://[::7f00:1]/", "https://[::ffff:0:127.0.0.1]/", "https://[64:ff9b::127.0.0.1]/", "https://[64:ff9b::a9fe:a9fe]/",
-		"https://[64:ff9b:1::1]/", "https://[2002:7f00:1::]/", "https://[2002:a9fe:a9fe::1]/", "https://[2001::1]/", "https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
-		"https://[2001:db8::1]/", "https://[3fff::1]/", "https://[3ffe::1]/", "https://[2001:20::1]/", "https://[fc00::1]/", "https://[fd00::1]/", "https://[fd00:ec2::254]/",
-		"https://[fd20:ce::254]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[2606:4700::1%25lo]/", "https://[fec0::1]/", "https://[ff02::1]/",
-		"https://[100::1]/", "https://[5f00::1]/", "https://[2606:4700::5efe:10.0.0.1]/", "https://[2606:4700:0:0:200:5efe:a00:1]/",
-		"https://localhost/", "https://LOCALHOST/", "https://localhost./", "https://a.localhost/", "https://localhost.localdomain/", "https://printer.local/",
-		"https://metadata.google.internal/", "https://vault.internal/", "https://db/", "https://kubernetes.default.svc.cluster.local/", "https://router.lan/",
-		"https://nas.home/", "https://x.home.arpa/", "https://1.0.0.127.in-addr.arpa/", "https://x.onion/", "https://x.test/", "https://x.invalid/",
-		"https://shop.example.com./", "https://shop..example.com/", "https://.example.com/", "https://-a.example.com/", "https://a-.example.com/",
-		"https://a_b.example.com/", "https://ab--c.example.com/", "https://xn--/", "https://xn--a.example.com/", "https://xn--localhost-.com/", "https://a*.example.com/",
-		"https://shop,example.com/", "https://$host.example.com/", "https://" + strings.Repeat("a", 64) + ".com/", "https://" + strings.Repeat("a.", 130) + "com/", "https://127.0.0.1.0x7f/",
-		"https://shop.example.com;evil.com/", "https://shop.example.com&evil.com/", "https://'shop'.example.com/", "https://!shop.example.com/", "https://(shop).example.com/",
-	},
-}
+// hostile are URLs that no endpoint may have, by the code of the refusal. The API's tests read them, too.
+var hostile = func() (list map[string][]string) {
+	raw, err := os.ReadFile("testdata/hostile.json")
+	if err == nil {
+		err = json.Unmarshal(raw, &list)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return list
+}()
 
 // inside are addresses that a name may lead to and that are never dialled.
 var inside = []string{

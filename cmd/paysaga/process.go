@@ -105,7 +105,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		return mux, w.metricsAddress, nil
 	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Ledger: p.store,
-		Inbox: p.store, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
+		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
 

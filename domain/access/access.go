@@ -18,14 +18,17 @@ const (
 	OrdersRead    Scope = "orders:read"
 	OrdersWrite   Scope = "orders:write"
 	LedgerRead    Scope = "ledger:read"
+	EventsRead    Scope = "events:read"
+	WebhooksRead  Scope = "webhooks:read"
+	WebhooksWrite Scope = "webhooks:write"
 	CasesResolve  Scope = "cases:resolve" // operators only
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
-var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead}
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead, EventsRead, WebhooksRead, WebhooksWrite}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
-var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesResolve}
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesResolve, EventsRead, WebhooksRead}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {

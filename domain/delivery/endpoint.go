@@ -67,11 +67,22 @@ var objects = []string{"order", "payment", "capture", "refund", "case", "endpoin
 
 // Check refuses an endpoint that can't work. The URL is judged by whoever dials.
 func (e Endpoint) Check() error {
-	switch {
-	case len(e.Events) > maxFilters:
-		return fault.Invalid("events_invalid", "events", "a filter has at most 50 types; leave it out to hear all")
-	case len([]rune(e.Description)) > maxDescription:
+	if len([]rune(e.Description)) > maxDescription {
 		return fault.Invalid("description_invalid", "description", "a description has at most 500 characters")
+	}
+	if err := e.CheckEvents(); err != nil {
+		return err
+	}
+	if err := CheckVersion("api_version", e.APIVersion); err != nil {
+		return err
+	}
+	return fault.Under("schedule", e.Schedule.Check())
+}
+
+// CheckEvents refuses a filter that no event passes.
+func (e Endpoint) CheckEvents() error {
+	if len(e.Events) > maxFilters {
+		return fault.Invalid("events_invalid", "events", "a filter has at most 50 types; leave it out to hear all")
 	}
 	for i, f := range e.Events {
 		object, move, found := strings.Cut(f, ".")
@@ -82,10 +93,7 @@ func (e Endpoint) Check() error {
 			return fault.Invalid("events_invalid", "events["+itoa(i)+"]", "a type stands in a filter once")
 		}
 	}
-	if err := CheckVersion("api_version", e.APIVersion); err != nil {
-		return err
-	}
-	return fault.Under("schedule", e.Schedule.Check())
+	return nil
 }
 
 // Hears reports whether the endpoint is told of an event that its merchant, or one below it, is concerned by. Of itself

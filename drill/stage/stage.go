@@ -148,6 +148,7 @@ func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
 	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Ledger: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
+		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	change(s.wire.API, &parts)
 	handler, err := api.New(api.Config{Deadline: deadline}, parts)
