@@ -1,0 +1,219 @@
+package cells
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"paysaga/channels/sandbox/server"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// End names how everything of a run ended: each payment's status, or "parked", and each case's kind with its decision.
+func End(s state) string {
+	var parts []string
+	for _, p := range s.Payments {
+		switch {
+		case !payment.Status(p.Status).Terminal() && p.Parked != "":
+			parts = append(parts, "parked")
+		default:
+			parts = append(parts, p.Status)
+		}
+	}
+	for _, c := range s.Cases {
+		name := "case:" + c.Kind
+		if c.Decision != "" {
+			name += ":" + c.Decision
+		}
+		parts = append(parts, name)
+	}
+	return strings.Join(parts, "+")
+}
+
+// judge holds the books against each other. It believes the sandboxes first.
+func (r *Run) judge(s state) Verdict {
+	v := Verdict{Cell: r.Cell, End: End(s), Fired: r.hasFired(), Settled: r.settled, Nudged: r.nudged, Violations: r.plain}
+	breaks := func(format string, args ...any) { v.Violations = append(v.Violations, fmt.Sprintf(format, args...)) }
+	if !v.Fired {
+		breaks("drill: the fault never struck")
+	}
+	if !done(s) || !r.sagasAgree() {
+		breaks("I-18: not settled after %s: %s %s", r.settled.Round(1e8), v.End, r.why(s))
+	}
+	if ends := r.Scenario.ends(r.Cell); !slices.Contains(ends, v.End) {
+		breaks("I-17: it ended as %s, and it may as %s", v.End, strings.Join(ends, " or "))
+	}
+	for _, p := range s.Payments {
+		r.payment(p, breaks)
+	}
+	if err := r.money(breaks); err != nil {
+		breaks("drill: the books couldn't be read: %v", err)
+	}
+	r.requests(s, breaks)
+	return v
+}
+
+// readPatience is how long the judges wait for a row.
+const readPatience = 20 * time.Second
+
+type breaker func(format string, args ...any)
+
+// why is what the sagas say of themselves.
+func (r *Run) why(s state) string {
+	var list []string
+	for _, p := range s.Payments {
+		if payment.Status(p.Status).Terminal() {
+			continue
+		}
+		text, err := r.details(p.ID)
+		if err != nil {
+			text = err.Error()
+		}
+		list = append(list, p.ID+" "+p.Status+" in_doubt="+fmt.Sprint(p.InDoubt)+": "+text)
+	}
+	return strings.Join(list, "; ")
+}
+
+// payment holds a payment against the sandboxes' books (I-09, I-10).
+func (r *Run) payment(p paymentRow, breaks breaker) {
+	taken, waiting := 0, 0
+	for _, sb := range r.merchant.Sandboxes {
+		for _, c := range sb.Lookup(p.ID).Charges {
+			switch {
+			case c.Tombstone, c.Extra || c.Late: // the customer's own doing, and a case's business
+			case c.State == server.Succeeded:
+				taken++
+			case c.State == server.Authorized || c.State == server.Pending:
+				waiting++
+			}
+		}
+	}
+	terminal := payment.Status(p.Status).Terminal()
+	switch {
+	case taken > 1:
+		breaks("I-09: %s was charged %d times", p.ID, taken)
+	case terminal && waiting > 0:
+		breaks("I-10: %s is %s, and at the sandbox a charge still waits to be paid or captured", p.ID, p.Status)
+	case p.Status == string(payment.Paid) && taken == 0 && p.Captured > 0 && !r.late(p.ID):
+		breaks("I-10: %s is %s, and the sandboxes took nothing", p.ID, p.Status)
+	}
+	if fees, err := (payment.Terms{FeeBasisPoints: fee}).Fee(money.New(p.Captured, money.Currency(p.Currency))); p.Refunded == 0 && (err != nil || fees.Minor != p.Fee) {
+		breaks("I-10: %s captured %d, and its fee is %d", p.ID, p.Captured, p.Fee)
+	}
+}
+
+// late: the customer paid after the end, or twice, and what came in was kept for the payment.
+func (r *Run) late(paymentID string) bool {
+	for _, sb := range r.merchant.Sandboxes {
+		for _, c := range sb.Lookup(paymentID).Charges {
+			if c.Extra || c.Late {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const sqlBalances = `SELECT code, currency, balance FROM accounts WHERE balance <> 0 AND (code LIKE '%' || $1 || '%')`
+
+// money holds the ledger against the sandboxes: what a channel account's clearing shows is what its sandbox took, less what it
+// gave back; and nothing is left in doubt.
+func (r *Run) money(breaks breaker) error {
+	for _, sb := range r.merchant.Sandboxes {
+		book, held := r.balances(sb.Account)
+		if book == nil {
+			return fmt.Errorf("no balances of %s", sb.Account)
+		}
+		sum := sb.Summarize()
+		want := map[string]int64{}
+		for currency, minor := range sum.Captured {
+			want[currency] += minor
+		}
+		for currency, minor := range sum.Refunded {
+			want[currency] -= minor
+		}
+		for currency, minor := range want {
+			if minor == 0 {
+				delete(want, currency)
+			}
+		}
+		if got := book["clearing"]; fmt.Sprint(got) != fmt.Sprint(want) {
+			breaks("I-10: the sandbox took %v, less what it gave back, and the clearing shows %v", want, got)
+		}
+		if held != 0 {
+			breaks("I-14: %d are still in doubt on memo accounts", held)
+		}
+	}
+	return nil
+}
+
+// balances are those of a channel account by currency, and how many memo accounts aren't empty.
+func (r *Run) balances(account string) (book map[string]map[string]int64, memo int) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), readPatience)
+	defer stop()
+	rows, err := r.house.pool.Query(ctx, sqlBalances, account)
+	if err != nil {
+		return nil, 0
+	}
+	defer rows.Close()
+	book = map[string]map[string]int64{"clearing": {}, "suspense": {}}
+	for rows.Next() {
+		var code, currency string
+		var balance int64
+		if rows.Scan(&code, &currency, &balance) != nil {
+			return nil, 0
+		}
+		switch {
+		case strings.HasSuffix(code, "/clearing"):
+			book["clearing"][currency] += balance
+		case strings.HasPrefix(code, "suspense/"):
+			book["suspense"][currency] += balance
+		case strings.HasPrefix(code, "memo/"):
+			memo++
+		}
+	}
+	return book, memo
+}
+
+// requests holds what was acknowledged against what is there (I-19, I-20), and what the API says against the rows.
+func (r *Run) requests(s state, breaks breaker) {
+	rows := map[string]paymentRow{}
+	for _, p := range s.Payments {
+		rows[p.ID] = p
+	}
+	asked := r.received
+	for _, o := range r.orders {
+		a, err := r.post(o.Path, o.Key, o.Body)
+		var again struct{ ID string }
+		if err == nil {
+			err = json.Unmarshal(a.Raw, &again)
+		}
+		switch {
+		case err != nil:
+			breaks("I-20: a repeat of %s couldn't be read: %v", o.Key, err)
+		case again.ID != o.ID:
+			breaks("I-20: %s stood for %s, its repeat for %q: %s", o.Key, o.ID, again.ID, a.Raw)
+		}
+		if o.Path != "/v1/payments" {
+			continue
+		}
+		asked++
+		row, stored := rows[o.ID]
+		if !stored {
+			breaks("I-19: %s was acknowledged, and isn't there", o.ID)
+			continue
+		}
+		got, err := r.until(http.MethodGet, "/v1/payments/"+o.ID, "", nil)
+		if err != nil || string(got.Status) != row.Status || got.Sequence != row.Sequence {
+			breaks("I-19: %s is %s at %d, and the API says %s (%v)", o.ID, row.Status, row.Sequence, got.Raw, err)
+		}
+	}
+	if len(s.Payments) > asked {
+		breaks("I-20: %d payments were asked for, and there are %d", asked, len(s.Payments))
+	}
+}

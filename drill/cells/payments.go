@@ -1,0 +1,201 @@
+package cells
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"paysaga/domain/payment"
+	"paysaga/drill/stage"
+	"paysaga/workflows"
+)
+
+// Ends of payments.
+const (
+	paid       = "succeeded"
+	failed     = "failed"
+	canceled   = "canceled"
+	expired    = "expired"
+	mismatched = "parked+case:amount_mismatch"
+)
+
+func of(saga string, list ...Boundary) []Boundary {
+	for i := range list {
+		list[i].Saga = saga
+	}
+	return list
+}
+
+func commits(name string, nth int) Boundary { return Boundary{Activity: name, Nth: nth, Kind: Commits} }
+func calls(name string, nth int) Boundary   { return Boundary{Activity: name, Nth: nth, Kind: Calls} }
+func asks(name string, nth int) Boundary    { return Boundary{Activity: name, Nth: nth, Kind: Asks} }
+func reads(name string, nth int) Boundary   { return Boundary{Activity: name, Nth: nth, Kind: Reads} }
+
+// told: by now the channel has something to call back about.
+func (b Boundary) told() Boundary { b.Told = true; return b }
+
+// overcharged is how a payment ends when the channel moves more than it was asked to.
+func overcharged(c Cell) []string {
+	if c.Fault == WrongAmount {
+		return []string{mismatched}
+	}
+	return nil
+}
+
+func card(token string, more map[string]any) func(*Run) error {
+	return func(r *Run) error {
+		_, err := r.Pay(stage.Card(token), more)
+		return err
+	}
+}
+
+// qr pays by QR code: once there is something to scan, then happens.
+func qr(then func(*Run, string) error) func(*Run) error {
+	return func(r *Run) error {
+		p, err := r.Pay(stage.QR, nil)
+		if err == nil {
+			err = r.UntilStatus(p, payment.RequiresAction)
+		}
+		if err != nil {
+			return err
+		}
+		return then(r, p)
+	}
+}
+
+// UntilStatus waits until a payment has a status, or has ended.
+func (r *Run) UntilStatus(paymentID string, s payment.Status) error {
+	return r.Until(paymentID+" is "+string(s), func(now state) bool {
+		for _, p := range now.Payments {
+			if p.ID == paymentID {
+				return p.Status == string(s) || payment.Status(p.Status).Terminal()
+			}
+		}
+		return false
+	})
+}
+
+func pays(r *Run, paymentID string) error { return r.Customer(nil, paymentID) }
+
+// cancels asks for a cancel; one that comes too late is told so.
+func cancels(r *Run, paymentID string) error {
+	a, err := r.post("/v1/payments/"+paymentID+"/cancel", "cancel-"+paymentID, map[string]any{})
+	if err == nil && a.Code >= 300 && a.Code != 409 {
+		err = fmt.Errorf("the cancel was answered %d %s", a.Code, a.Raw)
+	}
+	return err
+}
+
+// held pays by a card without capturing, and then happens what happens.
+func held(then func(*Run, string) error) func(*Run) error {
+	return func(r *Run) error {
+		p, err := r.Pay(stage.Card("tok_ok"), map[string]any{"capture_method": "manual"})
+		if err == nil {
+			err = r.UntilStatus(p, payment.Reserved)
+		}
+		if err != nil {
+			return err
+		}
+		return then(r, p)
+	}
+}
+
+// resolves waits until a payment is parked, and decides.
+func resolves(token string, d payment.Decision) func(*Run) error {
+	return func(r *Run) error {
+		p, err := r.Pay(stage.Card(token), nil)
+		if err != nil {
+			return err
+		}
+		err = r.Until("it is parked", func(s state) bool { return len(s.Payments) > 0 && s.Payments[0].Parked != "" })
+		if err != nil {
+			return err
+		}
+		return r.Update(workflows.PaymentID(p), workflows.UpdateResolve, func() bool {
+			return payment.Status(r.state().Payments[0].Status).Terminal()
+		}, workflows.Resolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"})
+	}
+}
+
+// Update sends an operator's Update until it is taken, or isn't needed any more.
+func (r *Run) Update(workflowID, name string, over func() bool, args ...any) error {
+	for {
+		ctx, stop := context.WithTimeout(r.ctx, 30*time.Second)
+		h, err := r.house.Stage.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: workflowID, UpdateName: name,
+			Args: args, WaitForStage: client.WorkflowUpdateStageCompleted})
+		if err == nil {
+			err = h.Get(ctx, nil)
+		}
+		stop()
+		if err == nil || over() {
+			return nil
+		}
+		if r.rest(300*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
+// Payments are the scenarios of the payment's saga.
+func Payments() []Scenario {
+	first := of("payment", commits("Open", 1), calls("Charge", 1), commits("Book", 1).told())
+	return []Scenario{
+		{Name: "express", Boundaries: first, Play: card("tok_ok", nil), Ends: []string{paid}, Struck: overcharged},
+		{Name: "standard", Boundaries: first, Standard: true, Play: card("tok_ok", nil), Ends: []string{paid}, Struck: overcharged},
+		{Name: "in_doubt", Silent: true, Play: card("tok_timeout_after", nil), Ends: []string{paid}, Struck: overcharged,
+			Boundaries: of("payment", commits("Open", 1), calls("Charge", 1), commits("Book", 1).told(), asks("Ask", 1).told(), commits("Book", 2).told())},
+		{Name: "polled", Silent: true, Play: qr(pays), Ends: []string{paid},
+			Boundaries: of("payment", calls("Charge", 1), commits("Book", 1).told(), asks("Ask", 1).told(), commits("Book", 2).told()),
+			Without:    map[string]string{"payment/Charge-1:effect:wrong_amount": "at a page the customer pays, not the call"}},
+		{Name: "called_back", Ends: []string{paid},
+			Boundaries: of("payment", reads("Heed", 1).told(), commits("Book", 2).told()),
+			Play: func(r *Run) error { // no question is answered: only the callback tells
+				if err := r.script("", map[string]any{"operation": "ask", "fault": "429", "times": -1}); err != nil {
+					return err
+				}
+				return qr(pays)(r)
+			}},
+		{Name: "canceled", Play: qr(cancels), Ends: []string{canceled},
+			Boundaries: of("payment", asks("Close", 1).told(), commits("Book", 2).told())},
+		{Name: "voided", Play: held(cancels), Ends: []string{canceled},
+			Boundaries: of("payment", calls("Charge", 1), commits("Book", 1).told(), asks("Close", 1).told(), commits("Book", 2).told()),
+			Struck: func(c Cell) []string {
+				if c.Fault == WrongAmount { // an authorization for another amount is given back at once
+					return []string{failed, canceled, failed + "+case:amount_mismatch"}
+				}
+				return nil
+			}},
+		{Name: "expired", Ends: []string{expired}, Boundaries: of("payment", asks("Close", 1).told(), commits("Book", 2).told()),
+			Play: func(r *Run) error {
+				p := r.merchant.Receive(r.scope, payment.Method{Type: payment.MethodQR}, 2*time.Second)
+				r.received++
+				return r.UntilStatus(p.ID, payment.Expired)
+			}},
+		{Name: "failover", Accounts: 2, Ends: []string{paid}, Struck: overcharged,
+			Boundaries: of("payment", calls("Charge", 1), commits("Book", 1).told(), commits("Open", 2).told(), calls("Charge", 2).told(), commits("Book", 2).told()),
+			Play: func(r *Run) error {
+				err := r.script(r.merchant.Sandboxes[0].Account, map[string]any{"operation": "charge", "fault": "decline", "times": -1})
+				if err != nil {
+					return err
+				}
+				return card("tok_ok", nil)(r)
+			}},
+		{Name: "shown", Silent: true, Ends: []string{paid}, Boundaries: of("payment", commits("Park", 1).told()),
+			Play: func(r *Run) error { // in doubt for so long that a person is shown it
+				sb := r.merchant.Sandboxes[0]
+				if err := r.script("", map[string]any{"operation": "ask", "fault": "500", "times": -1}); err != nil {
+					return err
+				}
+				if err := card("tok_timeout_after", nil)(r); err != nil {
+					return err
+				}
+				err := r.Until("it is shown", func(s state) bool { return len(s.Payments) > 0 && s.Payments[0].Parked != "" && r.hasFired() })
+				sb.ClearScripts(r.scope)
+				return err
+			}},
+		{Name: "mismatch", Boundaries: of("payment", commits("Book", 1).told(), commits("Resolve", 1).told()),
+			Play: resolves("tok_wrong_amount", payment.Accept), Ends: []string{paid + "+case:amount_mismatch:accept"}},
+	}
+}

@@ -1,0 +1,16 @@
+package cells
+
+// Scenarios are all of them.
+func Scenarios() []Scenario {
+	return Payments()
+}
+
+// Find is a scenario by its name; the zero one if there is none.
+func Find(name string) Scenario {
+	for _, s := range Scenarios() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return Scenario{}
+}
