@@ -106,6 +106,9 @@ func All(list []Scenario) (cells []Cell, without map[string]string) {
 	return cells, without
 }
 
+// Quiet: the fault strikes nobody but its own run. The others cut everybody's connections.
+func (c Cell) Quiet() bool { return c.Fault != PostgresCut && c.Fault != TemporalCut }
+
 // absent says why a cell can't exist; empty: it can.
 func absent(c Cell, s Scenario) string {
 	channel := c.Kind == Calls || c.Kind == Asks

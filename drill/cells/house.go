@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"paysaga/activities"
 	"paysaga/api"
@@ -104,7 +105,8 @@ func (h *House) build(dev *stage.Devstack) error {
 	h.Stage = stage.New(h.scope, stage.Options{Dev: dev, Via: via,
 		Dial: func(o *client.Options) {
 			o.Interceptors = []interceptor.ClientInterceptor{guard}
-			o.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(h.between)}
+			o.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(h.between), grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second})}
 		},
 		Wire: stage.Wire{
 			Steps: func(c *activities.Config) {

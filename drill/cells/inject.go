@@ -93,6 +93,9 @@ func (g *gate) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActiv
 	if r.dead() {
 		return nil, errDead
 	}
+	if err == nil {
+		defer r.passed(v)
+	}
 	if v.at(Reply) {
 		if err := r.strike(ctx); err != nil {
 			return nil, err

@@ -65,9 +65,10 @@ type breaker func(format string, args ...any)
 
 // why is what the sagas say of themselves.
 func (r *Run) why(s state) string {
-	var list []string
+	list := []string{fmt.Sprintf("%d callbacks wait", s.Waiting)}
 	for _, p := range s.Payments {
-		if payment.Status(p.Status).Terminal() {
+		if open, err := r.open(p.ID); payment.Status(p.Status).Terminal() {
+			list = append(list, fmt.Sprintf("%s is %s, due %t, its saga open %t %v", p.ID, p.Status, p.Due, open, err))
 			continue
 		}
 		text, err := r.details(p.ID)

@@ -169,8 +169,10 @@ func Payments() []Scenario {
 			}},
 		{Name: "expired", Ends: []string{expired}, Boundaries: of("payment", asks("Close", 1).told(), commits("Book", 2).told()),
 			Play: func(r *Run) error {
-				p := r.merchant.Receive(r.scope, payment.Method{Type: payment.MethodQR}, 2*time.Second)
+				p := r.merchant.Receive(r.scope, payment.Method{Type: payment.MethodQR}, 12*time.Second)
 				r.received++
+				for r.house.Stage.Starter.Start(r.ctx, p) != nil && r.rest(100*time.Millisecond) == nil {
+				}
 				return r.UntilStatus(p.ID, payment.Expired)
 			}},
 		{Name: "failover", Accounts: 2, Ends: []string{paid}, Struck: overcharged,
@@ -191,7 +193,9 @@ func Payments() []Scenario {
 				if err := card("tok_timeout_after", nil)(r); err != nil {
 					return err
 				}
-				err := r.Until("it is shown", func(s state) bool { return len(s.Payments) > 0 && s.Payments[0].Parked != "" && r.hasFired() })
+				err := r.Until("it is shown", func(s state) bool {
+					return len(s.Payments) > 0 && (s.Payments[0].Parked != "" && r.hasFired() || payment.Status(s.Payments[0].Status).Terminal())
+				})
 				sb.ClearScripts(r.scope)
 				return err
 			}},

@@ -71,9 +71,16 @@ func (h *House) Do(ctx context.Context, s Scenario, c Cell) (v Verdict, err erro
 	ctx, stop := context.WithTimeout(ctx, Bound+time.Minute)
 	defer stop()
 	r := &Run{scope: scope, Cell: c, Scenario: s, ctx: ctx, house: h, seen: map[string]int{}}
-	err = scope.run(func() error { return r.begin(scope) })
-	if err != nil {
-		return v, err
+	for try := 1; ; try++ { // another run may have cut the connections just now
+		err = scope.run(func() error { return r.begin(scope) })
+		if err == nil {
+			break
+		}
+		if try == 20 || r.rest(200*time.Millisecond) != nil {
+			return v, err
+		}
+		scope.end()
+		r.proxies = nil
 	}
 	defer h.forget(r)
 	err = scope.run(func() error { return s.Play(r) })
@@ -137,14 +144,19 @@ func (r *Run) proxyOf(account string) *proxy {
 	return r.proxies[0]
 }
 
-// visit counts an execution of an activity.
+// visit is an execution of an activity. Those that failed, because of another run's fault for one, don't count.
 func (r *Run) visit(saga, name string) *visit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	name = saga + "/" + name
-	r.seen[name]++
 	b := r.Cell.Boundary
-	return &visit{run: r, name: name, hot: name == b.Saga+"/"+b.Activity && r.seen[name] == b.Nth}
+	return &visit{run: r, name: name, hot: name == b.Saga+"/"+b.Activity && r.seen[name]+1 == b.Nth}
+}
+
+func (r *Run) passed(v *visit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[v.name]++
 }
 
 func (r *Run) complain(format string, args ...any) {
