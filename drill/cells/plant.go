@@ -1,8 +1,14 @@
 package cells
 
 import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
 	"paysaga/activities"
 	"paysaga/api"
+	"paysaga/drill/stage"
 	"paysaga/workers"
 )
 
@@ -12,3 +18,43 @@ type Plant int
 func (p Plant) steps(c *activities.Config)    { plantSteps(p, c) }
 func (p Plant) relays(c *workers.RelayConfig) { plantRelays(p, c) }
 func (p Plant) front(c *api.Parts)            { plantFront(p, c) }
+
+// String says what the bug is.
+func (p Plant) String() string { return plantName(p) }
+
+// Catch runs the cells in which a bug has to show, on a database of their own, and returns what the judges say of it; empty: nobody
+// saw it.
+func Catch(ctx context.Context, dev *stage.Devstack, p Plant) (string, error) {
+	all, _ := All(Scenarios())
+	pattern := regexp.MustCompile("^(" + strings.Join(plantCells(p), "|") + ")$")
+	h, err := Open(dev, p)
+	if err != nil {
+		return "", err
+	}
+	defer h.Close()
+	seen := ""
+	var due []Cell
+	for _, c := range all {
+		if pattern.MatchString(c.String()) {
+			due = append(due, c)
+		}
+	}
+	if len(due) == 0 {
+		return "", fmt.Errorf("no cell is about the planted bug %q", p)
+	}
+	err = Sweep{House: h, Cells: due, Done: func(v Verdict) {
+		for _, what := range v.Violations {
+			if seen == "" && !strings.HasPrefix(what, "drill: ") {
+				seen = what + " (" + v.Cell.String() + ")"
+			}
+		}
+	}}.Run(ctx)
+	if err != nil || seen != "" {
+		return seen, err
+	}
+	broken, err := h.Audit(ctx)
+	if len(broken) > 0 {
+		seen = "audit: " + broken[0]
+	}
+	return seen, err
+}

@@ -14,3 +14,6 @@ const Planted = 0
 func plantSteps(Plant, *activities.Config)    {}
 func plantRelays(Plant, *workers.RelayConfig) {}
 func plantFront(Plant, *api.Parts)            {}
+
+func plantName(Plant) string    { return "none" }
+func plantCells(Plant) []string { return nil }

@@ -62,6 +62,7 @@ type Verdict struct {
 	Fired      bool
 	Settled    time.Duration
 	Nudged     bool
+	Again      bool // it came too late and is run once more
 }
 
 // Do runs a cell and judges it. An error means that it could not be run.

@@ -14,9 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
+
+	"paysaga/drill/harness"
 )
 
 // Campaign is a number of rounds. It keeps what is finished, and goes on where
@@ -72,7 +72,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	}
 	kept := state{Binary: binary, Seed: c.Seed}
 	before := state{}
-	if err := readJSON(c.StateFile, &before); err != nil {
+	if err := harness.ReadJSON(c.StateFile, &before); err != nil {
 		return sum, false, err
 	}
 	if before.Binary == binary && before.Seed == c.Seed {
@@ -94,14 +94,14 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 			return result, false, ErrBroken
 		}
 		kept.Rounds = append(kept.Rounds, result)
-		if err := writeJSON(c.StateFile, kept); err != nil {
+		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
 			return result, false, err
 		}
 	}
 	sum = sumOf(kept.Rounds)
-	report := Report{Campaign: "kill", Commit: commit(), Binary: binary, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
-		Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Rounds: len(kept.Rounds), Result: sum}
-	if err := writeJSON(c.ResultFile, report); err != nil {
+	report := Report{Campaign: "kill", Commit: harness.Commit(), Binary: binary, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
+		Machine: harness.Machine(), Rounds: len(kept.Rounds), Result: sum}
+	if err := harness.WriteJSON(c.ResultFile, report); err != nil {
 		return sum, false, err
 	}
 	return sum, true, os.Remove(c.StateFile)
@@ -121,7 +121,7 @@ func (c Campaign) round(ctx context.Context, n int) (Result, error) {
 	each := c.Plan.Worker + c.Plan.API + c.Plan.Devstack
 	show := func(what string) {
 		done := (n-1)*each + kills
-		c.Show(fmt.Sprintf("%s %d of %d kills, round %d: %s", bar(done, c.Rounds*each), done, c.Rounds*each, n, what))
+		c.Show(fmt.Sprintf("%s %d of %d kills, round %d: %s", harness.Bar(done, c.Rounds*each), done, c.Rounds*each, n, what))
 	}
 	show("starting")
 	result, err := Round{Plan: c.Plan, Seed: c.Seed, Number: n, Dir: dir, Paysaga: c.Paysaga, Devstack: c.Devstack, Killed: func(k Kill) {
@@ -163,17 +163,4 @@ func hashOf(path string) (string, error) {
 	raw, err := os.ReadFile(path)
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), err
-}
-
-// commit is what the working tree is of, with a + if it was changed since.
-func commit() string {
-	head, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
-	if err != nil {
-		return "unknown"
-	}
-	text := strings.TrimSpace(string(head))
-	if changed, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(changed) > 0 {
-		text += "+"
-	}
-	return text
 }

@@ -1,12 +1,8 @@
 package kill
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"paysaga/domain/payment"
@@ -107,28 +103,4 @@ func (r Result) Line(seed uint64) string {
 		"charged_twice=%d stuck=%d violations=%d seed=%d", total(r.Kills), r.Kills[Worker], r.Kills[API], r.Kills[Devstack], r.Payments,
 		r.Acknowledged, r.Statuses["succeeded"], r.Statuses["failed"], r.Statuses["canceled"], r.Statuses["expired"], r.Parked,
 		r.ChargedTwice, r.Stuck, len(r.Violations), seed)
-}
-
-// readJSON reads a file into v; without a file v stays.
-func readJSON(path string, v any) error {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, v)
-}
-
-// writeJSON replaces a file in one move.
-func writeJSON(path string, v any) error {
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", append(raw, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

@@ -8,11 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
+
+	"paysaga/drill/harness"
 )
 
 // Campaign is a number of rounds of each kind. It keeps what is finished, and goes on where it stopped, as long as the commit
@@ -63,9 +62,9 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(c.StateFile), 0o755); err != nil {
 		return sum, false, err
 	}
-	kept := state{Commit: commit(), Seed: c.Seed, Plan: c.plan()}
+	kept := state{Commit: harness.Commit(), Seed: c.Seed, Plan: c.plan()}
 	before := state{}
-	if err := readJSON(c.StateFile, &before); err != nil {
+	if err := harness.ReadJSON(c.StateFile, &before); err != nil {
 		return sum, false, err
 	}
 	if before.Commit == kept.Commit && before.Seed == c.Seed && before.Plan == kept.Plan {
@@ -87,15 +86,15 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 			return r, false, ErrBroken
 		}
 		kept.Rounds = append(kept.Rounds, r)
-		if err := writeJSON(c.StateFile, kept); err != nil {
+		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
 			return r, false, err
 		}
 	}
 	sum = sumOf(kept.Rounds)
 	if c.ResultFile != "" {
 		report := Report{Campaign: "ledger", Commit: kept.Commit, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
-			Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Rounds: len(kept.Rounds), Result: sum}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(c.ResultFile), 0o755), writeJSON(c.ResultFile, report)); err != nil {
+			Machine: harness.Machine(), Rounds: len(kept.Rounds), Result: sum}
+		if err := harness.WriteJSON(c.ResultFile, report); err != nil {
 			return sum, false, err
 		}
 	}
@@ -116,19 +115,12 @@ type estimate struct {
 
 // line is a bar: rounds that are done, and the part of the one that runs.
 func (e estimate) line(n int, part float64, what string) string {
-	const width = 24
 	done := float64(n-1) + min(part, 1)
-	text := make([]rune, width)
-	for i := range text {
-		if text[i] = '·'; float64(i)*float64(e.all) < done*width {
-			text[i] = '█'
-		}
-	}
 	left := "?"
 	if mine := done - float64(e.first); mine > 0.05 {
 		left = time.Duration(float64(time.Since(e.began)) / mine * (float64(e.all) - done)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("%s round %d of %d, %s left: %s", string(text), n, e.all, left, what)
+	return fmt.Sprintf("%s round %d of %d, %s left: %s", harness.Bar(int(done*1000), e.all*1000), n, e.all, left, what)
 }
 
 // round runs one round in a folder of its own, which stays only if a promise was broken. Kinds take turns.
@@ -185,17 +177,4 @@ func sumOf(rounds []Result) (sum Result) {
 		sum.add(r)
 	}
 	return sum
-}
-
-// commit is what the working tree is of, with a + if it was changed since.
-func commit() string {
-	head, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
-	if err != nil {
-		return "unknown"
-	}
-	text := strings.TrimSpace(string(head))
-	if changed, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(changed) > 0 {
-		text += "+"
-	}
-	return text
 }

@@ -1,12 +1,6 @@
 package ledger
 
-import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-)
+import "fmt"
 
 // Result counts one round, or all of them.
 type Result struct {
@@ -50,28 +44,4 @@ func (r Result) Line(seed uint64) string {
 	return fmt.Sprintf("steps=%d fresh=%d replayed=%d backends=%d processes=%d opposite=%d reads=%d transfers=%d postgres=%d judgements=%d violations=%d seed=%d",
 		r.Steps, r.Outcomes["fresh"], r.Outcomes["replayed"], r.Backends, r.Processes, r.Opposite, r.Reads, r.Transfers, r.Kills, r.Judgements,
 		len(r.Violations), seed)
-}
-
-// readJSON reads a file into v; without a file v stays.
-func readJSON(path string, v any) error {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, v)
-}
-
-// writeJSON replaces a file in one move.
-func writeJSON(path string, v any) error {
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", append(raw, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

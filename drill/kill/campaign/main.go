@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"paysaga/drill/harness"
 	"paysaga/drill/kill"
 )
 
@@ -47,7 +48,7 @@ func run(seed uint64, rounds int, most time.Duration) error {
 	}
 	plan := kill.Ten
 	plan.Expiring = 3
-	progress := &kill.Progress{}
+	progress := &harness.Progress{}
 	sum, done, err := kill.Campaign{Rounds: rounds, Plan: plan, Seed: seed, StateFile: filepath.Join(".build", "campaign-kill.json"),
 		ResultFile: filepath.Join("drill", "results", "kill.json"), Dir: dir, Paysaga: paysaga, Devstack: devstack, Most: most,
 		Say: progress.Say, Show: progress.Show}.Run(ctx)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"paysaga/drill/kill"
+	"paysaga/drill/harness"
 	"paysaga/drill/ledger"
 )
 
@@ -53,7 +53,7 @@ func main() {
 func run(c ledger.Campaign) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	progress := &kill.Progress{}
+	progress := &harness.Progress{}
 	c.Say, c.Show = progress.Say, progress.Show
 	progress.Say(fmt.Sprintf("seed %d, commits to PostgreSQL with fsync on; about half an hour on two idle cores", c.Seed))
 	sum, done, err := c.Run(ctx)

@@ -1,4 +1,6 @@
-package kill
+// Package harness is what every campaign does the same way: it shows where it is, keeps what is finished, and says of what and
+// where its result is.
+package harness
 
 import (
 	"fmt"
@@ -33,8 +35,8 @@ func (p *Progress) Say(text string) {
 	fmt.Println(text)
 }
 
-// bar is how much of a whole is done, as a picture.
-func bar(done, of int) string {
+// Bar is how much of a whole is done, as a picture.
+func Bar(done, of int) string {
 	const width = 24
 	text := make([]rune, width)
 	for i := range text {
