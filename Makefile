@@ -91,6 +91,14 @@ campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under 
 campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
 	@go run ./drill/ledger/campaign
 
+SEED    ?= 2026
+MINUTES ?= 55
+
+.PHONY: campaign-drill
+campaign-drill: devstack ## every fault at every boundary of every activity, five times; SEED=…, MINUTES=… (55); goes on where it stopped
+	@go build -o $(BUILD)/campaign-drill ./drill/cells/campaign
+	@$(BUILD)/campaign-drill -seed $(SEED) -minutes $(MINUTES)
+
 .PHONY: clean
 clean: ## remove what was built; the state in .paysaga stays
 	rm -rf $(BUILD)

@@ -6,6 +6,8 @@ package cells
 import (
 	"fmt"
 	"slices"
+
+	"paysaga/channels/sandbox/server"
 )
 
 // Moment is when a fault strikes, seen from what an activity does to the world.
@@ -171,6 +173,7 @@ type Scenario struct {
 	Boundaries []Boundary
 	// Silent: the channel doesn't call back, so that only questions learn how it ended.
 	Silent   bool
+	Server   func(*server.Config)       // changes its sandboxes
 	Accounts int                        // channel accounts of its merchant, each at a sandbox of its own; 0: one
 	Standard bool                       // they are on the standard lane
 	Play     func(*Run) error           // brings it about; returns once the customer's and the operators' part is done

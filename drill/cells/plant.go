@@ -44,7 +44,7 @@ func Catch(ctx context.Context, dev *stage.Devstack, p Plant) (string, error) {
 	}
 	err = Sweep{House: h, Cells: due, Done: func(v Verdict) {
 		for _, what := range v.Violations {
-			if seen == "" && !strings.HasPrefix(what, "drill: ") {
+			if seen == "" && !v.Again && !strings.HasPrefix(what, "drill: ") {
 				seen = what + " (" + v.Cell.String() + ")"
 			}
 		}

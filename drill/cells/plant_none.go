@@ -15,5 +15,6 @@ func plantSteps(Plant, *activities.Config)    {}
 func plantRelays(Plant, *workers.RelayConfig) {}
 func plantFront(Plant, *api.Parts)            {}
 
-func plantName(Plant) string    { return "none" }
+func plantName(Plant) string { return "none" }
+
 func plantCells(Plant) []string { return nil }

@@ -118,9 +118,12 @@ func (r *Run) begin(scope *scope) error {
 		if r.Scenario.Silent {
 			tries = -1
 		}
-		specs = append(specs, stage.AccountSpec{Lane: lane, URL: "http://" + p.address(),
-			Server: server.Config{PendingDelay: 300 * time.Millisecond, CallbackPause: 50 * time.Millisecond, CallbackTries: tries, Hang: 4 * time.Second,
-				AuthorizedFor: 7 * 24 * time.Hour}})
+		config := server.Config{PendingDelay: 300 * time.Millisecond, CallbackPause: 50 * time.Millisecond, CallbackTries: tries, Hang: 4 * time.Second,
+			AuthorizedFor: 7 * 24 * time.Hour}
+		if r.Scenario.Server != nil {
+			r.Scenario.Server(&config)
+		}
+		specs = append(specs, stage.AccountSpec{Lane: lane, URL: "http://" + p.address(), Server: config})
 	}
 	r.merchant = r.house.Stage.Merchant(scope, payment.Terms{FeeBasisPoints: fee}, specs...)
 	for i, sb := range r.merchant.Sandboxes {

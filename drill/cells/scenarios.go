@@ -2,7 +2,7 @@ package cells
 
 // Scenarios are all of them.
 func Scenarios() []Scenario {
-	return Payments()
+	return append(Payments(), Captures()...)
 }
 
 // Find is a scenario by its name; the zero one if there is none.
