@@ -60,10 +60,14 @@ type Config struct {
 	Committer Committer
 	Files     Files
 	Refunds   RefundFiles
+	Cases     Cases
 	Sealer    Sealer
 	Calls     CallLog
 	Channels  channels.Registry
-	Rules     risk.Rules
+	// CaseOpened is called when a case was opened just now, so that its saga
+	// starts at once; it must not block. nil: a relay finds it.
+	CaseOpened func()
+	Rules      risk.Rules
 	// Post and Courier tell merchants' endpoints.
 	Post    Post
 	Courier *Courier
@@ -90,6 +94,9 @@ func New(c Config) *Steps {
 	}
 	if c.CallTimeout == 0 {
 		c.CallTimeout = 10 * time.Second
+	}
+	if c.CaseOpened == nil {
+		c.CaseOpened = func() {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -45,6 +45,12 @@ func (s *Steps) Book(ctx context.Context, in BookInput) (Booked, error) {
 	return booked(p), failure(ctx, err)
 }
 
+// Look reads where the payment stands: somebody else has moved it.
+func (s *Steps) Look(ctx context.Context, in Ref) (Booked, error) {
+	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+	return booked(d.Payment), failure(ctx, err)
+}
+
 // Settlement is an outcome to be settled outside of a saga's step, by the
 // relay of callbacks for one.
 type Settlement struct {
@@ -99,6 +105,9 @@ func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (p
 		Changes: r.Changes(d.Payment, c.Attempt), Journals: r.Journals}
 	step.Changes = append(step.Changes, recovers(d, step.Cause, r.Journals)...)
 	_, err = s.c.Committer.Commit(ctx, step)
+	if err == nil && r.Case != nil {
+		s.c.CaseOpened()
+	}
 	return r.After, err
 }
 
@@ -116,6 +125,9 @@ func (s *Steps) contradiction(ctx context.Context, c payment.Case, by ledger.Pri
 		Changes: r.Changes(c.Payment, c.Attempt), Journals: r.Journals})
 	if fault.Is(err, fault.KindConflict, "cause_conflict") {
 		return nil // the case stands; a later callback with other words adds nothing to it
+	}
+	if err == nil {
+		s.c.CaseOpened()
 	}
 	return err
 }

@@ -63,6 +63,19 @@ func (s *Steps) Ask(ctx context.Context, in AskInput) (Answer, error) {
 	return a, notYet("the channel says " + string(a.Verdict))
 }
 
+// Guard asks about an attempt that was given up, and fails with NotYet while
+// the channel gives no final proof.
+func (s *Steps) Guard(ctx context.Context, in CallInput) (Answer, error) {
+	a, err := s.call(ctx, in, channels.OpAsk, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		return c.Ask(ctx, call, i.Request)
+	})
+	final := a.Verdict == payment.Succeeded || a.Verdict == payment.Authorized || a.Verdict == payment.Closed || (a.Verdict == payment.Declined && a.Dead)
+	if err == nil && !final {
+		return a, notYet("the channel gives no final proof: " + string(a.Verdict))
+	}
+	return a, err
+}
+
 // Close cancels or voids at the channel, until the channel has an answer.
 // Succeeded means that the money was there first.
 func (s *Steps) Close(ctx context.Context, in CallInput) (Answer, error) {

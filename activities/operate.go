@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -75,21 +76,41 @@ func (s *Steps) resolve(ctx context.Context, in ResolveInput, actor string, veri
 	if err != nil || in.Decision.Led(d.Payment.Status) {
 		return booked(d.Payment), err
 	}
-	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now(), Last: true}, in.Decision)
+	k, err := s.mismatched(ctx, in.Book, in.PaymentID)
+	if err != nil {
+		return Booked{}, err
+	}
+	attempt := d.Attempt(in.Ordinal)
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: attempt, Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now(), Last: true}, k, in.Decision)
 	if err != nil {
 		return Booked{}, err
 	}
 	by := ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}
 	step := ledger.Step{Book: in.Book, Cause: id.Key(in.PaymentID, id.Step{Code: id.Act, Ordinal: in.Act}), Business: in.PaymentID, By: by,
 		Journals: r.Journals,
-		Changes: append(r.Changes(d.Payment, d.Attempt(in.Ordinal)), payment.Act{PaymentID: in.PaymentID, Act: "resolve",
+		Changes: append(r.Changes(d.Payment, attempt), payment.Act{PaymentID: in.PaymentID, Act: "resolve",
 			Decision: string(in.Decision), Actor: actor, Verified: verified, Reason: in.Reason})}
-	if in.Decision == payment.Accept {
-		step.Changes = append(step.Changes, payment.CloseCase{ID: payment.MismatchCase(in.PaymentID), Decision: string(in.Decision), Actor: actor, Reason: in.Reason})
+	if k != nil {
+		j := judgement{Decision: ofCase(*k, in.Decision), By: exception.By{Actor: actor, Verified: verified, Reason: in.Reason}, principal: by}
+		if _, err := s.conclude(d, *k, j, &step); err != nil {
+			return Booked{}, err
+		}
 	}
 	step.Changes = append(step.Changes, recovers(d, step.Cause, r.Journals)...)
 	_, err = s.c.Committer.Commit(ctx, step)
 	return booked(r.After), err
+}
+
+// ofCase is what a decision about a payment means for its case: what isn't
+// taken goes back, if it is there to be given.
+func ofCase(k exception.Case, d payment.Decision) exception.Decision {
+	switch {
+	case d == payment.Accept:
+		return exception.Accept
+	case k.OnSuspense():
+		return exception.Return
+	}
+	return exception.Dismiss
 }
 
 // Verdict is what somebody decided about an object, as typed or as the API

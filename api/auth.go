@@ -57,7 +57,7 @@ func (s *server) admit(c echo.Context, op operation) error {
 	if err != nil {
 		return err
 	}
-	if (op.key || op.merchant) && merchant == "" {
+	if (op.merchant || (op.key && !op.anyone)) && merchant == "" {
 		return fault.Invalid("merchant_required", merchantHeader, "an operator's key has to name the merchant it acts for")
 	}
 	c.Set(keyOfCaller, caller{who, merchant})

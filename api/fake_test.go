@@ -11,6 +11,7 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/access"
 	"paysaga/domain/delivery"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -38,6 +39,7 @@ type memory struct {
 	firsts    map[string]first // by idempotency scope
 	callbacks map[string]channels.Received
 	captures  map[string]payment.Capture
+	cases     []exception.Case
 	steps     []ledger.Step // every one that was committed
 	endpoints map[string]delivery.Endpoint
 	fail      map[string]error
@@ -326,6 +328,7 @@ func (m *memory) ReceiveCallback(_ context.Context, r channels.Received) (string
 type sagas struct {
 	store    *memory
 	accepted atomic.Int64
+	moved    atomic.Int64
 	cancels  atomic.Int64
 	accept   atomic.Pointer[func(context.Context, payment.Payment) error]
 	cancel   atomic.Pointer[func(context.Context, payment.Payment) error]

@@ -66,8 +66,12 @@ func idempotency(c echo.Context, who caller, body []byte) (access.Idempotency, e
 	}
 	sum := sha256.Sum256(canonical)
 	key, _ := c.Get(keyOfKey).(string)
+	scope := who.merchant
+	if scope == "" { // an operator who acts for the whole book
+		scope = who.ID
+	}
 	return access.Idempotency{
-		MerchantID: who.merchant, Operation: c.Request().Method + " " + c.Request().URL.Path,
+		MerchantID: scope, Operation: c.Request().Method + " " + c.Request().URL.Path,
 		Key: key, RequestHash: hex.EncodeToString(sum[:]),
 	}, nil
 }

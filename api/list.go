@@ -2,11 +2,13 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -47,6 +49,14 @@ func queryFault(name, text string) string {
 	case "status":
 		if !payment.Status(text).Valid() {
 			return "this is not a status of payments"
+		}
+	case "kind":
+		if !slices.Contains(exception.Kinds(), exception.Kind(text)) {
+			return "this is not a kind of cases"
+		}
+	case "payment_id":
+		if !id.Is(id.Payment, text) {
+			return "this is not a payment's id"
 		}
 	case "order_id":
 		if !id.Is(id.Order, text) {

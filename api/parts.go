@@ -6,6 +6,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
@@ -59,6 +60,19 @@ type Ledger interface {
 	TrialBalance(ctx context.Context, book id.Book, at time.Time, currency money.Currency) (ledger.TrialBalance, error)
 }
 
+// Cases reads exceptions. An empty merchant is every case of the book; another merchant's is fault.NotFound (I-25).
+type Cases interface {
+	Case(ctx context.Context, book id.Book, merchantID, caseID string) (exception.Case, error)
+	Cases(ctx context.Context, filter exception.Filter) (page []exception.Case, more bool, err error)
+}
+
+// Judge decides exceptions.
+type Judge interface {
+	// DecideCase carries a decision out, at once. It is fault.Conflict where it doesn't fit the case, fault.Denied where it isn't the
+	// caller's to make.
+	DecideCase(ctx context.Context, in exception.Resolution) (exception.Case, error)
+}
+
 // Inbox keeps callbacks.
 type Inbox interface {
 	// ReceiveCallback stores a verified callback; one that is there already isn't fresh, and its id is the first one's.
@@ -79,5 +93,7 @@ type Starter interface {
 	Cancel(ctx context.Context, p payment.Payment) error
 	// Capture tells the saga of a received capture and returns nil once that is settled, with the errors of Accept.
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
+	// CaseMoved tells a case's saga that somebody moved it. It would find out by itself, later.
+	CaseMoved(ctx context.Context, c exception.Case) error
 	Pinger
 }

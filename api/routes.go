@@ -19,6 +19,8 @@ type operation struct {
 	query    []string // the query parameters it knows
 	// values judges query parameters that mean something else here than elsewhere.
 	values map[string]func(string) bool
+	// anyone: an operator's key needn't name a merchant all the same.
+	anyone bool
 	// after judges what starting_after names; nil: a payment's id.
 	after func(string) bool
 	anyQ  bool // the query is somebody else's business: the channel's, the browser's
@@ -35,6 +37,9 @@ var operations = map[string]operation{
 	"getPaymentTimeline": {scope: access.PaymentsRead},
 	"createOrder":        {scope: access.OrdersWrite, key: true},
 	"getOrder":           {scope: access.OrdersRead},
+	"listCases":          {scope: access.CasesRead, query: []string{"status", "kind", "payment_id", "limit", "starting_after"}, after: isCase, values: map[string]func(string) bool{"status": isCaseStatus}},
+	"getCase":            {scope: access.CasesRead},
+	"resolveCase":        {scope: access.CasesWrite, key: true, anyone: true},
 	"listAccounts":       {scope: access.LedgerRead, query: []string{"code", "currency", "limit", "starting_after"}, after: isAccount},
 	"getAccount":         {scope: access.LedgerRead},
 	"getAccountBalance":  {scope: access.LedgerRead, query: []string{"at", "by"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"paysaga/channels"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/money"
@@ -121,7 +122,7 @@ const sqlDossierRest = `
 	SELECT (SELECT through FROM closings WHERE book = p.book ORDER BY through DESC LIMIT 1), p.opened_at IS NOT NULL, p.plan, d.secrets_sealed,
 		m.debt_limit > 0 OR EXISTS (SELECT FROM accounts WHERE book = p.book AND code = 'merchant/' || m.id || '/debt' AND currency = p.currency AND balance <> 0),
 		m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
-		m.settlement_days, m.debt_limit, m.time_zone, m.day_cut_seconds
+		m.settlement_days, m.debt_limit, m.time_zone, m.day_cut_seconds, m.policies
 	FROM payments p
 	JOIN merchants m ON m.book = p.book AND m.id = p.merchant_id
 	LEFT JOIN payment_details d ON d.book = p.book AND d.payment_id = p.id
@@ -184,11 +185,15 @@ func scanTerms(row pgx.Row, before ...any) (payment.Terms, error) {
 	var t payment.Terms
 	var zone string
 	var cut int64
+	var policies struct {
+		Cases exception.Policies `json:"cases"`
+	}
 	err := row.Scan(append(before, &t.MerchantID, &t.FeeBasisPoints, &t.FeeFixed, &t.FeeOnRefund, &t.SettlementDays,
-		&t.DebtLimit, &zone, &cut)...)
+		&t.DebtLimit, &zone, &cut, &policies)...)
 	if err != nil {
 		return t, err
 	}
+	t.Policies = policies.Cases
 	t.DayCut = time.Duration(cut) * time.Second
 	t.Zone, err = time.LoadLocation(zone)
 	return t, err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
 )
 
@@ -15,7 +16,7 @@ type found struct {
 	attempts  shelf[string, []lockedAttempt] // of a payment
 	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
-	cases     shelf[string, lockedCase]
+	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
 	accounts  shelf[int64, accountState]
 	users     shelf[userKey, userRow]

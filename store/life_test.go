@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
@@ -105,24 +106,35 @@ func TestACaseIsOpenedAndSettledOnce(t *testing.T) {
 	p := h.pay("A-1", cny(500))
 	h.commit(h.open(p, 1))
 	h.commit(h.settle(p, 1, payment.Outcome{Verdict: payment.Succeeded, AmountMinor: 400, Currency: "CNY"}))
-	require.Contains(t, h.dossier(p).Payment.Parked, "amount_mismatch")
-	require.Equal(t, int64(-400), h.balance("suspense/"+h.ChannelAccount+"/amount_mismatch"))
+	require.Contains(t, h.dossier(p).Payment.Parked, "partial_payment")
+	require.Equal(t, int64(-400), h.balance("suspense/"+h.ChannelAccount+"/partial_payment"))
 
 	d := h.dossier(p)
-	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(1), Terms: d.Terms, Now: time.Now()}, payment.Accept)
+	caseID := exception.ID(p, exception.PartialPayment, "1")
+	k, err := h.s.Case(t.Context(), h.Book, d.Payment.MerchantID, caseID)
 	require.NoError(t, err)
-	accept := h.step(p, id.Act, 1, append(r.Changes(d.Payment, d.Attempt(1)),
-		payment.CloseCase{ID: payment.MismatchCase(p), Decision: "accept", Actor: "opr_1", Reason: "agreed"},
+	require.Equal(t, exception.Open, k.State())
+	require.True(t, k.OnSuspense())
+	_, err = h.s.Case(t.Context(), h.Book, h.s.Mint(id.Merchant), caseID)
+	require.ErrorContains(t, err, "not_found", "another merchant's (I-25)")
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: d.Attempt(1), Terms: d.Terms, Now: time.Now()}, &k, payment.Accept)
+	require.NoError(t, err)
+	move, err := k.Decide(exception.Accept, exception.By{Actor: "opr_1", Verified: true, Reason: "agreed"}, "", time.Now())
+	require.NoError(t, err)
+	accept := h.step(p, id.Act, 1, append(r.Changes(d.Payment, d.Attempt(1)), move,
 		payment.Act{PaymentID: p, Act: "resolve", Decision: "accept", Actor: "opr_1", Verified: true, Reason: "agreed"})...)
 	accept.Journals = r.Journals
 	accept.By = ledger.Principal{Kind: ledger.ByOperator, ID: "opr_1", Reason: "agreed"}
 	h.commit(accept)
 	require.Equal(t, cny(400), h.dossier(p).Payment.Captured)
-	require.Zero(t, h.balance("suspense/"+h.ChannelAccount+"/amount_mismatch"))
+	require.Zero(t, h.balance("suspense/"+h.ChannelAccount+"/partial_payment"))
+	k, err = h.s.Case(t.Context(), h.Book, "", caseID)
+	require.NoError(t, err)
+	require.Equal(t, exception.Closed, k.State())
+	require.Equal(t, "opr_1", k.Actor)
 
-	again := h.step(p, id.Act, 2, payment.CloseCase{ID: payment.MismatchCase(p), Decision: "accept", Actor: "opr_1", Reason: "again"})
-	h.refused(again, "conflict", "case_closed")
-	h.refused(h.step(p, id.Case, 2, payment.OpenCase{ID: payment.MismatchCase(p), Kind: "amount_mismatch", PaymentID: p, Amount: cny(1)}), "conflict", "case_exists")
+	h.refused(h.step(p, id.Act, 2, move), "conflict", "case_closed")
+	h.refused(h.step(p, id.Case, 2, payment.OpenCase{ID: caseID, Kind: "partial_payment", PaymentID: p, Amount: cny(1)}), "conflict", "case_exists")
 
 	line, err := h.s.Timeline(t.Context(), h.Book, "", p)
 	require.NoError(t, err)
@@ -132,7 +144,7 @@ func TestACaseIsOpenedAndSettledOnce(t *testing.T) {
 			kinds = append(kinds, o.Kind)
 		}
 	}
-	require.Equal(t, []string{"case", "act", "case"}, kinds)
+	require.Equal(t, []string{"case", "case", "act"}, kinds)
 }
 
 func TestACancelIsNotedOnce(t *testing.T) {

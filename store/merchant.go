@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/money"
@@ -26,8 +27,8 @@ type Merchant struct {
 
 const sqlInsertMerchant = `
 	INSERT INTO merchants (book, id, parent_id, name, fee_basis_points, fee_fixed, fee_on_refund, settlement_days, debt_limit, time_zone,
-		day_cut_seconds, created_at)
-	VALUES (@book, @id, nullif(@parent, ''), @name, @bps, @fixed, @on_refund, @days, @debt, @zone, @cut, @at)`
+		day_cut_seconds, policies, created_at)
+	VALUES (@book, @id, nullif(@parent, ''), @name, @bps, @fixed, @on_refund, @days, @debt, @zone, @cut, @policies, @at)`
 
 // CreateMerchant makes a merchant in a book and returns its id.
 func (s *Store) CreateMerchant(ctx context.Context, m Merchant) (string, error) {
@@ -52,15 +53,50 @@ func (s *Store) CreateMerchant(ctx context.Context, m Merchant) (string, error) 
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		return "", fault.Invalid("time_zone_unknown", "time_zone", "this is not an IANA time zone")
 	}
+	for kind, policy := range t.Policies {
+		if err := policy.Check(kind); err != nil {
+			return "", err
+		}
+	}
 	_, err = db.pool.Exec(ctx, sqlInsertMerchant, pgx.NamedArgs{"book": m.Book, "id": m.ID, "parent": m.ParentID, "name": m.Name,
 		"bps": t.FeeBasisPoints, "fixed": t.FeeFixed, "on_refund": fallback(t.FeeOnRefund, "return"), "days": t.SettlementDays,
-		"debt": t.DebtLimit, "zone": zone, "cut": int64(t.DayCut / time.Second), "at": s.clock()})
+		"debt": t.DebtLimit, "zone": zone, "cut": int64(t.DayCut / time.Second), "policies": policiesOf(t.Policies), "at": s.clock()})
 	return m.ID, failure(err)
+}
+
+// policiesOf is a merchant's row of policies.
+func policiesOf(cases exception.Policies) map[string]any {
+	if len(cases) == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"cases": cases}
+}
+
+const sqlSetCasePolicies = `
+	UPDATE merchants SET policies = jsonb_set(policies, '{cases}', coalesce(policies->'cases', '{}') || $3::jsonb) WHERE book = $1 AND id = $2`
+
+// SetCasePolicies changes what becomes of a merchant's cases without a person, for the kinds given. Cases that are open keep the policy
+// that they were opened under.
+func (s *Store) SetCasePolicies(ctx context.Context, book id.Book, merchantID string, cases exception.Policies) error {
+	db, err := s.db(book)
+	if err != nil {
+		return err
+	}
+	for kind, policy := range cases {
+		if err := policy.Check(kind); err != nil {
+			return err
+		}
+	}
+	tag, err := db.pool.Exec(ctx, sqlSetCasePolicies, book, merchantID, cases)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fault.NotFound("merchant")
+	}
+	return failure(err)
 }
 
 const sqlMerchants = `
 	SELECT book::text, coalesce(parent_id, ''), name, id, fee_basis_points, fee_fixed, fee_on_refund, settlement_days, debt_limit,
-		time_zone, day_cut_seconds
+		time_zone, day_cut_seconds, policies
 	FROM merchants WHERE book = $1 AND ($2 = '' OR id = $2) ORDER BY id`
 
 // Merchants lists a book's merchants with their terms.

@@ -99,7 +99,8 @@ GRANT UPDATE (url, description, events, include_children, api_version, schedule,
 GRANT UPDATE (status, tries, failed, last, next_at, tried_at, delivered_at, start_due_at, start_tries, start_now, api_version) ON deliveries TO %[1]s;
 GRANT UPDATE (until), DELETE ON webhook_secrets TO %[1]s; -- those whose time is over
 GRANT DELETE ON event_bodies, delivery_tries TO %[1]s;    -- by age
-GRANT UPDATE (decision, actor, decision_reason, closed_at) ON cases TO %[1]s;
+GRANT UPDATE (decision, actor, decision_reason, closed_at, policy, default_decision, deadline, verified, decided_at, refund_id, parked,
+    sequence, taken_at, start_due_at, start_tries) ON cases TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
 `
 

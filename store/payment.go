@@ -132,7 +132,7 @@ func (u update) judge(w *work) error {
 	if row.status != before.Status || row.sequence != before.Sequence || row.capturing != before.Capturing.Minor {
 		return fault.Conflict("stale_state", "the payment has moved since it was read")
 	}
-	if !before.Status.CanBecome(after.Status) { // I-15
+	if !before.Status.CanBecome(after.Status) && (u.Case == "" || !before.Status.CanBecomeByCase(after.Status)) { // I-15
 		return fault.Conflict("edge_refused", "a payment that is "+string(before.Status)+" can't become "+string(after.Status))
 	}
 	if after.UpdatedAt.IsZero() {

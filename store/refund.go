@@ -157,7 +157,7 @@ func (r receiveRefund) judge(w *work) error {
 		return fault.NotFound("payment")
 	}
 	if r.Refund.CaseID != "" {
-		if c := w.b.found.cases.get(r.Refund.CaseID); c == nil || c.merchantID != p.MerchantID {
+		if c := w.b.found.cases.get(r.Refund.CaseID); c == nil || c.MerchantID != p.MerchantID {
 			return fault.NotFound("case")
 		}
 	}

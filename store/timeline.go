@@ -76,6 +76,11 @@ const sqlStoryCases = `
 		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'kind', c.kind, 'reason', c.reason, 'amount_minor', c.amount, 'currency', c.currency))
 	FROM cases c WHERE c.book = $1 AND c.payment_id = $2
 	UNION ALL
+	SELECT c.decided_at, 'case', 'case decided: ' || c.kind || ', ' || c.decision,
+		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'decision', c.decision, 'actor', c.actor, 'verified', c.verified,
+			'reason', c.decision_reason, 'refund_id', c.refund_id))
+	FROM cases c WHERE c.book = $1 AND c.payment_id = $2 AND c.decided_at IS NOT NULL AND c.closed_at IS DISTINCT FROM c.decided_at
+	UNION ALL
 	SELECT c.closed_at, 'case', 'case closed: ' || c.kind || ', ' || c.decision,
 		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'decision', c.decision, 'actor', c.actor, 'reason', c.decision_reason))
 	FROM cases c WHERE c.book = $1 AND c.payment_id = $2 AND c.closed_at IS NOT NULL`

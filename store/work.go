@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
@@ -143,8 +144,6 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return requestCancel{c}, nil
 	case payment.OpenCase:
 		return openCase{c}, nil
-	case payment.CloseCase:
-		return closeCase{c}, nil
 	case refund.Receive:
 		return w.newReceiveRefund(c)
 	case refund.Intend:
@@ -153,6 +152,12 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return newMoveRefund(book, c)
 	case refund.Recover:
 		return recovery{c, book}, nil
+	case payment.PayOrder:
+		return payOrder{c}, nil
+	case exception.Move:
+		return moveCase{c}, nil
+	case exception.Take:
+		return takeCase{c}, nil
 	case payment.Act:
 		return act{c}, nil
 	case payment.SeeCallback:

@@ -9,6 +9,7 @@ import (
 	"paysaga/activities"
 	"paysaga/channels"
 	"paysaga/domain/delivery"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
@@ -21,6 +22,7 @@ type Waiting interface {
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CapturesWaiting(ctx context.Context, limit int) ([]payment.Capture, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
+	CasesWaiting(ctx context.Context, limit int) ([]exception.Case, error)
 	Maturing(ctx context.Context, limit int) ([]payment.Payment, error)
 	DeliveriesDue(ctx context.Context, limit int) ([]delivery.Start, error)
 }
@@ -45,6 +47,7 @@ type Sagas interface {
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	Deliver(ctx context.Context, paymentID, callbackID string) error
 	TellAgain(context.Context, delivery.Start) error
+	StartCase(context.Context, exception.Case) error
 }
 
 // Settler settles what comes for a payment after its saga has ended.
@@ -94,6 +97,7 @@ type Relays struct {
 	callbacks *relay
 	again     *relay
 	events    *Events
+	cases     *relay
 	all       []*relay
 }
 
@@ -112,12 +116,13 @@ func NewRelays(c RelayConfig) *Relays {
 		c.Now = time.Now
 	}
 	r := &Relays{c: c}
+	r.cases = newRelay("cases", c.Every, r.startCases)
 	r.callbacks = newRelay("callbacks", c.Every, r.placeCallbacks)
 	r.again = newRelay("deliveries", c.Every, r.tellAgain)
 	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
 		newRelay("captures", c.Every, r.deliverCaptures),
-		r.callbacks, r.again,
+		r.callbacks, r.cases, r.again,
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
 	if c.Months != nil {
 		r.all = append(r.all, newRelay("months", time.Hour, r.makeMonths))
@@ -130,6 +135,9 @@ func NewRelays(c RelayConfig) *Relays {
 
 // PokeCallbacks says that a callback was stored just now.
 func (r *Relays) PokeCallbacks() { r.callbacks.Poke() }
+
+// PokeCases says that a case was opened just now.
+func (r *Relays) PokeCases() { r.cases.Poke() }
 
 // Run runs all relays until ctx ends, and returns when each has stopped.
 func (r *Relays) Run(ctx context.Context) {
@@ -145,6 +153,12 @@ func (r *Relays) Run(ctx context.Context) {
 func (r *Relays) startReceived(ctx context.Context) (bool, error) {
 	list, err := r.c.Waiting.Unstarted(ctx, r.c.StartAfter, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Sagas.Start)
+}
+
+// startCases starts the sagas of cases that were opened.
+func (r *Relays) startCases(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.CasesWaiting(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartCase)
 }
 
 // deliverCancels reaches the sagas of payments whose cancel was acknowledged.

@@ -129,15 +129,18 @@ func (c Config) Options(queue string) worker.Options {
 func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
 	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
+	w.RegisterWorkflowWithOptions(workflows.Case, workflow.RegisterOptions{Name: "Case"})
+	w.RegisterWorkflowWithOptions(workflows.Guardian, workflow.RegisterOptions{Name: "Guardian"})
 }
 
 func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve,
-		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture})
+	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve, "Look": s.Look,
+		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture,
+		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase})
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture})
+	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard})
 }
 
 func register(w worker.ActivityRegistry, steps map[string]any) {

@@ -37,6 +37,7 @@ func (p *paymentSaga) closeAttempt(ctx workflow.Context) {
 	case !ok:
 	case again.Verdict == payment.Absent:
 		p.closed = activities.Answer{Outcome: payment.Outcome{Verdict: payment.Closed, Dead: true}}
+		p.guard(ctx)
 	case again.Verdict == payment.Succeeded, p.closed.Verdict != payment.Closed:
 		p.closed = again // what was closed stays closed, whatever an old reading says
 	}

@@ -25,7 +25,7 @@ type PaymentResult struct {
 // Payment is the saga of one pay-in, from the received row to booked money.
 func Payment(ctx workflow.Context, in PaymentInput) (PaymentResult, error) {
 	p := &paymentSaga{
-		ref: activities.Ref{Book: in.Book, PaymentID: in.PaymentID}, pace: paces[in.Pace],
+		ref: activities.Ref{Book: in.Book, PaymentID: in.PaymentID}, pace: paces[in.Pace], paceName: in.Pace,
 		root: ctx, booked: activities.Booked{Status: payment.Processing},
 	}
 	p.look = p.sight
@@ -48,10 +48,11 @@ var steps *activities.Steps
 // paymentSaga is the state of one run. Everything in it is rebuilt by replay.
 type paymentSaga struct {
 	steady
-	ref  activities.Ref
-	pace pace
-	root workflow.Context // only to see whether somebody cancelled the run
-	undo saga
+	ref      activities.Ref
+	pace     pace
+	paceName Pace
+	root     workflow.Context // only to see whether somebody cancelled the run
+	undo     saga
 
 	ordinal int                // the attempt in hand
 	opened  activities.Opened  // its intent
@@ -179,6 +180,13 @@ func (p *paymentSaga) awaitDecision(ctx workflow.Context) {
 	if p.terminal() {
 		return
 	}
-	p.tell(ctx, "parked: "+p.booked.Parked, "an operator sends the Update resolve with accept or reject")
-	_ = workflow.Await(ctx, p.terminal)
+	p.tell(ctx, "parked: "+p.booked.Parked, "its case decides; an operator may send the Update resolve with accept or reject")
+	settled := workflow.GetSignalChannel(ctx, SignalSettled)
+	for !p.terminal() {
+		_ = workflow.Await(ctx, func() bool { return p.terminal() || settled.Len() > 0 })
+		if settled.ReceiveAsync(nil) && !p.terminal() {
+			p.commit(ctx, "read what was decided", steps.Look, p.ref, &p.booked)
+			p.show(ctx)
+		}
+	}
 }

@@ -37,11 +37,14 @@ type pace struct {
 	resends          int           // how often an intent that never arrived is sent again under its key
 	absence          time.Duration // how long a closed intent must stay absent to count as dead
 	voidBefore       time.Duration // how long before it lapses an authorization is voided
+	guard, guardCap  time.Duration // how long, and how seldom, an attempt that was given up is watched
 }
 
 var paces = map[Pace]pace{
-	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour},
-	Drill:      {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: 5 * time.Second, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour},
+	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour,
+		guard: 7 * 24 * time.Hour, guardCap: time.Hour},
+	Drill: {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: 5 * time.Second, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour,
+		guard: 10 * time.Second, guardCap: 2 * time.Second},
 }
 
 // The option sets, one per kind of step. All timeouts of the sagas stand here.
@@ -104,6 +107,16 @@ func deliver(ctx workflow.Context, summary string) workflow.Context {
 		TaskQueue:           WebhookQueue,
 		StartToCloseTimeout: 45 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		Summary:             summary,
+	})
+}
+
+// watch asks about what was given up, ever more seldom.
+func (p pace) watch(ctx workflow.Context, queue, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           queue,
+		StartToCloseTimeout: 15 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: p.askFirst, BackoffCoefficient: 2, MaximumInterval: p.guardCap},
 		Summary:             summary,
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
 )
@@ -101,6 +102,37 @@ func (s Starter) Deliver(ctx context.Context, paymentID, callbackID string) erro
 		return fault.NotFound("an open saga of " + paymentID)
 	}
 	return outcome(err)
+}
+
+// StartCase starts a case's saga if it has none, and doesn't wait for it.
+func (s Starter) StartCase(ctx context.Context, c exception.Case) error {
+	_, err := s.Client.ExecuteWorkflow(ctx, s.caseOptions(c), Case, CaseInput{Book: c.Book, CaseID: c.ID, Pace: s.Pace})
+	return outcome(err)
+}
+
+// CaseMoved tells a case's saga that somebody moved it, and starts it if there
+// is none: it would find out by itself, later.
+func (s Starter) CaseMoved(ctx context.Context, c exception.Case) error {
+	_, err := s.Client.SignalWithStartWorkflow(ctx, c.ID, SignalMoved, nil, s.caseOptions(c), Case, CaseInput{Book: c.Book, CaseID: c.ID, Pace: s.Pace})
+	return outcome(err)
+}
+
+// caseOptions are what a case's saga is started with: one run per case, for ever.
+func (s Starter) caseOptions(c exception.Case) client.StartWorkflowOptions {
+	about := c.PaymentID
+	if about == "" {
+		about = "nobody's payment"
+	}
+	return client.StartWorkflowOptions{
+		ID: c.ID, TaskQueue: TaskQueue,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		TypedSearchAttributes: temporal.NewSearchAttributes(attrBook.ValueSet(string(c.Book)), attrBusinessID.ValueSet(c.ID),
+			attrMerchantID.ValueSet(c.MerchantID), attrState.ValueSet(string(c.State())), attrCurrency.ValueSet(string(c.Amount.Currency)),
+			attrAmountMinor.ValueSet(c.Amount.Minor), attrNeedsOperator.ValueSet(false)),
+		StaticSummary: string(c.Kind) + ": " + c.Amount.Text() + " of " + about,
+		Priority:      temporal.Priority{PriorityKey: 2, FairnessKey: c.MerchantID},
+	}
 }
 
 // Health says whether Temporal answers.

@@ -19,6 +19,7 @@ import (
 type merchantCommand struct {
 	Create merchantCreate `cmd:"" help:"Create a merchant in a book, with an API key that is shown once. In the test book it also gets an account at the sandbox."`
 	Key    merchantKey    `cmd:"" help:"Make another API key for a merchant, or revoke one."`
+	Policy merchantPolicy `cmd:"" help:"Show, or set, what becomes of a merchant's exceptions without a person."`
 }
 
 type merchantCreate struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/store"
 )
@@ -105,21 +106,29 @@ func readKey(path string) (operator string, private ed25519.PrivateKey, err erro
 // operatorSign needs no database and no network: it runs wherever the key is.
 type operatorSign struct {
 	Key      string `required:"" placeholder:"FILE" help:"The private key's file, from 'operator create'."`
-	Payment  string `required:"" placeholder:"pay_…" help:"The payment that is decided about."`
-	Decision string `required:"" enum:"accept,reject,mark_succeeded,mark_failed" placeholder:"WORD" help:"The decision, as it is sent: accept, reject, mark_succeeded or mark_failed. docs/runbook.md says what each does."`
+	Payment  string `placeholder:"pay_…" xor:"about" required:"" help:"The payment that is decided about."`
+	Case     string `placeholder:"case/…" xor:"about" required:"" help:"The case that is decided about."`
+	Decision string `required:"" enum:"accept,reject,mark_succeeded,mark_failed,wait,return,write_off,dismiss" placeholder:"WORD" help:"The decision, as it is sent. About a payment: accept, reject, mark_succeeded or mark_failed; about a case: accept, wait, return, write_off or dismiss. docs/runbook.md and docs/exceptions.md say what each does."`
 	Reason   string `required:"" placeholder:"TEXT" help:"Why, exactly as it is sent. It is recorded."`
 }
 
 // Run prints the code, which is good for a quarter of an hour.
 func (c *operatorSign) Run(a *app) error {
-	if !id.Is(id.Payment, c.Payment) {
+	about := c.Payment
+	if c.Case != "" {
+		caseID, err := exception.FromPath(c.Case)
+		if err != nil {
+			return wrong("--case", "is not the id of a case, case/…")
+		}
+		about = caseID
+	} else if !id.Is(id.Payment, c.Payment) {
 		return wrong("--payment", "is not the id of a payment, pay_…")
 	}
 	operator, private, err := readKey(c.Key)
 	if err != nil {
 		return err
 	}
-	code, err := access.Decision{Operator: operator, BusinessID: c.Payment, Decision: c.Decision, Reason: c.Reason, SignedAt: time.Now().UTC()}.Sign(private)
+	code, err := access.Decision{Operator: operator, BusinessID: about, Decision: c.Decision, Reason: c.Reason, SignedAt: time.Now().UTC()}.Sign(private)
 	if err != nil {
 		return err
 	}

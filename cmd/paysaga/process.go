@@ -105,6 +105,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		return mux, w.metricsAddress, nil
 	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Ledger: p.store,
+		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
@@ -150,14 +151,17 @@ type work struct {
 // the log of calls, the relays, the audit. It returns how to poke the relays.
 func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
+	var opened func()
 	courier := activities.NewCourier(p.hooks)
-	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Sealer: p.store, Calls: calls, Channels: p.registry,
+	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Cases: p.store,
+		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})
 	p.behind.Go(func() { calls.Run(ctx) })
-	if !w.serves(workflows.TaskQueue) {
+	if !w.serves(workflows.TaskQueue) { // who runs no sagas books nothing
 		return nil
 	}
 	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Log: p.log})
+	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {
 		p.behind.Go(func() { auditing(ctx, databases(p.data), w.AuditEvery, p.metrics, p.log) })

@@ -21,14 +21,16 @@ const (
 	EventsRead    Scope = "events:read"
 	WebhooksRead  Scope = "webhooks:read"
 	WebhooksWrite Scope = "webhooks:write"
-	CasesResolve  Scope = "cases:resolve" // operators only
+	CasesRead     Scope = "cases:read"
+	CasesWrite    Scope = "cases:write"
+	CasesResolve  Scope = "cases:resolve" // what older keys of operators have; cases:write is asked for
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
-var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead, EventsRead, WebhooksRead, WebhooksWrite}
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
-var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesResolve, EventsRead, WebhooksRead}
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {

@@ -151,7 +151,7 @@ func TestScopes(t *testing.T) {
 		merchant, operator bool
 	}{
 		{PaymentsRead, true, true}, {PaymentsWrite, true, false}, {OrdersRead, true, true}, {OrdersWrite, true, false},
-		{LedgerRead, true, true}, {CasesResolve, false, true}, {"", false, false}, {"payments", false, false}, {"payments:READ", false, false},
+		{LedgerRead, true, true}, {CasesRead, true, true}, {CasesWrite, true, true}, {CasesResolve, false, true}, {"", false, false}, {"payments", false, false}, {"payments:READ", false, false},
 	} {
 		require.Equal(t, c.merchant, merchant.May(c.scope), c.scope)
 		require.Equal(t, c.operator, operator.May(c.scope), c.scope)

@@ -3,6 +3,7 @@ package payment
 import (
 	"strings"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -236,9 +237,9 @@ func (s *capturing) mismatched() error {
 		s.after.Strayed = took.Minor
 	}
 	step := id.Step{Code: id.CaptureOut, Ordinal: s.before.Ordinal}
-	s.r.Case = &OpenCase{ID: "case/" + p.ID + "/amount_mismatch/" + step.String(), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
-		ChannelAccount: s.before.ChannelAccount, Kind: "amount_mismatch", Amount: took, Reason: p.Parked}
-	if !Credible(took) {
+	s.r.Case = s.open(exception.AmountMismatch, step.String(), took, p.Parked)
+	s.r.Case.ChannelID = s.Attempt.ChannelID // a refund is of the charge, not of the capture
+	if !exception.Credible(took) {
 		return nil
 	}
 	chart := ledger.Chart{Book: p.Book, Currency: took.Currency}
@@ -313,10 +314,9 @@ func (s *settling) heldBack() error {
 	}
 	s.r.Attempt.AmountMinor, s.r.Attempt.Currency = said, s.Outcome.Currency
 	p := &s.r.After
-	s.r.Case = &OpenCase{ID: "case/" + p.ID + "/amount_mismatch/" + s.r.Step.String(), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
-		ChannelAccount: s.Attempt.ChannelAccount, Kind: "amount_mismatch", Amount: took,
-		Reason: "amount_mismatch: the channel took another amount than we captured: " + p.Captured.Text()}
-	if !Credible(took) {
+	s.r.Case = s.open(exception.AmountMismatch, s.r.Step.String(), took,
+		"amount_mismatch: the channel took another amount than we captured: "+p.Captured.Text())
+	if !exception.Credible(took) {
 		return nil
 	}
 	j, err := ledger.Unexplained(s.cause(id.Void), ledger.Chart{Book: p.Book, Currency: took.Currency}, s.Attempt.ChannelAccount,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/trade"
@@ -68,9 +69,12 @@ func (i Intend) Content() any {
 type Update struct {
 	Before, After Payment
 	Event         string
-	Opened        bool   // the saga has taken the payment over: the relay needn't start it
-	Plan          []byte // JSON of the routing plan with its reason, set by Open
-	Risk          []byte // JSON of the risk verdict, set by Open
+	// Case is the case by whose decision a payment that had ended succeeds after
+	// all; empty: the move has to be an edge of the state machine.
+	Case   string
+	Opened bool   // the saga has taken the payment over: the relay needn't start it
+	Plan   []byte // JSON of the routing plan with its reason, set by Open
+	Risk   []byte // JSON of the risk verdict, set by Open
 }
 
 // Content implements ledger.Change.
@@ -143,24 +147,29 @@ type OpenCase struct {
 	MerchantID     string
 	PaymentID      string // empty for an orphan
 	ChannelAccount string
-	Kind           string // amount_mismatch, late_success, contradiction, orphan, …
+	Kind           exception.Kind
 	Amount         money.Amount
 	Reason         string
+
+	Attempt     int       // the ordinal of the attempt in question; 0: none
+	ChannelID   string    // the channel's own id of the charge in question
+	EffectiveAt time.Time // the channel's time of it
+	Booked      bool      // the money is the merchant's already; else it is put on suspense
+	// Policy is frozen with the case; zero is the kind's default.
+	Policy exception.Policy
 }
 
 // Content implements ledger.Change.
 func (c OpenCase) Content() any { return []any{"case", c.ID, c.Kind, c.Amount.Minor} }
 
-// CloseCase settles one, with the decision.
-type CloseCase struct {
-	ID       string
-	Decision string
-	Actor    string
-	Reason   string
+// PayOrder moves the sums of a payment's order. Where that pays more than the
+// order's total, the payment, or a part of it, is one too many: Excess is
+// opened for what is too much, as it shows under the order's lock. The zero
+// Excess opens nothing: somebody took the money knowing what it was.
+type PayOrder struct {
+	trade.Move
+	Excess OpenCase // its Amount.Minor is filled in
 }
-
-// Content implements ledger.Change.
-func (c CloseCase) Content() any { return []any{"close_case", c.ID, c.Decision} }
 
 // Act records what an operator did, who and why.
 type Act struct {

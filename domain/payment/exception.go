@@ -1,31 +1,24 @@
 package payment
 
 import (
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 )
 
-// maxCredible is the largest amount, in minor units, that is booked on a
-// channel's word alone. Beyond it the balances could overflow, and the posting
-// would be refused for ever; such a word gets a case without a posting.
-const maxCredible int64 = 1_000_000_000_000_000
-
-// Credible says whether what a channel claims to have taken, other than what
-// was meant, can stand on suspense: more than nothing, in a currency we know,
-// and not beyond all measure.
-func Credible(took money.Amount) bool {
-	_, err := money.ParseCurrency(string(took.Currency))
-	return err == nil && took.Minor > 0 && took.Minor <= maxCredible
-}
-
-// MismatchCase is the id of the case that an amount mismatch opens.
-func MismatchCase(paymentID string) string { return "case/" + paymentID + "/amount_mismatch/1" }
-
 // differs: the channel took another amount, or another currency, than meant.
 func (s *settling) differs() bool {
 	return s.Outcome.AmountMinor != s.Payment.Amount.Minor || s.Outcome.Currency != string(s.Payment.Amount.Currency)
+}
+
+// open is the case of this ruling.
+func (s *settling) open(kind exception.Kind, step string, took money.Amount, reason string) *OpenCase {
+	p := s.Payment
+	return &OpenCase{ID: exception.ID(p.ID, kind, step), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
+		ChannelAccount: s.Attempt.ChannelAccount, Kind: kind, Amount: took, Reason: reason, Attempt: s.Attempt.Ordinal,
+		ChannelID: s.Outcome.ChannelID, EffectiveAt: s.when(s.Outcome.EffectiveAt), Policy: s.Terms.Policies.Of(kind)}
 }
 
 // mismatch puts what came in on suspense, opens a case, and parks: only a
@@ -37,22 +30,28 @@ func (s *settling) mismatch() error {
 	if took.Currency == "" {
 		text = "an amount in no currency that we know"
 	}
+	kind := exception.AmountMismatch
+	if took.Currency == s.Payment.Amount.Currency && took.Minor > 0 && took.Minor < s.Payment.Amount.Minor {
+		kind = exception.PartialPayment
+	}
 	s.wait()
 	p := &s.r.After
-	p.Parked = "amount_mismatch: the channel took " + text + ", meant was " + s.Payment.Amount.Text()
+	p.Parked = string(kind) + ": the channel took " + text + ", meant was " + s.Payment.Amount.Text()
 	s.r.Event = "payment.parked"
-	s.r.Case = &OpenCase{ID: MismatchCase(p.ID), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
-		ChannelAccount: s.Attempt.ChannelAccount, Kind: "amount_mismatch", Amount: took, Reason: p.Parked}
-	if !Credible(took) {
+	s.r.Case = s.open(kind, "1", took, p.Parked)
+	return s.suspend(id.Key(p.ID, s.r.Step), kind, took)
+}
+
+// suspend posts what came, if it can be believed, to the suspense account of
+// its kind.
+func (s *settling) suspend(cause string, kind exception.Kind, took money.Amount) error {
+	if !exception.Credible(took) {
 		return nil
 	}
-	chart := ledger.Chart{Book: p.Book, Currency: took.Currency}
-	j, err := ledger.Unexplained(id.Key(p.ID, s.r.Step), chart, s.Attempt.ChannelAccount, "amount_mismatch", took, s.when(s.Outcome.EffectiveAt))
-	if err != nil {
-		return err
-	}
+	chart := ledger.Chart{Book: s.Payment.Book, Currency: took.Currency}
+	j, err := ledger.Unexplained(cause, chart, s.Attempt.ChannelAccount, string(kind), took, s.when(s.Outcome.EffectiveAt))
 	s.r.Journals = append(s.r.Journals, j)
-	return nil
+	return err
 }
 
 // Contradict is the ruling about an outcome that Settle found to contradict
@@ -67,26 +66,34 @@ func Contradict(c Case) (Ruling, error) {
 		return Ruling{}, fault.Internal("a contradiction without an attempt", nil)
 	}
 	s := begin(c)
-	p, kind, took := c.Payment, "late_success", money.New(c.Outcome.AmountMinor, money.Currency(c.Outcome.Currency))
+	kind, took := exception.LateSuccess, money.New(c.Outcome.AmountMinor, money.Currency(c.Outcome.Currency))
 	came := c.Outcome.Verdict == Succeeded
-	if came && c.Attempt.Verdict == Succeeded {
-		kind, came = "duplicate_payment", c.Outcome.otherCharge(c.Attempt)
+	switch {
+	case came && c.Attempt.Verdict == Succeeded:
+		kind, came = exception.DuplicatePayment, c.Outcome.otherCharge(c.Attempt)
+	case came && c.Payment.Status == Paid: // over another channel
+		kind = exception.DuplicatePayment
 	}
 	s.r.Step = s.step(id.Case)
 	if !came {
-		kind, s.r.Step = "contradiction", s.step(id.Contradict)
+		kind, s.r.Step = exception.Contradiction, s.step(id.Contradict)
 	}
 	if took.Minor == 0 {
-		took = money.Zero(p.Amount.Currency)
+		took = money.Zero(c.Payment.Amount.Currency)
 	}
-	s.r.Case = &OpenCase{ID: "case/" + p.ID + "/" + kind + "/" + s.r.Step.String(), Book: p.Book, MerchantID: p.MerchantID,
-		PaymentID: p.ID, ChannelAccount: c.Attempt.ChannelAccount, Kind: kind, Amount: took,
-		Reason: fault.As(c.contradiction()).Message}
-	if !came || !Credible(took) {
+	s.r.Case = s.open(kind, s.r.Step.String(), took, fault.As(c.contradiction()).Message)
+	if !came {
 		return s.r, nil
 	}
-	chart := ledger.Chart{Book: p.Book, Currency: took.Currency}
-	j, err := ledger.Unexplained(s.cause(id.Case), chart, c.Attempt.ChannelAccount, kind, took, s.when(c.Outcome.EffectiveAt))
-	s.r.Journals = append(s.r.Journals, j)
-	return s.r, err
+	return s.r, s.suspend(s.cause(id.Case), kind, took)
+}
+
+// excess is the case that opens if this ruling pays its order more than the
+// order's total: the money is the merchant's, and what is too much goes back.
+func (r Ruling) excess(p Payment, a *Attempt) OpenCase {
+	kind := exception.DuplicatePayment
+	return OpenCase{ID: exception.ID(p.ID, kind, r.Step.String()), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
+		ChannelAccount: a.ChannelAccount, Kind: kind, Amount: money.Zero(p.Amount.Currency),
+		Reason:  "the order is paid beyond its total",
+		Attempt: a.Ordinal, ChannelID: a.ChannelID, EffectiveAt: r.After.EffectiveAt, Booked: true, Policy: r.duplicates}
 }

@@ -8,7 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"paysaga/domain/exception"
 )
+
+// maxCredible is the largest amount that is booked on a channel's word alone.
+const maxCredible int64 = 1_000_000_000_000_000
 
 // A channel's success that can't be taken as it is must end parked with a case,
 // whatever it says: an error here would be tried for ever.
@@ -71,7 +76,7 @@ func TestIncredibleContradictionsPostNothing(t *testing.T) {
 		w.open()
 		w.settle(1, softNo, last)
 		r := w.settle(1, o)
-		require.Equal(t, "late_success", r.Case.Kind)
+		require.Equal(t, exception.LateSuccess, r.Case.Kind)
 		require.Empty(t, r.Journals)
 	}
 	_, err := Contradict(Case{Outcome: succeeded})

@@ -193,7 +193,7 @@ func TestContents(t *testing.T) {
 		Update{After: Payment{Status: Paid}}, Update{After: Payment{Status: Failed}}, Update{After: Payment{Status: Failed, DeclineCode: "x"}},
 		Update{After: Payment{InDoubt: true}}, Update{After: Payment{Parked: "x"}}, Update{After: Payment{Captured: money.New(1, "CNY")}},
 		AttemptUpdate{After: Attempt{Verdict: Closed}}, AttemptUpdate{After: Attempt{Verdict: Closed, Dead: true}}, AttemptUpdate{After: Attempt{AmountMinor: 1}},
-		RequestCancel{PaymentID: "pay_1"}, OpenCase{ID: "x"}, OpenCase{ID: "x", Kind: "k"}, CloseCase{ID: "x"}, CloseCase{ID: "x", Decision: "accept"},
+		RequestCancel{PaymentID: "pay_1"}, OpenCase{ID: "x"}, OpenCase{ID: "x", Kind: "k"}, PayOrder{},
 		Act{PaymentID: "pay_1"}, Act{PaymentID: "pay_1", Decision: "accept"}, Act{PaymentID: "pay_1", Actor: "ada"},
 		SeeCallback{ID: "clb_1"}, SeeCallback{ID: "clb_1", Disposition: "applied"},
 	} {

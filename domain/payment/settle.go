@@ -3,6 +3,7 @@ package payment
 import (
 	"time"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -47,8 +48,14 @@ type Ruling struct {
 	Attempt  *Attempt
 	Journals []ledger.Journal
 	Case     *OpenCase
-	// Order is what the order's sums change by.
-	Order trade.Change
+	// Order is what the order's sums change by. Knowing: whoever decided this
+	// knows what the order needs; else what is too much for it opens a case.
+	Order   trade.Change
+	Knowing bool
+	// ByCase is the case that takes a payment out of its end; empty: none does.
+	ByCase string
+	// duplicates is the merchant's policy for what is too much.
+	duplicates exception.Policy
 	// MaturesAt is when what was captured becomes available; zero: it is.
 	MaturesAt time.Time
 }

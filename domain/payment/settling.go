@@ -3,6 +3,7 @@ package payment
 import (
 	"time"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -17,7 +18,7 @@ type settling struct {
 }
 
 func begin(c Case) *settling {
-	s := &settling{Case: c, r: Ruling{After: c.Payment}}
+	s := &settling{Case: c, r: Ruling{After: c.Payment, duplicates: c.Terms.Policies.Of(exception.DuplicatePayment)}}
 	s.r.After.Parts = append([]Part(nil), c.Payment.Parts...)
 	return s
 }
@@ -292,7 +293,8 @@ func (s *settling) done() (Ruling, error) {
 	if s.r.Quiet || (s.r.Event == "" && !learned) {
 		return Ruling{Quiet: true, After: s.Payment}, nil
 	}
-	if !s.Payment.Status.CanBecome(s.r.After.Status) { // I-15
+	edge := s.Payment.Status.CanBecome(s.r.After.Status) || (s.r.ByCase != "" && s.Payment.Status.CanBecomeByCase(s.r.After.Status))
+	if !edge { // I-15
 		return Ruling{}, fault.Conflict("edge_refused", "a payment that is "+string(s.Payment.Status)+" can't become "+string(s.r.After.Status))
 	}
 	if s.r.After.Status.Terminal() && s.r.After.Capturing.Minor > 0 {

@@ -30,6 +30,15 @@ var edges = map[Status][]Status{
 	Expired:        {},
 }
 
+// byCase are the edges that only the decision of a case may take: money that
+// came after the end is taken as the payment after all. They make no status
+// less terminal: no saga of the payment waits for them, and no channel's word
+// leads there by itself (I-15).
+var byCase = map[Status]Status{Failed: Paid, Canceled: Paid, Expired: Paid}
+
+// CanBecomeByCase says whether a case's decision may lead from s to t.
+func (s Status) CanBecomeByCase(t Status) bool { return byCase[s] == t && t != "" }
+
 // CanBecome says whether the state machine has an edge from s to t. A payment
 // may always stay what it is.
 func (s Status) CanBecome(t Status) bool { return s == t || slices.Contains(edges[s], t) }

@@ -172,7 +172,7 @@ func row(before Payment, r Ruling) string {
 	case r.Case != nil && r.Event == "":
 		return strings.TrimRight(fmt.Sprintf("CASE %s %s | %s | %s", r.Case.Kind, r.Case.Amount.Text(), r.Step, kindsOf(r)), "| ")
 	case r.Case != nil:
-		cols[6] = "case " + r.Case.Kind + " " + r.Case.Amount.Text()
+		cols[6] = "case " + string(r.Case.Kind) + " " + r.Case.Amount.Text()
 	case r.After.Parked != "" && r.After.Parked != before.Parked:
 		cols[6] = "parked"
 	case before.Parked != "" && r.After.Parked == "" && !r.After.Status.Terminal():

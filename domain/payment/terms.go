@@ -3,6 +3,7 @@ package payment
 import (
 	"time"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 )
@@ -17,6 +18,8 @@ type Terms struct {
 	DebtLimit      int64
 	Zone           *time.Location
 	DayCut         time.Duration // the wall clock's time at which a business day begins; below 24 h
+	// Policies say what becomes of the merchant's cases without a person.
+	Policies exception.Policies
 }
 
 // Fee is our fee on gross: basis points, rounded half up, plus the fixed part,

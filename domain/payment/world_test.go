@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -47,11 +48,12 @@ type world struct {
 	journals []ledger.Journal
 	events   []string
 	cases    []OpenCase
+	decided  map[string]exception.Case // cases by id, as they are now
 	acts     int
 }
 
 func newWorld(t require.TestingT) *world {
-	w := &world{t: t, now: at(noon), hashes: map[string]string{},
+	w := &world{t: t, now: at(noon), hashes: map[string]string{}, decided: map[string]exception.Case{},
 		terms: Terms{MerchantID: "mer_1", FeeBasisPoints: 60, FeeFixed: map[money.Currency]int64{"CNY": 10}}}
 	zero := money.Zero("CNY")
 	w.payment = Payment{Book: id.Test, ID: payID, MerchantID: "mer_1", OrderID: "ord_1", Amount: cny(meant), Method: MethodQR,
@@ -117,12 +119,56 @@ func failing(c string) func(*Case) { return func(x *Case) { x.End, x.EndCode = F
 func (w *world) decide(n int, d Decision) (Ruling, error) {
 	c := w.about(n, Outcome{})
 	c.Last = true
-	r, err := Decide(c, d)
+	k := w.mismatched()
+	r, err := Decide(c, k, d)
 	if err == nil {
+		if k != nil && d == Accept {
+			w.conclude(*k, exception.Accept)
+		} else if k != nil && d == Reject && k.OnSuspense() {
+			w.conclude(*k, exception.Return)
+		} else if k != nil && d == Reject {
+			w.conclude(*k, exception.Dismiss)
+		}
 		w.acts++
 		w.commit(r, c.Attempt, id.Step{Code: id.Act, Ordinal: w.acts}, false)
 	}
 	return r, err
+}
+
+// mismatched is the open case of what was taken instead of what was meant.
+func (w *world) mismatched() *exception.Case {
+	for _, o := range w.cases {
+		if k := w.decided[o.ID]; k.State() == exception.Open && k.Holds() {
+			return &k
+		}
+	}
+	return nil
+}
+
+// conclude moves a case's row.
+func (w *world) conclude(k exception.Case, d exception.Decision) {
+	m, err := k.Decide(d, exception.By{Actor: "ada", Reason: "seen"}, "rfd_1", w.now)
+	require.NoError(w.t, err)
+	w.decided[k.ID] = m.After
+}
+
+// resolve carries the decision of a case through, as its own saga does.
+func (w *world) resolve(caseID string, d exception.Decision, knowing bool) (Ruling, error) {
+	k := w.decided[caseID]
+	if err := k.Check(d); err != nil {
+		return Ruling{}, err
+	}
+	c := w.about(k.Attempt, Outcome{})
+	r, err := Conclude(c, k, d, knowing)
+	if err != nil {
+		return r, err
+	}
+	w.conclude(k, d)
+	if !r.Quiet {
+		w.acts++
+		w.commit(r, c.Attempt, id.Step{Code: id.Decide, Ordinal: w.acts}, false)
+	}
+	return r, nil
 }
 
 // commit applies a ruling under a cause. A cause that stands with other content
@@ -155,8 +201,12 @@ func (w *world) apply(change ledger.Change) {
 		require.Equal(w.t, w.payment, c.Before)
 		require.NotEmpty(w.t, c.Event)
 		require.Equal(w.t, c.Before.Sequence+1, c.After.Sequence, "an event counts one (I-23)")
-		require.False(w.t, c.Before.Status.Terminal(), "a terminal payment was moved")
-		require.True(w.t, c.Before.Status.CanBecome(c.After.Status), "%s → %s (I-15)", c.Before.Status, c.After.Status)
+		if c.Case == "" {
+			require.False(w.t, c.Before.Status.Terminal(), "a terminal payment was moved")
+			require.True(w.t, c.Before.Status.CanBecome(c.After.Status), "%s → %s (I-15)", c.Before.Status, c.After.Status)
+		} else {
+			require.True(w.t, c.Before.Status.CanBecomeByCase(c.After.Status), "%s → %s (I-15)", c.Before.Status, c.After.Status)
+		}
 		w.payment = c.After
 		w.events = append(w.events, c.Event)
 	case AttemptUpdate:
@@ -169,6 +219,11 @@ func (w *world) apply(change ledger.Change) {
 		var err error
 		w.order, err = w.order.Apply(c.Change)
 		require.NoError(w.t, err)
+	case PayOrder:
+		w.apply(c.Move)
+		if w.order.Excess(c.Change) > 0 {
+			w.apply(c.Excess)
+		}
 	case MatureAt:
 		require.True(w.t, c.At.After(w.now) && w.terms.SettlementDays > 0, "money waits that is available")
 	case OpenCase:
@@ -177,6 +232,9 @@ func (w *world) apply(change ledger.Change) {
 		}
 		require.NotEmpty(w.t, c.Reason)
 		w.cases = append(w.cases, c)
+		w.decided[c.ID] = exception.Case{Book: c.Book, ID: c.ID, MerchantID: c.MerchantID, PaymentID: c.PaymentID, ChannelAccount: c.ChannelAccount,
+			Kind: c.Kind, Amount: c.Amount, Reason: c.Reason, OpenedAt: w.now, Attempt: c.Attempt, ChannelID: c.ChannelID,
+			EffectiveAt: c.EffectiveAt, Booked: c.Booked, Policy: c.Policy, Sequence: 1}
 	default:
 		require.Fail(w.t, "an unknown change", "%T", change)
 	}

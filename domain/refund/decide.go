@@ -1,6 +1,7 @@
 package refund
 
 import (
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -62,8 +63,8 @@ func Decide(s Settling, d Decision, act int) (Ruling, error) {
 // succeeded; PaidAfterAll that of one which the channel paid after it had ended
 // another way.
 const (
-	ReturnedCase = "refund_returned"
-	PaidAfterAll = "refund_paid_after_all"
+	ReturnedCase = exception.RefundReturned
+	PaidAfterAll = exception.RefundPaidAfterAll
 )
 
 // money: the contradiction is one that moved money.
@@ -73,7 +74,7 @@ func (m Move) money() bool {
 		return true
 	}
 	told := m.Refund.Status == Succeeded && !m.Refund.Elsewhere && !m.Refund.another(o) // of another amount than before: whose word is right, nobody knows
-	return !told && payment.Credible(money.New(o.AmountMinor, money.Currency(o.Currency)))
+	return !told && exception.Credible(money.New(o.AmountMinor, money.Currency(o.Currency)))
 }
 
 // Contradict is the ruling about an outcome that Settle found to contradict
@@ -93,8 +94,9 @@ func Contradict(s Settling) (Ruling, error) {
 	if err != nil {
 		return ruling, err
 	}
-	ruling.Case = &payment.OpenCase{ID: "case/" + r.PaymentID + "/" + kind + "/" + reference, Book: r.Book, MerchantID: r.MerchantID,
+	ruling.Case = &payment.OpenCase{ID: exception.ID(r.PaymentID, kind, reference), Book: r.Book, MerchantID: r.MerchantID,
 		PaymentID: r.PaymentID, ChannelAccount: r.ChannelAccount, Kind: kind, Amount: took,
+		Booked: kind == ReturnedCase && r.Source == FromMerchant && !r.Elsewhere,
 		Reason: "refund " + r.ID + ": the channel says " + string(o.Verdict) + ", the refund is " + string(r.Status)}
 	if step.Code == id.Contradict {
 		return ruling, nil // no money moved that we can name: only the case tells
@@ -105,10 +107,10 @@ func Contradict(s Settling) (Ruling, error) {
 	post := ledger.RefundReturned
 	switch {
 	case kind == PaidAfterAll:
-		posting.Reason = kind
+		posting.Reason = string(kind)
 		post = ledger.SuspenseReturned
 	case r.Source == FromSuspense, r.Elsewhere: // whose it is was never settled
-		posting.Reason = kind
+		posting.Reason = string(kind)
 		post = ledger.SuspenseFound
 	}
 	j, err := post(id.Key(r.ID, step), posting)

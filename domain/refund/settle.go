@@ -21,8 +21,8 @@ type Settling struct {
 	// Followed: another try was made after this one. Only that it succeeded
 	// after all still counts.
 	Followed bool
-	Outcome payment.Outcome
-	Now     time.Time
+	Outcome  payment.Outcome
+	Now      time.Time
 }
 
 // Ruling is what an outcome does: one Step's worth.

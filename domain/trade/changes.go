@@ -28,6 +28,18 @@ func (m Move) Content() any {
 	return []any{"move_order", m.OrderID, m.Change.Authorized, m.Change.Paid, m.Change.Refunded}
 }
 
+// Excess is how much of what a change paid is more than the order's total, in
+// minor units: what was refunded isn't paid any more.
+func (o Order) Excess(c Change) int64 {
+	return max(0, min(c.Paid, o.Paid.Minor-o.Refunded.Minor-o.Total.Minor))
+}
+
+// Wants says whether the order would still take an amount: it isn't closed, and
+// wouldn't be paid more than its total.
+func (o Order) Wants(minor int64) bool {
+	return o.Status != Closed && o.Paid.Minor-o.Refunded.Minor+o.Authorized.Minor <= o.Total.Minor-minor
+}
+
 // EventOf names the event of an order's move to o.
 func EventOf(before, after Order) string {
 	switch {

@@ -21,6 +21,7 @@ import (
 // faults reach it.
 type Merchant struct {
 	Stage     *Stage
+	Book      id.Book
 	ID        string
 	Key       string
 	Sandboxes []*Sandbox // one per channel account, by priority
@@ -54,7 +55,7 @@ func (s *Stage) Merchant(t testing.TB, terms payment.Terms, accounts ...AccountS
 func (s *Stage) MerchantOf(t testing.TB, book id.Book, terms payment.Terms, accounts ...AccountSpec) *Merchant {
 	t.Helper()
 	ctx := context.Background()
-	m := &Merchant{Stage: s}
+	m := &Merchant{Stage: s, Book: book}
 	var err error
 	m.ID, err = s.Store.CreateMerchant(ctx, store.Merchant{Book: book, Name: t.Name(), Terms: terms})
 	must(t, err)

@@ -121,7 +121,7 @@ func New(t testing.TB, o Options) *Stage {
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Sealer: s.Store, Calls: calls,
-		Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
+		Cases: s.Store, CaseOpened: func() { s.relays.PokeCases() }, Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
 		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
 	s.Steps = activities.New(config)
@@ -147,7 +147,7 @@ func New(t testing.TB, o Options) *Stage {
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
 	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
-		Reader: s.Store, Ledger: s.Store, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
+		Reader: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	change(s.wire.API, &parts)

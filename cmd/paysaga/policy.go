@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"paysaga/domain/exception"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+)
+
+// merchantPolicy shows and sets a merchant's policies for exceptions.
+type merchantPolicy struct {
+	databaseConfig `embed:""`
+	Merchant       string   `arg:"" placeholder:"mer_…" help:"The merchant."`
+	Set            []string `arg:"" optional:"" placeholder:"KIND=WORD[:DURATION:WORD]" help:"What happens by itself: late_success=return, partial_payment=wait:72h:return, or amount_mismatch=ask:48h:return. docs/exceptions.md says what fits which kind. Cases that are open keep the policy they were opened under."`
+	Book           string   `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow."`
+}
+
+// Run sets what is given, and shows what holds then.
+func (c *merchantPolicy) Run(a *app) error {
+	policies := exception.Policies{}
+	for _, text := range c.Set {
+		kind, policy, err := readPolicy(text)
+		if err != nil {
+			return err
+		}
+		policies[kind] = policy
+	}
+	s, err := openStore(a.ctx, c.databaseConfig)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	book := id.Book(c.Book)
+	if len(policies) > 0 {
+		if err := s.SetCasePolicies(a.ctx, book, c.Merchant, policies); err != nil {
+			return err
+		}
+	}
+	m, err := s.Merchant(a.ctx, book, c.Merchant)
+	if err != nil {
+		return err
+	}
+	for _, kind := range exception.Kinds() {
+		p := m.Terms.Policies.Of(kind)
+		line := string(p.Do)
+		if p.After > 0 {
+			line += ", after " + p.After.String() + " " + string(p.Then)
+		}
+		if _, err := fmt.Fprintf(a.out, "%-18s %s\n", kind, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPolicy reads "partial_payment=wait:72h:return".
+func readPolicy(text string) (exception.Kind, exception.Policy, error) {
+	kind, words, _ := strings.Cut(text, "=")
+	parts := strings.Split(words, ":")
+	p := exception.Policy{Do: exception.Decision(parts[0])}
+	var err error
+	if len(parts) == 3 {
+		p.After, err = time.ParseDuration(parts[1])
+		p.Then = exception.Decision(parts[2])
+	}
+	if err != nil || (len(parts) != 1 && len(parts) != 3) {
+		return "", p, wrong(text, "must be like late_success=return or partial_payment=wait:72h:return")
+	}
+	if err := p.Check(exception.Kind(kind)); err != nil {
+		return "", p, wrong(text, fault.As(err).Message)
+	}
+	return exception.Kind(kind), p, nil
+}
