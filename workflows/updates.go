@@ -107,10 +107,20 @@ func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, e
 		if h.Ordinal == p.ordinal && after.Status.Terminal() {
 			p.booked = after
 		}
+	case p.asksAbout(ctx, h.Answer):
+		p.nudges++
 	case p.heard == nil || p.heard.Verdict == payment.Authorized:
 		p.heard = &h.Answer
 	}
 	return p.state(), nil
+}
+
+// asksAbout: a callback that says no is never taken at its word. It may be an
+// older reading than one that is still on its way, so the channel is asked what
+// holds now: whatever order callbacks come in, they end the same (I-21).
+func (p *paymentSaga) asksAbout(ctx workflow.Context, a activities.Answer) bool {
+	no := a.Verdict == payment.Closed || a.Verdict == payment.Declined
+	return no && workflow.GetVersion(ctx, "a no is asked about", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // contradicts: a is certain, and so is something else that is known already.
