@@ -50,7 +50,7 @@ const (
 func TestNoSecondChannelWhileTheFirstIsUnknown(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	slots := make(chan struct{}, 12)
+	slots := make(chan struct{}, 40)
 	var wg sync.WaitGroup
 	for n := range runs {
 		slots <- struct{}{}
@@ -130,7 +130,7 @@ func newHouse(t *testing.T) *house {
 		require.NoError(t, err)
 	}
 	h.steps = activities.New(activities.Config{Committer: h.store, Files: h.store, Sealer: h.store, Calls: silence{},
-		Channels: channels.NewRegistry(h.channel), CallTimeout: 50 * time.Millisecond, ExpressTimeout: time.Second})
+		Channels: channels.NewRegistry(h.channel), CallTimeout: 40 * time.Millisecond, ExpressTimeout: time.Second})
 	t.Cleanup(func() {
 		if n := h.caught.Load(); n != 0 {
 			t.Errorf("%d charges came to the second channel while the first one's might still succeed", n)
