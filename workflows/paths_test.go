@@ -102,6 +102,11 @@ var paths = []path{
 		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID, "decline": true})
 		return a.ID
 	}, status: payment.Failed, code: "customer_declined", calls: 1},
+	{name: "declined_by_callback_then_asked", run: func(t *testing.T, m *stage.Merchant) string {
+		a := m.Pay(t, stage.Redirect, map[string]any{"return_url": "https://shop.example/back"})
+		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID, "decline": true})
+		return a.ID
+	}, status: payment.Failed, code: "customer_declined", calls: 1},
 	{name: "qr_canceled", run: qr(func(t *testing.T, m *stage.Merchant, id string) {
 		if a := cancel(t, m, id); a.Code != 200 || a.Status != payment.Canceled {
 			t.Errorf("the cancel answered %d %s", a.Code, a.Raw)
