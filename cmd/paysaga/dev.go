@@ -166,6 +166,8 @@ func (d *dev) settle() error {
 		"PAYSAGA_TEMPORAL_ADDRESS": d.stack.TemporalAddress, "PAYSAGA_TEMPORAL_NAMESPACE": d.stack.Namespace,
 		"PAYSAGA_HTTP_ADDRESS": d.c.HTTPAddress, "PAYSAGA_PUBLIC_URL": d.api, "PAYSAGA_PACE": "drill",
 		"PAYSAGA_SANDBOX_ADDRESS": d.c.SandboxAddress, "PAYSAGA_SANDBOX_BOOK": filepath.Join(d.c.State, "sandbox"),
+		// Endpoints of this machine, see 'paysaga listen'.
+		"PAYSAGA_WEBHOOK_PORTS": "80,443,3000,8000,8888,9000", "PAYSAGA_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8,::1/128", "PAYSAGA_WEBHOOK_PLAINTEXT": "true",
 		"PAYSAGA_SANDBOX_BASE_URL": local(d.c.SandboxAddress), "PAYSAGA_STATE": d.c.State, "PAYSAGA_LOG_FORMAT": "text",
 	}
 	return writeJSON(path, set)
@@ -240,7 +242,11 @@ A first payment:
     -H "Idempotency-Key: $(date +%%s%%N)" -H 'Content-Type: application/json' \
     -d '%s'
 
+Be told of what happens, in another shell (it registers http://127.0.0.1:9000/hooks by POST /v1/webhook_endpoints, and verifies each message):
+
+  %s listen
+
 ctrl-C stops everything; the state in %s stays.
 `, time.Since(d.began).Seconds(), d.api, d.api, d.stack.UIURL, d.stack.Namespace, local(d.c.SandboxAddress), local(d.c.SandboxAddress),
-		d.demo.MerchantID, d.demo.APIKey, filepath.Join(d.c.State, "log"), d.api, d.demo.APIKey, strings.ReplaceAll(demoBody, "A-1001", `A-'$RANDOM'`), d.c.State)
+		d.demo.MerchantID, d.demo.APIKey, filepath.Join(d.c.State, "log"), d.api, d.demo.APIKey, strings.ReplaceAll(demoBody, "A-1001", `A-'$RANDOM'`), d.self(), d.c.State)
 }

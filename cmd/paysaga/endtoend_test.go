@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,16 +20,23 @@ import (
 type world struct {
 	env      map[string]string
 	sandbox  string
+	ear      string // where its merchant's endpoint may be
 	merchant created
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	d := stage.StartDevstack(t)
-	w := &world{env: map[string]string{"PAYSAGA_DATABASE_URL": d.AppURL, "PAYSAGA_OWNER_URL": d.PostgresURL, "PAYSAGA_SEAL_KEYS": goodKey,
+	ear, err := freeAddress()
+	require.NoError(t, err)
+	w := &world{ear: ear}
+	_, port, err := net.SplitHostPort(w.ear)
+	require.NoError(t, err)
+	w.env = map[string]string{"PAYSAGA_WEBHOOK_PORTS": "443," + port, "PAYSAGA_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8", "PAYSAGA_WEBHOOK_PLAINTEXT": "true",
+		"PAYSAGA_DATABASE_URL": d.AppURL, "PAYSAGA_OWNER_URL": d.PostgresURL, "PAYSAGA_SEAL_KEYS": goodKey,
 		"PAYSAGA_TEMPORAL_ADDRESS": d.TemporalAddress, "PAYSAGA_TEMPORAL_NAMESPACE": d.Namespace, "PAYSAGA_PACE": "drill",
 		"PAYSAGA_HTTP_ADDRESS": "127.0.0.1:0", "PAYSAGA_METRICS_ADDRESS": "127.0.0.1:0", "PAYSAGA_SANDBOX_ADDRESS": "127.0.0.1:0",
-		"PAYSAGA_SANDBOX_BOOK": filepath.Join(t.TempDir(), "book"), "PAYSAGA_DEADLINE": "20s", "PAYSAGA_AUDIT_EVERY": "500ms"}}
+		"PAYSAGA_SANDBOX_BOOK": filepath.Join(t.TempDir(), "book"), "PAYSAGA_DEADLINE": "20s", "PAYSAGA_AUDIT_EVERY": "500ms"}
 	w.do(t, "migrate")
 	w.do(t, "migrate") // again: nothing to do
 	w.sandbox = launch(t, w.env, "sandbox").url(t)
@@ -66,6 +74,7 @@ func TestFromAnEmptyDatabaseToABookedPayment(t *testing.T) {
 	require.Equal(t, http.StatusCreated, code)
 	require.Equal(t, paid["id"], again["id"], "one key, one payment")
 
+	w.listen(t, at)
 	one := at + "/v1/payments/" + paid["id"].(string)
 	code, read := call(t, http.MethodGet, one, w.merchant.APIKey, "")
 	require.Equal(t, http.StatusOK, code)
@@ -100,6 +109,22 @@ func TestFromAnEmptyDatabaseToABookedPayment(t *testing.T) {
 		require.NotContains(t, serve.said(), secret)
 	}
 	w.apart(t)
+}
+
+// listen is told of a payment, each message verified, and leaves no endpoint behind.
+func (w *world) listen(t *testing.T, at string) {
+	t.Helper()
+	ear := launch(t, map[string]string{"PAYSAGA_LISTEN_KEY": w.merchant.APIKey}, "listen", "--address="+w.ear, "--api="+at, "--events=payment.*")
+	eventually(t, "it has registered", func() bool { return strings.Contains(ear.said(), "is told of events") })
+	code, paid := call(t, http.MethodPost, at+"/v1/payments", w.merchant.APIKey, order("A-9", `{"type":"card_token","token":"tok_ok"}`))
+	require.Equal(t, http.StatusCreated, code, paid)
+	eventually(t, "it is told", func() bool { return strings.Contains(ear.said(), "payment.succeeded") })
+	require.NotContains(t, ear.said(), "refused")
+	require.NotContains(t, ear.said(), "order.")
+	require.Zero(t, ear.stop(t))
+	code, left := call(t, http.MethodGet, at+"/v1/webhook_endpoints", w.merchant.APIKey, "")
+	require.Equal(t, http.StatusOK, code)
+	require.Empty(t, left["data"])
 }
 
 // beside runs the commands that work beside a running paysaga.
