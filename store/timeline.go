@@ -66,6 +66,14 @@ const sqlStoryEvents = `
 		jsonb_strip_nulls(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'status', e.data->>'status', 'delivered_at', e.delivered_at))
 	FROM events e WHERE e.book = $1 AND e.object_id = $2 ORDER BY e.sequence`
 
+// A delivery is told once: when it was heard, else at its last try. Endpoints' URLs aren't part of a payment's story.
+const sqlStoryDeliveries = `
+	SELECT coalesce(d.delivered_at, d.tried_at, d.created_at), 'delivery', d.type || ' to ' || d.endpoint_id || ': ' || d.status,
+		jsonb_strip_nulls(jsonb_build_object('event', d.event_id, 'endpoint', d.endpoint_id, 'sequence', d.sequence, 'status', d.status,
+			'tries', d.tries, 'reason', d.last->>'reason', 'http_status', d.last->'status', 'next_at', d.next_at))
+	FROM events e JOIN deliveries d ON d.book = e.book AND d.event_id = e.id
+	WHERE e.book = $1 AND e.object_id = $2 ORDER BY d.sequence`
+
 const sqlStoryActs = `
 	SELECT a.at, 'act', a.act || coalesce(': ' || a.decision, '') || ' by ' || a.actor,
 		jsonb_strip_nulls(jsonb_build_object('act', a.act, 'decision', a.decision, 'actor', a.actor, 'verified', a.verified, 'reason', a.reason))
@@ -86,7 +94,7 @@ const sqlStoryCases = `
 	FROM cases c WHERE c.book = $1 AND c.payment_id = $2 AND c.closed_at IS NOT NULL`
 
 // story lists the queries in the order in which things of one instant happen.
-var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals, sqlStoryEvents,
+var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals, sqlStoryEvents, sqlStoryDeliveries,
 	sqlStoryActs, sqlStoryCases}
 
 // Timeline tells all that happened to a payment, in order of time. Another merchant's payment is NotFound (I-25).

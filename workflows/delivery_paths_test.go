@@ -15,7 +15,7 @@ import (
 	"paysaga/workflows"
 )
 
-// told is one way through the saga of a delivery: the endpoint's answers, what an operator or the merchant does meanwhile, and how
+// telling is one way through the saga of a delivery: the endpoint's answers, what an operator or the merchant does meanwhile, and how
 // the delivery of payment.succeeded ends.
 type telling struct {
 	name   string
@@ -268,9 +268,24 @@ func toldAgainByID(t *testing.T, s *stage.Stage) {
 	}
 	stage.Eventually(t, "it came a fourth time", func() bool { got, _ := h.hook.Got(); return len(got) == 4 })
 	h.untilState(t, delivery.StateDelivered)
+	told := 0
+	story, err := s.Store.Timeline(context.Background(), h.endpoint.Book, h.ID, got0(h).Object.ID)
+	for _, line := range story {
+		if line.Kind == "delivery" && line.Data["endpoint"] == h.endpoint.ID && line.Data["status"] == "delivered" {
+			told++
+		}
+	}
+	if err != nil || told != 1 {
+		t.Errorf("the payment's timeline tells of %d deliveries: %v %v", told, story, err)
+	}
 	if d, tries := h.row(t); d.Tries != 4 || len(tries) != 4 || tries[1].Result.Reason != "http_500" {
 		t.Errorf("%+v %+v", d, tries)
 	}
+}
+
+func got0(h *hooked) stage.Told {
+	got, _ := h.hook.Got()
+	return got[0]
 }
 
 func heldIsReleased(t *testing.T, s *stage.Stage) {
