@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -112,22 +113,42 @@ func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (p
 }
 
 // contradiction opens a case for an outcome that the payment can't take any
-// more; what came in stands on suspense until somebody decides.
+// more; what came in stands on suspense until somebody decides. A charge that
+// has its case gets no second one; a further charge of the same attempt does.
 func (s *Steps) contradiction(ctx context.Context, c payment.Case, by ledger.Principal) error {
-	r, err := payment.Contradict(c)
-	if err != nil {
-		return err
-	}
 	if by.Kind == "" {
 		by = ledger.Service("payment-saga")
 	}
-	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: c.Payment.Book, Cause: id.Key(c.Payment.ID, r.Step), Business: c.Payment.ID, By: by,
-		Changes: r.Changes(c.Payment, c.Attempt), Journals: r.Journals})
-	if fault.Is(err, fault.KindConflict, "cause_conflict") {
-		return nil // the case stands; a later callback with other words adds nothing to it
+	for ; ; c.Again++ {
+		r, err := payment.Contradict(c)
+		if err != nil {
+			return err
+		}
+		_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: c.Payment.Book, Cause: id.Key(c.Payment.ID, r.Step), Business: c.Payment.ID, By: by,
+			Changes: r.Changes(c.Payment, c.Attempt), Journals: r.Journals})
+		if err == nil {
+			s.c.CaseOpened()
+		}
+		if !fault.Is(err, fault.KindConflict, "cause_conflict") {
+			return err
+		}
+		if known, err := s.known(ctx, *r.Case); err != nil || known {
+			return err
+		}
 	}
-	if err == nil {
-		s.c.CaseOpened()
+}
+
+// known says whether the charge that a case would be about has its case, or
+// brought no money: then other words about it add nothing.
+func (s *Steps) known(ctx context.Context, o payment.OpenCase) (bool, error) {
+	if o.Kind == exception.Contradiction || o.ChannelID == "" {
+		return true, nil
 	}
-	return err
+	list, _, err := s.c.Cases.Cases(ctx, exception.Filter{Book: o.Book, PaymentID: o.PaymentID, Limit: 100})
+	for _, k := range list {
+		if k.Attempt == o.Attempt && (k.ChannelID == o.ChannelID || k.ChannelID == "") && k.Kind != exception.Contradiction {
+			return true, err
+		}
+	}
+	return false, err
 }

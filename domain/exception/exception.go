@@ -141,6 +141,14 @@ func Credible(took money.Amount) bool {
 
 // Allowed are the decisions that a person may make about the case as it is.
 func (c Case) Allowed() []Decision {
+	list := c.fits()
+	if c.RefundID != "" { // what came back once has no second refund
+		list = slices.DeleteFunc(list, func(d Decision) bool { return d == Return })
+	}
+	return list
+}
+
+func (c Case) fits() []Decision {
 	switch {
 	case c.State() != Open:
 		return nil
@@ -148,10 +156,8 @@ func (c Case) Allowed() []Decision {
 		return []Decision{Accept, Dismiss}
 	case (c.Kind == RefundReturned || c.Kind == RefundPaidAfterAll) && c.OnSuspense():
 		return []Decision{WriteOff}
-	case c.Kind == DuplicatePayment && c.Booked && c.RefundID == "":
+	case c.Kind == DuplicatePayment && c.Booked:
 		return []Decision{Return, Accept}
-	case c.Kind == DuplicatePayment && c.Booked: // it was given back, and that failed: a case has one refund
-		return []Decision{Accept}
 	case !c.OnSuspense():
 		return []Decision{Dismiss}
 	case (c.Kind == AmountMismatch || c.Kind == PartialPayment) && !c.Holds(): // the payment goes its own way

@@ -58,8 +58,9 @@ func (s *settling) suspend(cause string, kind exception.Kind, took money.Amount)
 // what is known: nothing moves but a case is opened, and money that came beyond
 // what is booked is put on suspense until somebody decides whose it is. Where a
 // channel only changes its word about one charge, no money came: the case names
-// what it says now. One attempt has at most one such ruling with money and one
-// without.
+// what it says now. Each charge has at most one such ruling with money, which
+// Case.Again tells apart, and each attempt one without. Without a step left for
+// one more charge it is fault.Conflict "steps_exhausted".
 func Contradict(c Case) (Ruling, error) {
 	c.Outcome = c.Outcome.Vetted()
 	if c.Attempt == nil {
@@ -75,6 +76,10 @@ func Contradict(c Case) (Ruling, error) {
 		kind = exception.DuplicatePayment
 	}
 	s.r.Step = s.step(id.Case)
+	s.r.Step.Ordinal += 10 * c.Again
+	if !s.r.Step.Valid() {
+		return Ruling{}, fault.Conflict("steps_exhausted", "no ordinal is left for one more charge of this payment")
+	}
 	if !came {
 		kind, s.r.Step = exception.Contradiction, s.step(id.Contradict)
 	}
@@ -85,7 +90,7 @@ func Contradict(c Case) (Ruling, error) {
 	if !came {
 		return s.r, nil
 	}
-	return s.r, s.suspend(s.cause(id.Case), kind, took)
+	return s.r, s.suspend(id.Key(c.Payment.ID, s.r.Step), kind, took)
 }
 
 // excess is the case that opens if this ruling pays its order more than the

@@ -22,6 +22,9 @@ type Case struct {
 	// Strayed is what captures of another amount than meant took, in minor units:
 	// it stands on suspense already.
 	Strayed int64
+	// Again counts the charges beyond the first that were found under this
+	// attempt before: each has a case of its own.
+	Again int
 	// Last: no other channel is left to try after a "no".
 	Last bool
 	// Followed: another attempt was opened after this one. What a channel still

@@ -96,7 +96,7 @@ func Contradict(s Settling) (Ruling, error) {
 	}
 	ruling.Case = &payment.OpenCase{ID: exception.ID(r.PaymentID, kind, reference), Book: r.Book, MerchantID: r.MerchantID,
 		PaymentID: r.PaymentID, ChannelAccount: r.ChannelAccount, Kind: kind, Amount: took,
-		Booked: kind == ReturnedCase && r.Source == FromMerchant && !r.Elsewhere,
+		Booked: step.Code == id.Contradict || (kind == ReturnedCase && r.Source == FromMerchant && !r.Elsewhere), // nothing stands on suspense
 		Reason: "refund " + r.ID + ": the channel says " + string(o.Verdict) + ", the refund is " + string(r.Status)}
 	if step.Code == id.Contradict {
 		return ruling, nil // no money moved that we can name: only the case tells
