@@ -51,10 +51,13 @@ type BookedRefund struct {
 	Status  refund.Status `json:"status"`
 	InDoubt bool          `json:"in_doubt,omitempty"`
 	Parked  string        `json:"parked,omitempty"`
+	// Suspense: it returns a case's money, and has no other end than to succeed
+	// or to be decided.
+	Suspense bool `json:"suspense,omitempty"`
 }
 
 func bookedRefund(r refund.Refund) BookedRefund {
-	return BookedRefund{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked}
+	return BookedRefund{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked, Suspense: r.Source == refund.FromSuspense}
 }
 
 // OpenRefund commits the intent of a try: the frozen request under its key
@@ -151,13 +154,16 @@ func (s *Steps) refundIntent(d refund.Dossier, ordinal int) (refund.Attempt, jso
 type RefundCallInput struct {
 	RefundRef
 	Key string `json:"key"`
+	// Again sends under the same key what the channel has refused, though not for
+	// good: an operator wants it tried once more.
+	Again bool `json:"again,omitempty"`
 }
 
 // Refund sends the intent under its key. What stands already is returned
 // without a call.
 func (s *Steps) Refund(ctx context.Context, in RefundCallInput) (Answer, error) {
 	return s.callRefund(ctx, in, channels.OpRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
-		if i.Attempt.Verdict.Known() {
+		if i.Attempt.Verdict.Known() && (!in.Again || i.Attempt.Dead || i.Attempt.Verdict != payment.Declined) {
 			return i.Attempt.Outcome(), nil
 		}
 		return c.Refund(ctx, call, i.Request)
@@ -317,7 +323,7 @@ func (s *Steps) ResolveRefund(ctx context.Context, in ResolveRefundInput) (Booke
 		return BookedRefund{}, failure(ctx, err)
 	}
 	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
-	if err != nil || in.Decision.Led(d.Refund.Status) {
+	if err != nil || d.Refund.Status.Terminal() { // whoever decides by what a run before a reset has seen learns how it ended
 		return bookedRefund(d.Refund), failure(ctx, err)
 	}
 	m := refund.Move{Refund: d.Refund, Ordinal: len(d.Attempts), Decision: in.Decision, Now: s.c.Now()}

@@ -17,6 +17,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 	"paysaga/domain/trade"
 )
 
@@ -35,6 +36,7 @@ type memory struct {
 	open      []channels.OpenAccount
 	accounts  map[string]channels.Account
 	payments  map[string]payment.Payment
+	refunds   map[string]refund.Refund
 	orders    map[string]trade.Order
 	firsts    map[string]first // by idempotency scope
 	callbacks map[string]channels.Received
@@ -49,7 +51,7 @@ type first struct{ hash, object string }
 
 func newMemory() *memory {
 	return &memory{
-		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{},
+		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
 	}
@@ -72,7 +74,7 @@ func (m *memory) lock(method string) (func(), error) {
 func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.payments) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints)
+	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints)
 }
 
 func (m *memory) committed() []ledger.Step {
@@ -156,6 +158,8 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 		key, object = c.Idempotency, c.CaptureID
 	case trade.Receive:
 		key, object = c.Idempotency, c.Order.ID
+	case refund.Receive:
+		key, object = c.Idempotency, c.Refund.ID
 	}
 	if old, found, err := m.replayed(s.Book, key); err != nil || found {
 		return ledger.Receipt{Cause: s.Cause, Replayed: found, Object: old}, err
@@ -187,6 +191,8 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		return object, m.receiveCapture(s.Book, c)
 	case trade.Receive:
 		return m.standing(c.Order)
+	case refund.Receive:
+		return object, m.receiveRefund(c)
 	}
 	return object, nil
 }
@@ -334,6 +340,8 @@ type sagas struct {
 	cancel   atomic.Pointer[func(context.Context, payment.Payment) error]
 	capture  atomic.Pointer[func(context.Context, payment.Payment, string) error]
 	health   atomic.Pointer[error]
+
+	acceptRefund atomic.Pointer[func(context.Context, refund.Refund) error]
 }
 
 func (s *sagas) Accept(ctx context.Context, p payment.Payment) error {

@@ -112,7 +112,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	registry := prometheus.NewRegistry()
 	var err error
 	f.handler, err = api.New(cfg, api.Parts{
-		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
+		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
 		Channels: channels.NewRegistry(
 			fakeChannel{name: "sandbox", methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}},

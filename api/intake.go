@@ -59,7 +59,7 @@ func (in intake) payment(r PaymentRequest) (payment.Receive, error) {
 		Book: in.caller.Book, ID: in.mint(id.Payment), MerchantID: in.caller.merchant, OrderID: value(r.OrderID),
 		Amount: amount, Method: r.Method.Type, Capture: payment.CaptureAutomatic, Channel: value(r.Channel),
 		CreatedAt: in.now, UpdatedAt: in.now, ExpiresAt: in.now.Add(expires), Status: payment.Processing, Sequence: 1,
-		Captured: none, Refunded: none, Fee: none, // its one part is the store's to make, once the amount is known
+		Captured: none, Refunded: none, Refunding: none, Fee: none, FeeReturned: none, Pending: none, // its one part is the store's to make, once the amount is known
 	}
 	if r.CaptureMethod != nil {
 		p.Capture = *r.CaptureMethod

@@ -11,6 +11,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 	"paysaga/domain/trade"
 )
 
@@ -47,6 +48,12 @@ type Reader interface {
 	Captures(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Capture, error)
 	Order(ctx context.Context, book id.Book, merchantID, orderID string) (trade.Order, []payment.Payment, error)
 	Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error)
+}
+
+// Refunds reads refunds, as Reader reads payments.
+type Refunds interface {
+	Refund(ctx context.Context, book id.Book, merchantID, refundID string) (refund.Refund, error)
+	Refunds(ctx context.Context, filter refund.Filter) (page []refund.Refund, more bool, err error)
 }
 
 // Ledger reads the books. An empty owner is every account of the book; another owner's is fault.NotFound (I-25). What can still
@@ -95,5 +102,7 @@ type Starter interface {
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	// CaseMoved tells a case's saga that somebody moved it. It would find out by itself, later.
 	CaseMoved(ctx context.Context, c exception.Case) error
+	// AcceptRefund returns nil once the refund has ended, with the errors of Accept.
+	AcceptRefund(ctx context.Context, r refund.Refund) error
 	Pinger
 }

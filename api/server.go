@@ -41,6 +41,7 @@ type Parts struct {
 	Accounts Accounts
 	Book     Book
 	Reader   Reader
+	Refunds  Refunds
 	Ledger   Ledger
 	Cases    Cases
 	Judge    Judge
@@ -65,7 +66,7 @@ type Parts struct {
 
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
-		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil,
+		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
 		"Ledger": p.Ledger == nil, "Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
 	} {

@@ -89,11 +89,12 @@ const sqlJournalCaptured = `
 	LEFT JOIN payments p ON p.book = j.book AND p.id = coalesce(k.payment_id, split_part(j.cause, ':', 1))
 	WHERE j.no >= @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
 
-// What a fee eats whole never matures.
+// What a fee eats whole never matures, nor what refunds take before.
 const sqlMature = `
 	SELECT format('%s: captured %s, never to mature', p.id, p.captured)
 	FROM payments p LEFT JOIN (SELECT DISTINCT t.book, t.id FROM ` + ofPayments + ` t WHERE t.kind = 'matured') m ON m.book = p.book AND m.id = p.id
-	WHERE ` + moved + ` AND CASE WHEN p.captured > p.fee AND p.mature_due_at IS NULL AND m.id IS NULL THEN ` + here + ` END`
+	WHERE ` + moved + ` AND CASE WHEN p.mature_due_at IS NULL AND m.id IS NULL AND p.captured - p.fee >
+		(SELECT coalesce(sum(r.taken_pending), 0) FROM refunds r WHERE r.book = p.book AND r.payment_id = p.id) THEN ` + here + ` END`
 
 const sqlRefunds = `
 	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured
@@ -172,18 +173,20 @@ const sqlAcknowledged = `
 	FROM idempotency i
 	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND p.merchant_id = i.merchant_id
 	LEFT JOIN orders o ON o.book = i.book AND o.id = i.object AND o.merchant_id = i.merchant_id
-	WHERE (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
+	LEFT JOIN refunds r ON r.book = i.book AND r.id = i.object AND r.merchant_id = i.merchant_id
+	WHERE (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
 
 const sqlOneKey = `
 	SELECT format('%s: %s keys', i.object, count(*)) FROM idempotency i
-	WHERE i.operation = 'POST /v1/payments' GROUP BY i.book, i.object HAVING count(*) > 1`
+	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
 
 const sqlEventSequences = `
-	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, e.last))
+	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, e.last))
 	FROM (SELECT book, object_id, count(*) AS n, min(sequence) AS first, max(sequence) AS last FROM events GROUP BY book, object_id) e
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
-	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, e.last)
+	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
+	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, e.last)
 	UNION ALL
 	SELECT format('%s: no events', p.id) FROM payments p
 	WHERE NOT EXISTS (SELECT FROM events e WHERE e.book = p.book AND e.object_id = p.id)`
@@ -215,7 +218,12 @@ const sqlForeignMoney = `
 	SELECT format('journal %s (%s) moves %s', j.no, j.cause, a.code)
 	FROM journals j JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
 	JOIN payments p ON p.book = j.book AND p.id = split_part(j.cause, ':', 1)
-	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> p.merchant_id`
+	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> p.merchant_id
+	UNION ALL
+	SELECT format('journal %s (%s) moves %s', j.no, j.cause, a.code)
+	FROM journals j JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
+	JOIN refunds r ON r.book = j.book AND r.id = split_part(j.cause, ':', 1)
+	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> r.merchant_id`
 
 const sqlEventMerchants = `
 	SELECT format('%s of %s names %s', e.id, e.object_id, e.merchant_id)
@@ -225,7 +233,8 @@ const sqlEventMerchants = `
 	LEFT JOIN cases k ON k.book = e.book AND k.id = e.object_id
 	LEFT JOIN captures x ON x.book = e.book AND x.id = e.object_id
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
-	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, k.merchant_id, w.merchant_id)
+	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
+	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)
 	FROM cases k LEFT JOIN payments p ON p.book = k.book AND p.id = k.payment_id
@@ -240,6 +249,7 @@ const sqlSealed = `
 		UNION ALL SELECT 'customer', user_id, details_sealed FROM user_details
 		UNION ALL SELECT 'secrets of payment', payment_id, secrets_sealed FROM payment_details
 		UNION ALL SELECT 'request of', payment_id, request_sealed FROM attempts
+		UNION ALL SELECT 'request of', refund_id, request_sealed FROM refund_attempts
 		UNION ALL SELECT 'action of', id, next_action_sealed FROM payments WHERE next_action_sealed IS NOT NULL
 		UNION ALL SELECT 'callback', id, body_sealed FROM callbacks
 		UNION ALL SELECT 'secret of event', id, secret_sealed FROM events WHERE secret_sealed IS NOT NULL) s

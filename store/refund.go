@@ -304,9 +304,7 @@ func (i intendRefund) judge(w *work) error {
 		if before.Ordinal == a.Ordinal {
 			return fault.Conflict("intent_exists", "this try stands already")
 		}
-		// I-09, for refunds: a try that may still get through isn't followed. One that was refused is, once an operator has said so;
-		// until then the refund is parked.
-		if !before.Dead && before.Verdict != payment.Declined && before.Verdict != payment.Closed {
+		if !before.Dead { // I-11: a try that may still get through is sent again under its own key, or asked about
 			return fault.Conflict("attempt_alive", "a try before this one may still succeed")
 		}
 	}

@@ -18,6 +18,9 @@ import (
 // orphan's case.
 func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 	business, step, err := id.ParseReference(cb.Reference)
+	if err == nil && id.Is(id.Refund, business) {
+		return r.placeRefund(ctx, cb, business, step)
+	}
 	var d payment.Dossier
 	if err == nil {
 		d, err = r.c.Payments.Dossier(ctx, cb.Book, business)
@@ -46,6 +49,37 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 	_, err = r.c.Settler.Settle(ctx, activities.Settlement{Ref: activities.Ref{Book: cb.Book, PaymentID: business},
 		Ordinal: step.Ordinal, Outcome: cb.Outcome, Last: true, By: ledger.Service("callback-relay")})
 	if err != nil {
+		return err
+	}
+	return r.see(ctx, cb, "settled")
+}
+
+// placeRefund brings a callback to its refund, by the same rules.
+func (r *Relays) placeRefund(ctx context.Context, cb channels.Received, refundID string, step id.Step) error {
+	d, err := r.c.Payments.RefundDossier(ctx, cb.Book, refundID)
+	switch kind := fault.Of(err); {
+	case kind == fault.KindNotFound:
+		return r.orphan(ctx, cb)
+	case err != nil:
+		return err
+	case cb.Subject != channels.SubjectRefund:
+		return r.see(ctx, cb, "ignored")
+	case d.Attempt(step.Ordinal) == nil || d.Attempt(step.Ordinal).ChannelAccount != cb.ChannelAccount:
+		return r.orphan(ctx, cb)
+	case !d.Refund.Status.Terminal():
+		err := r.c.Sagas.Deliver(ctx, refundID, cb.ID)
+		if err == nil {
+			return r.see(ctx, cb, "applied")
+		}
+		if fault.Of(err) == fault.KindNotFound || fault.Of(err) == fault.KindUnknown {
+			return nil // not started, just ended, or busy: the row comes again
+		}
+		return err
+	case !cb.Outcome.Verdict.Known():
+		return r.see(ctx, cb, "already_booked")
+	}
+	if _, err = r.c.Settler.SettleRefund(ctx, activities.RefundSettlement{RefundRef: activities.RefundRef{Book: cb.Book, RefundID: refundID},
+		Ordinal: step.Ordinal, Outcome: cb.Outcome, By: ledger.Service("callback-relay")}); err != nil {
 		return err
 	}
 	return r.see(ctx, cb, "settled")

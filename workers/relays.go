@@ -13,12 +13,14 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 )
 
 // Waiting reads what has been received and still waits. Each row is claimed by
 // one relay for a while (SKIP LOCKED), and comes again if nothing came of it.
 type Waiting interface {
 	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
+	UnstartedRefunds(ctx context.Context, olderThan time.Duration, limit int) ([]refund.Refund, error)
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CapturesWaiting(ctx context.Context, limit int) ([]payment.Capture, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
@@ -43,16 +45,19 @@ type Outbox interface {
 // Sagas starts and reaches sagas.
 type Sagas interface {
 	Start(context.Context, payment.Payment) error
+	StartRefund(context.Context, refund.Refund) error
 	Cancel(context.Context, payment.Payment) error
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
-	Deliver(ctx context.Context, paymentID, callbackID string) error
+	Deliver(ctx context.Context, businessID, callbackID string) error
 	TellAgain(context.Context, delivery.Start) error
 	StartCase(context.Context, exception.Case) error
 }
 
-// Settler settles what comes for a payment after its saga has ended.
+// Settler settles what comes for a payment or a refund after its saga has
+// ended.
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
+	SettleRefund(context.Context, activities.RefundSettlement) (refund.Refund, error)
 	// Mature makes a payment's captured money available, once.
 	Mature(context.Context, activities.Ref) error
 }
@@ -68,6 +73,7 @@ type RelayConfig struct {
 	Steps    activities.Committer
 	Payments interface {
 		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
+		RefundDossier(ctx context.Context, book id.Book, refundID string) (refund.Dossier, error)
 	}
 	// Months makes the ledger's months before they begin; nil: somebody else does.
 	Months interface {
@@ -120,7 +126,8 @@ func NewRelays(c RelayConfig) *Relays {
 	r.callbacks = newRelay("callbacks", c.Every, r.placeCallbacks)
 	r.again = newRelay("deliveries", c.Every, r.tellAgain)
 	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
-	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("cancels", c.Every, r.deliverCancels),
+	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("refund starts", c.Every, r.startRefunds),
+		newRelay("cancels", c.Every, r.deliverCancels),
 		newRelay("captures", c.Every, r.deliverCaptures),
 		r.callbacks, r.cases, r.again,
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
@@ -159,6 +166,12 @@ func (r *Relays) startReceived(ctx context.Context) (bool, error) {
 func (r *Relays) startCases(ctx context.Context) (bool, error) {
 	list, err := r.c.Waiting.CasesWaiting(ctx, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartCase)
+}
+
+// startRefunds starts the refunds that were acknowledged and have no saga.
+func (r *Relays) startRefunds(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.UnstartedRefunds(ctx, r.c.StartAfter, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartRefund)
 }
 
 // deliverCancels reaches the sagas of payments whose cancel was acknowledged.

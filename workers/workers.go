@@ -129,6 +129,7 @@ func (c Config) Options(queue string) worker.Options {
 func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
 	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
+	w.RegisterWorkflowWithOptions(workflows.Refund, workflow.RegisterOptions{Name: "Refund"})
 	w.RegisterWorkflowWithOptions(workflows.Case, workflow.RegisterOptions{Name: "Case"})
 	w.RegisterWorkflowWithOptions(workflows.Guardian, workflow.RegisterOptions{Name: "Guardian"})
 }
@@ -136,11 +137,14 @@ func registerSagas(w worker.WorkflowRegistry) {
 func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
 	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve, "Look": s.Look,
 		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture,
-		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase})
+		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase,
+		"OpenRefund": s.OpenRefund, "BookRefund": s.BookRefund, "HeedRefund": s.HeedRefund, "ParkRefund": s.ParkRefund,
+		"ResolveRefund": s.ResolveRefund})
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard})
+	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard,
+		"Refund": s.Refund, "AskRefund": s.AskRefund})
 }
 
 func register(w worker.ActivityRegistry, steps map[string]any) {

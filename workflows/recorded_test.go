@@ -26,12 +26,24 @@ var record = flag.Bool("record", false, "record the histories of paths that have
 // history leaves one.
 func TestOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
+	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withSpacing}, Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
 	t.Run("sagas", func(t *testing.T) {
 		for _, p := range slices.Concat(paths, captured) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				walk(t, s, p)
+			})
+		}
+		for _, p := range refundPaths {
+			t.Run("refund/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkRefund(t, s, p)
+			})
+		}
+		for what, holds := range refundBehaviours {
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				holds(t, s)
 			})
 		}
 		for what, holds := range behaviours {
@@ -41,6 +53,9 @@ func TestOnRealParts(t *testing.T) {
 			})
 		}
 	})
+	for _, policy := range []string{"return", "keep"} { // by themselves: they want the whole machine
+		t.Run("a thousand refunds at once, fee "+policy, func(t *testing.T) { thousandRefunds(t, s, policy) })
+	}
 	s.Audit(t)
 }
 

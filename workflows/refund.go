@@ -53,8 +53,9 @@ type refundSaga struct {
 	opened  activities.OpenedRefund // its intent
 	booked  activities.BookedRefund // where the refund stands, as last committed
 	heard   *activities.Answer      // what a callback said of the try in hand, if that is certain
-	sent    bool                    // a call may have reached the channel
+	called  bool                    // the express lane had its one call
 	again   bool                    // an operator wants it tried again
+	repeat  bool                    // the channel is to try again what it has refused
 }
 
 func (r *refundSaga) sight() sight {
@@ -105,11 +106,9 @@ func (r *refundSaga) open(ctx workflow.Context) {
 	in := activities.OpenRefundInput{RefundRef: r.ref, Ordinal: r.ordinal}
 	for {
 		r.tell(ctx, "committing the intent of try "+ordinal(r.ordinal), "the channel is called")
-		r.opened, r.heard, r.sent = activities.OpenedRefund{}, nil, false
+		r.opened, r.heard = activities.OpenedRefund{}, nil
 		r.commit(ctx, "open try "+ordinal(r.ordinal), steps.OpenRefund, in, &r.opened)
 		r.booked = r.opened.BookedRefund
-		info := workflow.GetInfo(ctx)
-		r.sent = r.opened.Existing || info.WorkflowExecution.RunID != info.OriginalRunID
 		switch {
 		case r.opened.Key != "", r.terminal():
 			r.ordinal = max(r.ordinal, r.opened.Ordinal)
@@ -135,16 +134,15 @@ func (r *refundSaga) open(ctx workflow.Context) {
 // this workflow task if the charge went over it, else on the channel's queue.
 func (r *refundSaga) send(ctx workflow.Context) activities.Answer {
 	r.tell(ctx, "refunding at "+r.opened.Channel+" under "+r.opened.Key, "its outcome is booked, or asked for while it is unknown")
-	if r.opened.Lane == payment.Express && !r.sent {
+	if r.opened.Lane == payment.Express && !r.called {
+		r.called = true
 		var a activities.Answer
 		local := callLocally(ctx, "refund "+r.opened.Key+" at "+r.opened.Channel)
 		err := workflow.ExecuteLocalActivity(local, steps.Refund, r.callInput()).Get(ctx, &a)
 		if err == nil {
-			r.sent = true
 			return r.best(a)
 		}
 		if timedOut(err) { // it may have got through: ask, never assume (I-14)
-			r.sent = true
 			return r.best(unknown("the call wasn't answered in time"))
 		}
 	}
@@ -163,16 +161,11 @@ func (r *refundSaga) sendRegularly(ctx workflow.Context) activities.Answer {
 		kind := kindOf(err)
 		switch {
 		case err == nil:
-			r.sent = true
 			return r.best(a)
 		case timedOut(err):
-			r.sent = true
 			return r.best(unknown("the call wasn't answered in time"))
-		case kind == fault.KindInvalid && !r.sent: // refused as such, and nothing before it arrived
-			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
-				Decline: &payment.Decline{Code: "refused_by_channel"}}}
 		case kind == fault.KindInvalid:
-			return r.best(unknown("the channel refuses the repeat of what it may have done"))
+			return r.refusedAsSuch(ctx)
 		case kind == activities.Unsent, kind == fault.KindUnavailable:
 			if workflow.Now(ctx).Sub(since) > r.pace.parkAfter && r.booked.Parked == "" {
 				r.flag(ctx, r.opened.Channel+" can't be reached: "+message(err))
@@ -183,14 +176,28 @@ func (r *refundSaga) sendRegularly(ctx workflow.Context) activities.Answer {
 				return r.best(unknown("the channel wasn't reached"))
 			}
 		default:
-			r.sent = true
 			r.park(ctx, "refunding at "+r.opened.Channel+": "+message(err))
 		}
 	}
 }
 
+// refusedAsSuch settles a request that the channel can't do. Another call under
+// the key may have got through, by a run before a reset for one, so it is asked
+// first; only of what it has never seen the "no" is final (I-11).
+func (r *refundSaga) refusedAsSuch(ctx workflow.Context) activities.Answer {
+	a, ok := r.patiently(ctx, r.ask(false), r.told)
+	if ok && a.Verdict == payment.Absent {
+		return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true,
+			Decline: &payment.Decline{Code: "refused_by_channel"}}}
+	}
+	if !ok {
+		a = unknown("the channel hasn't said")
+	}
+	return r.best(a)
+}
+
 func (r *refundSaga) callInput() activities.RefundCallInput {
-	return activities.RefundCallInput{RefundRef: r.ref, Key: r.opened.Key}
+	return activities.RefundCallInput{RefundRef: r.ref, Key: r.opened.Key, Again: r.repeat}
 }
 
 // best is the better known of an answer and what a callback said meanwhile.
@@ -212,7 +219,6 @@ func (r *refundSaga) ask(final bool) func(workflow.Context) workflow.Future {
 // askUntilCertain asks what became of an unknown outcome until the channel
 // knows, for as long as it takes. After a day a person is shown it too.
 func (r *refundSaga) askUntilCertain(ctx workflow.Context) activities.Answer {
-	r.sent = true
 	r.tell(ctx, "the outcome at "+r.opened.Channel+" is unknown: asking", "it is booked as the channel says; nothing is assumed")
 	return r.askFor(ctx, false, "the outcome at "+r.opened.Channel+" is unknown")
 }
@@ -252,30 +258,39 @@ func (r *refundSaga) refused(ctx workflow.Context, no activities.Answer) activit
 }
 
 // awaitDecision waits for a person. One who wants it tried again gets the
-// channel asked first: only what stands as refused there is followed by another
-// try, and an empty answer says so.
+// channel asked first. What isn't refused for good is sent again under the same
+// key; only a try that is dead is followed by another one (I-11), and an empty
+// answer says so.
 func (r *refundSaga) awaitDecision(ctx workflow.Context) activities.Answer {
-	for !r.terminal() {
-		if !r.again {
-			r.tell(ctx, "parked: "+r.booked.Parked, "an operator sends the Update resolve with retry, pay_elsewhere, write_off or mark_succeeded")
+	for !r.again && !r.terminal() {
+		r.tell(ctx, "parked: "+r.booked.Parked, "an operator sends the Update resolve with retry, pay_elsewhere, write_off or mark_succeeded")
+		nudge := r.nudges
+		_ = workflow.Await(ctx, func() bool { return r.again || r.terminal() || r.nudges != nudge })
+		if !r.again && !r.terminal() { // nudged: after a reset the row may be ahead of us
+			var now activities.OpenedRefund
+			r.commit(ctx, "read the refund", steps.OpenRefund, activities.OpenRefundInput{RefundRef: r.ref, Ordinal: r.ordinal}, &now)
+			r.booked = now.BookedRefund
+			r.show(ctx)
+			r.again = r.booked.Parked == ""
 		}
-		_ = workflow.Await(ctx, func() bool { return r.again || r.terminal() })
-		if r.again = false; r.terminal() || r.opened.Key == "" {
-			break
-		}
-		r.heard = nil
-		r.tell(ctx, "asking "+r.opened.Channel+" what became of the try before", "only if it stands as refused another one is made")
-		a, ok := r.patiently(ctx, r.ask(false), r.told)
-		if a = r.best(a); !ok && r.heard == nil {
-			break
-		}
-		if a.Verdict == payment.Declined || a.Verdict == payment.Closed {
-			r.ordinal++
-			break
-		}
-		return a
 	}
-	return activities.Answer{}
+	if r.again = false; r.terminal() || r.opened.Key == "" {
+		return activities.Answer{}
+	}
+	r.heard = nil
+	r.tell(ctx, "asking "+r.opened.Channel+" what became of the try before", "what it has refused is tried again")
+	a, ok := r.patiently(ctx, r.ask(false), r.told)
+	switch a = r.best(a); {
+	case !ok && r.heard == nil:
+		return activities.Answer{}
+	case (a.Verdict == payment.Declined || a.Verdict == payment.Closed) && a.Dead && r.booked.Suspense:
+		r.ordinal++
+		return activities.Answer{}
+	case a.Verdict == payment.Declined && !a.Dead:
+		r.repeat = true
+		return r.sendRegularly(ctx)
+	}
+	return a
 }
 
 // book commits what the try in hand came to.

@@ -12,6 +12,7 @@ import (
 
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
+	"paysaga/domain/id"
 	"paysaga/domain/payment"
 )
 
@@ -86,12 +87,20 @@ func (s Starter) Start(ctx context.Context, p payment.Payment) error {
 	return outcome(err)
 }
 
-// Deliver hands a stored callback to the payment's open saga. Its id stands for
-// one event of the channel, so the saga hears each event once. fault.NotFound
+// sagaOf is the workflow id of what a callback speaks of.
+func sagaOf(businessID string) string {
+	if id.Is(id.Refund, businessID) {
+		return RefundID(businessID)
+	}
+	return PaymentID(businessID)
+}
+
+// Deliver hands a stored callback to the open saga of a payment or a refund.
+// Its id stands for one event of the channel, so the saga hears each event once. fault.NotFound
 // means that there is no open run.
-func (s Starter) Deliver(ctx context.Context, paymentID, callbackID string) error {
+func (s Starter) Deliver(ctx context.Context, businessID, callbackID string) error {
 	h, err := s.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: PaymentID(paymentID), UpdateID: callbackID, UpdateName: UpdateCallback,
+		WorkflowID: sagaOf(businessID), UpdateID: callbackID, UpdateName: UpdateCallback,
 		Args: []any{CallbackNote{CallbackID: callbackID}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -99,7 +108,7 @@ func (s Starter) Deliver(ctx context.Context, paymentID, callbackID string) erro
 	}
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
-		return fault.NotFound("an open saga of " + paymentID)
+		return fault.NotFound("an open saga of " + businessID)
 	}
 	return outcome(err)
 }

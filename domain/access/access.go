@@ -17,6 +17,8 @@ const (
 	PaymentsWrite Scope = "payments:write"
 	OrdersRead    Scope = "orders:read"
 	OrdersWrite   Scope = "orders:write"
+	RefundsRead   Scope = "refunds:read"
+	RefundsWrite  Scope = "refunds:write"
 	LedgerRead    Scope = "ledger:read"
 	EventsRead    Scope = "events:read"
 	WebhooksRead  Scope = "webhooks:read"
@@ -27,10 +29,10 @@ const (
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
-var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite}
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
-var OperatorScopes = []Scope{PaymentsRead, OrdersRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead}
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {

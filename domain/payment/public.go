@@ -2,6 +2,8 @@ package payment
 
 import (
 	"time"
+
+	"paysaga/domain/money"
 )
 
 // Public is a payment as the API and its events show it: schema Payment of
@@ -19,6 +21,8 @@ type Public struct {
 	AmountCaptured   string            `json:"amount_captured"`
 	AmountCapturable string            `json:"amount_capturable"`
 	AmountRefunded   string            `json:"amount_refunded"`
+	Refunding        string            `json:"amount_refunding"`
+	Refundable       string            `json:"amount_refundable"`
 	Fee              string            `json:"fee"`
 	Method           PublicMethod      `json:"method"`
 	CaptureMethod    CaptureMethod     `json:"capture_method"`
@@ -49,6 +53,14 @@ type PublicAction struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// refundable is what a refund could still be of.
+func (p Payment) refundable() money.Amount {
+	if p.Status != Paid {
+		return money.Zero(p.Amount.Currency)
+	}
+	return money.New(p.Left().Minor, p.Amount.Currency)
+}
+
 // Public renders p. The next action is shown only while the customer can act.
 func (p Payment) Public() Public {
 	v := Public{
@@ -62,6 +74,7 @@ func (p Payment) Public() Public {
 		BusinessDate: p.BusinessDate, Metadata: p.Metadata, Sequence: p.Sequence,
 		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
 	}
+	v.Refunding, v.Refundable = money.New(p.Refunding.Minor, p.Amount.Currency).Decimal(), p.refundable().Decimal()
 	if v.Metadata == nil {
 		v.Metadata = map[string]string{}
 	}

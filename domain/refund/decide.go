@@ -31,12 +31,6 @@ func (d Decision) Valid() bool {
 	return d == Retry || d == PayElsewhere || d == WriteOff || d == MarkSucceeded
 }
 
-// Led says whether a refund in s is where the decision leads: a repeat of it
-// needs nothing more.
-func (d Decision) Led(s Status) bool {
-	return s == Failed && d == WriteOff || s == Succeeded && (d == PayElsewhere || d == MarkSucceeded)
-}
-
 // Decide carries a decision out. Only what a person was shown can be decided;
 // otherwise it is fault.Conflict "decision_refused". What the channel still says
 // against it later opens a case.

@@ -37,9 +37,10 @@ type Sandbox struct {
 
 // AccountSpec is one channel account of a merchant, at a sandbox of its own.
 type AccountSpec struct {
-	Lane   payment.Lane  // default express
-	Server server.Config // of its sandbox
-	URL    string        // another address than the sandbox's own
+	Channel string        // default sandbox.Name; another is one that Wire has put into the registry
+	Lane    payment.Lane  // default express
+	Server  server.Config // of its sandbox
+	URL     string        // another address than the sandbox's own
 	// Credentials replace the right ones.
 	Credentials map[string]string
 }
@@ -65,6 +66,9 @@ func (s *Stage) MerchantOf(t testing.TB, book id.Book, terms payment.Terms, acco
 		accounts = []AccountSpec{{}}
 	}
 	for i, spec := range accounts {
+		if spec.Channel == "" {
+			spec.Channel = sandbox.Name
+		}
 		if spec.Lane == "" {
 			spec.Lane = payment.Express
 		}
@@ -75,7 +79,7 @@ func (s *Stage) MerchantOf(t testing.TB, book id.Book, terms payment.Terms, acco
 		if spec.URL == "" {
 			spec.URL = sb.URL
 		}
-		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: book, Channel: sandbox.Name,
+		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: book, Channel: spec.Channel,
 			MerchantID: m.ID, BaseURL: spec.URL, Credentials: spec.Credentials, Lane: spec.Lane, Priority: i})
 		must(t, err)
 		m.Sandboxes = append(m.Sandboxes, sb)

@@ -147,7 +147,7 @@ func New(t testing.TB, o Options) *Stage {
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
 	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
-		Reader: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
+		Reader: s.Store, Refunds: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	change(s.wire.API, &parts)
@@ -218,8 +218,14 @@ func (s *Stage) UpdateWorkflow(workflowID, name string, args ...any) error {
 // contain text.
 func (s *Stage) UntilDetails(t testing.TB, paymentID, text string) {
 	t.Helper()
-	Eventually(t, "the details of "+paymentID+" contain "+text, func() bool {
-		v, err := s.Client.QueryWorkflow(context.Background(), workflows.PaymentID(paymentID), "", "__temporal_workflow_metadata")
+	s.UntilDetailsOf(t, workflows.PaymentID(paymentID), text)
+}
+
+// UntilDetailsOf is UntilDetails of any saga.
+func (s *Stage) UntilDetailsOf(t testing.TB, workflowID, text string) {
+	t.Helper()
+	Eventually(t, "the details of "+workflowID+" contain "+text, func() bool {
+		v, err := s.Client.QueryWorkflow(context.Background(), workflowID, "", "__temporal_workflow_metadata")
 		if err != nil {
 			return false
 		}

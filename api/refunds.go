@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+	"paysaga/domain/refund"
+	"paysaga/domain/trade"
+)
+
+// CreateRefund receives a refund, or refuses it at once, and joins its saga (I-12, I-19, I-20).
+func (s *server) CreateRefund(c echo.Context, paymentID PaymentID, _ CreateRefundParams) error {
+	deadline := time.Now().Add(s.Deadline)
+	var r RefundRequest
+	body, err := readJSON(c, &r)
+	if err != nil {
+		return err
+	}
+	p, err := s.mine(c, paymentID)
+	if err != nil {
+		return err
+	}
+	who := callerOf(c)
+	received, err := s.intake(who).refund(r, p)
+	if err != nil {
+		return err
+	}
+	if err := s.conforms("createRefund", body); err != nil {
+		return err
+	}
+	if received.Idempotency, err = idempotency(c, who, body); err != nil {
+		return err
+	}
+	mine := received.Refund
+	about(c, mine.ID)
+	ctx, cancel := s.durable(c)
+	defer cancel()
+	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(mine.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: mine.ID,
+		By: who.by(c), Changes: []ledger.Change{received}})
+	if err != nil {
+		return err
+	}
+	refundID, replayed := objectOf(receipt, mine.ID)
+	about(c, refundID)
+	markReplayed(c, replayed)
+	mine, err = s.joinRefund(context.WithoutCancel(ctx), deadline, p, refundID)
+	if err != nil {
+		return err
+	}
+	code := http.StatusCreated
+	if !mine.Status.Terminal() {
+		code = http.StatusAccepted
+	}
+	c.Response().Header().Set("Location", "/v1/refunds/"+mine.ID)
+	return reply(c, code, mediaJSON, mine.Public())
+}
+
+// refund judges the fields of a request. What of the payment is left is settled under its lock.
+func (in intake) refund(r RefundRequest, p payment.Payment) (refund.Receive, error) {
+	amount := money.Zero(p.Amount.Currency)
+	if r.Currency != nil {
+		currency, err := parseCurrency(*r.Currency)
+		if err != nil {
+			return refund.Receive{}, err
+		}
+		if currency != p.Amount.Currency {
+			return refund.Receive{}, fault.Invalid("currency_mismatch", "currency", "the payment is in "+string(p.Amount.Currency)).
+				WithDetail("amount_refundable", p.Public().Refundable)
+		}
+	}
+	if r.Amount != nil {
+		var err error
+		if amount, err = money.ParsePositive(*r.Amount, p.Amount.Currency); err != nil {
+			return refund.Receive{}, fault.Under("amount", err)
+		}
+	}
+	if !written(value(r.Reason), trade.MaxDescription, "") {
+		return refund.Receive{}, fault.Invalid("reason_invalid", "reason", "a reason is at most 255 characters, none of them a control character")
+	}
+	mine := refund.Refund{Book: p.Book, ID: in.mint(id.Refund), PaymentID: p.ID, MerchantID: p.MerchantID, Amount: amount,
+		Reason: value(r.Reason), CreatedAt: in.now}
+	if r.Metadata != nil {
+		if err := checkMetadata(*r.Metadata); err != nil {
+			return refund.Receive{}, err
+		}
+		mine.Metadata = *r.Metadata
+	}
+	return refund.Receive{Refund: mine, All: r.Amount == nil}, nil
+}
+
+// joinRefund brings a received refund to its end, or as far as it gets until the deadline, and reads it.
+func (s *server) joinRefund(ctx context.Context, deadline time.Time, p payment.Payment, refundID string) (refund.Refund, error) {
+	read := func() (refund.Refund, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.StoreTimeout)
+		defer cancel()
+		return s.Refunds.Refund(ctx, p.Book, p.MerchantID, refundID)
+	}
+	r, err := read()
+	if err != nil || r.Status.Terminal() {
+		return r, err
+	}
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	s.unexpected(s.Starter.AcceptRefund(waiting, r), r.ID, "accept")
+	return read()
+}
+
+// GetRefund reads a refund.
+func (s *server) GetRefund(c echo.Context, refundID RefundID, _ GetRefundParams) error {
+	if !id.Is(id.Refund, refundID) {
+		return fault.NotFound("refund")
+	}
+	about(c, refundID)
+	who := callerOf(c)
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	r, err := s.Refunds.Refund(ctx, who.Book, who.merchant, refundID)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, mediaJSON, r.Public())
+}
+
+// ListRefunds lists refunds, newest first.
+func (s *server) ListRefunds(c echo.Context, p ListRefundsParams) error {
+	return s.listRefunds(c, refund.Filter{PaymentID: value(p.PaymentID), Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter)}, p.Limit)
+}
+
+// ListPaymentRefunds lists one payment's refunds, newest first.
+func (s *server) ListPaymentRefunds(c echo.Context, paymentID PaymentID, p ListPaymentRefundsParams) error {
+	if _, err := s.mine(c, paymentID); err != nil {
+		return err
+	}
+	return s.listRefunds(c, refund.Filter{PaymentID: paymentID, Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter)}, p.Limit)
+}
+
+func (s *server) listRefunds(c echo.Context, f refund.Filter, limit *int) error {
+	who := callerOf(c)
+	f.Book, f.MerchantID, f.Limit = who.Book, who.merchant, defaultPage
+	if limit != nil {
+		f.Limit = *limit
+	}
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	list, more, err := s.Refunds.Refunds(ctx, f)
+	if err != nil {
+		return err
+	}
+	views := make([]Refund, 0, len(list))
+	for _, r := range list {
+		views = append(views, r.Public())
+	}
+	return reply(c, http.StatusOK, mediaJSON, RefundList{Data: views, HasMore: more})
+}
+
+func isRefund(text string) bool { return id.Is(id.Refund, text) }
+
+func isRefundStatus(text string) bool { return refund.Status(text).Valid() }
+
+// refundValues judges what refunds are filtered by.
+var refundValues = map[string]func(string) bool{"status": isRefundStatus}
