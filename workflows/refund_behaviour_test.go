@@ -174,7 +174,7 @@ func refundPaidAfterAll(t *testing.T, s *stage.Stage) {
 			return openCases(t, s, paid, refund.PaidAfterAll) == int64(i+1)
 		})
 	}
-	if n := s.Balance(t, "suspense/"+m.Sandboxes[0].Account+"/"+refund.PaidAfterAll); n != 200 {
+	if n := s.Balance(t, "suspense/"+m.Sandboxes[0].Account+"/"+string(refund.PaidAfterAll)); n != 200 {
 		t.Errorf("%d stand on suspense for it", n)
 	}
 }
