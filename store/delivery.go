@@ -106,7 +106,10 @@ func (s *Store) tell(ctx context.Context, db *database, events []Event, told []d
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
-		return mark(ctx, tx, sqlEventsDelivered, s.clock(), events)
+		if err := s.markDelivered(ctx, tx, events); err != nil {
+			return err
+		}
+		return endLeases(ctx, tx, events)
 	})
 	if err != nil {
 		return failure(err)

@@ -92,7 +92,8 @@ GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
 GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
 GRANT UPDATE (authorized, paid, refunded, status, sequence) ON orders TO %[1]s;
 GRANT UPDATE (tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
-GRANT UPDATE (delivered_at, leased_until) ON events TO %[1]s;
+GRANT UPDATE (delivered_at) ON events TO %[1]s;
+GRANT INSERT, UPDATE, DELETE ON event_leases TO %[1]s;
 GRANT INSERT ON webhook_endpoints, webhook_secrets, event_bodies, deliveries, delivery_tries TO %[1]s;
 GRANT UPDATE (url, description, events, include_children, api_version, schedule, status, reason, failing_since, last_success_at, sequence,
     hears_since, updated_at, deleted_at, changed_by, request_id) ON webhook_endpoints TO %[1]s;

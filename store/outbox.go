@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,33 +81,41 @@ func (b *batch) writeEvents(m *pgx.Batch) {
 	}
 }
 
-// Only an object's oldest undelivered event is taken: another relay may hold it, and a later one must not overtake it (I-23).
+// Only an object's oldest undelivered event is taken, and only while nobody has the object on a lease: a later one must not overtake
+// it (I-23).
 const sqlClaimEvents = `
 	SELECT book::text, object_id, sequence, id, type, api_version, created_at, coalesce(merchant_id, ''), business_id, object_type,
 		data, secret_sealed
 	FROM events e
-	WHERE delivered_at IS NULL AND (leased_until IS NULL OR leased_until <= now()) AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
+	WHERE delivered_at IS NULL AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
 		SELECT FROM events before
 		WHERE before.book = e.book AND before.object_id = e.object_id AND before.sequence < e.sequence AND before.delivered_at IS NULL)
+		AND NOT EXISTS (SELECT FROM event_leases l WHERE l.book = e.book AND l.object_id = e.object_id AND l.until > now())
 	ORDER BY no LIMIT $2
 	FOR UPDATE SKIP LOCKED`
 
+// Whoever had the event locked before us may have committed its lease after we looked: then it is theirs.
+const sqlLease = `
+	INSERT INTO event_leases AS l (book, object_id, until)
+	SELECT n.book::book, n.object_id, now() + $1 FROM unnest($2::text[], $3::text[]) AS n(book, object_id)
+	ON CONFLICT (book, object_id) DO UPDATE SET until = excluded.until WHERE l.until <= now()
+	RETURNING book::text, object_id`
+
+const sqlEndLeases = `
+	DELETE FROM event_leases l USING unnest($1::text[], $2::text[]) AS n(book, object_id)
+	WHERE l.book = n.book::book AND l.object_id = n.object_id`
+
 const sqlEventsDelivered = `
-	UPDATE events e SET delivered_at = $1, leased_until = NULL
+	UPDATE events e SET delivered_at = $1
 	FROM unnest($2::text[], $3::text[], $4::bigint[]) AS d(book, object_id, sequence)
 	WHERE e.book = d.book::book AND e.object_id = d.object_id AND e.sequence = d.sequence AND e.delivered_at IS NULL`
-
-const sqlEventsLeased = `
-	UPDATE events e SET leased_until = now() + $1
-	FROM unnest($2::text[], $3::text[], $4::bigint[]) AS d(book, object_id, sequence)
-	WHERE e.book = d.book::book AND e.object_id = d.object_id AND e.sequence = d.sequence`
 
 // ClaimEvents takes up to limit events that haven't left, of each object its oldest, on a lease: nobody else takes them until it
 // ends (I-23). Those that no endpoint is to hear are marked as delivered at once; found counts them too, so call again at
 // once while it isn't zero. Endpoints are read after the events, so one that stood before an event hears it.
-func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration) (list []delivery.Leaving, found int, err error) {
+func (s *Store) ClaimEvents(ctx context.Context, limit int, lasting time.Duration) (list []delivery.Leaving, found int, err error) {
 	for _, db := range s.dbs {
-		claimed, n, err := s.claimEvents(ctx, db, limit-found, lease)
+		claimed, n, err := s.claimEvents(ctx, db, limit-found, lasting)
 		if err != nil {
 			return list, found, failure(err)
 		}
@@ -118,7 +127,7 @@ func (s *Store) ClaimEvents(ctx context.Context, limit int, lease time.Duration)
 	return list, found, nil
 }
 
-func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lease time.Duration) (list []delivery.Leaving, n int, err error) {
+func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lasting time.Duration) (list []delivery.Leaving, n int, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		list, n = nil, 0
 		rows, err := tx.Query(ctx, sqlClaimEvents, bookNames(db.books), limit)
@@ -148,19 +157,39 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lease 
 				list = append(list, l)
 			}
 		}
-		if err := mark(ctx, tx, sqlEventsDelivered, s.clock(), unheard); err != nil {
+		if err := s.markDelivered(ctx, tx, unheard); err != nil {
 			return err
 		}
-		heard := make([]Event, len(list))
-		for i, l := range list {
-			heard[i] = l.Event
-		}
-		return mark(ctx, tx, sqlEventsLeased, lease, heard)
+		list, err = lease(ctx, tx, list, lasting)
+		return err
 	})
 	if err != nil {
 		return nil, 0, err
 	}
 	return list, n, nil
+}
+
+// lease takes the objects of events, and returns the events whose objects it got.
+func lease(ctx context.Context, tx pgx.Tx, list []delivery.Leaving, lasting time.Duration) ([]delivery.Leaving, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	events := make([]Event, len(list))
+	for i, l := range list {
+		events[i] = l.Event
+	}
+	books, objects, _ := placesOf(events)
+	rows, err := tx.Query(ctx, sqlLease, lasting, books, objects)
+	if err != nil {
+		return nil, err
+	}
+	type object struct{ book, id string }
+	got := map[object]bool{}
+	var o object
+	if _, err := pgx.ForEachRow(rows, []any{&o.book, &o.id}, func() error { got[o] = true; return nil }); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(l delivery.Leaving) bool { return !got[object{string(l.Event.Book), l.Event.Object.ID}] }), nil
 }
 
 // ReleaseEvents gives leases back, of events that didn't leave.
@@ -172,7 +201,7 @@ func (s *Store) ReleaseEvents(ctx context.Context, list []delivery.Leaving) erro
 				events = append(events, l.Event)
 			}
 		}
-		if err := mark(ctx, db.pool, sqlEventsLeased, time.Duration(0), events); err != nil {
+		if err := endLeases(ctx, db.pool, events); err != nil {
 			return failure(err)
 		}
 	}
@@ -183,17 +212,30 @@ type executor interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// mark moves the rows of events; what comes first among the arguments is the statement's own.
-func mark(ctx context.Context, tx executor, sql string, first any, list []Event) error {
+func (s *Store) markDelivered(ctx context.Context, tx executor, list []Event) error {
 	if len(list) == 0 {
 		return nil
 	}
-	books, objects, sequences := make([]string, len(list)), make([]string, len(list)), make([]int64, len(list))
-	for i, e := range list {
-		books[i], objects[i], sequences[i] = string(e.Book), e.Object.ID, e.Object.Sequence
-	}
-	_, err := tx.Exec(ctx, sql, first, books, objects, sequences)
+	books, objects, sequences := placesOf(list)
+	_, err := tx.Exec(ctx, sqlEventsDelivered, s.clock(), books, objects, sequences)
 	return err
+}
+
+func endLeases(ctx context.Context, tx executor, list []Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	books, objects, _ := placesOf(list)
+	_, err := tx.Exec(ctx, sqlEndLeases, books, objects)
+	return err
+}
+
+// placesOf are the keys of events.
+func placesOf(list []Event) (books, objects []string, sequences []int64) {
+	for _, e := range list {
+		books, objects, sequences = append(books, string(e.Book)), append(objects, e.Object.ID), append(sequences, e.Object.Sequence)
+	}
+	return books, objects, sequences
 }
 
 func (s *Store) scanEvent(row pgx.CollectableRow) (Event, error) {

@@ -1,10 +1,16 @@
 -- +goose Up
 
--- Merchants are told of events. A relay used to hold a transaction open while it handed events on; now it takes them on a
--- lease, which ends by itself if the relay dies, and an event leaves again (I-23: at least once). An old binary beside this
--- one looks at delivered_at alone: it would mark events as delivered that nobody was told of. There were no endpoints to
--- tell before this migration, so let endpoints be registered only when the last old worker has gone.
-ALTER TABLE events ADD COLUMN leased_until timestamptz;
+-- Merchants are told of events. A relay used to hold a transaction open while it handed events on; now it takes an object on a
+-- lease, which ends by itself if the relay dies, and its event leaves again (I-23: at least once). Leases stand beside the
+-- events, whose rows are wide, and unlogged: after a crash there are none, and what was under way leaves again. An old binary
+-- beside this one knows no leases: it would mark events as delivered that nobody was told of. There were no endpoints to tell
+-- before this migration, so let endpoints be registered only when the last old worker has gone.
+CREATE UNLOGGED TABLE event_leases (
+    book      book        NOT NULL,
+    object_id text        COLLATE "C" NOT NULL,
+    until     timestamptz NOT NULL,
+    PRIMARY KEY (book, object_id)
+);
 
 -- A merchant's events, newest first, and one of them by its id. Operators name the merchant, so that one index will do.
 CREATE INDEX events_of_merchant ON events (merchant_id, id, book);
