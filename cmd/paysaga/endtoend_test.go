@@ -121,6 +121,16 @@ func (w *world) listen(t *testing.T, at string) {
 	eventually(t, "it is told", func() bool { return strings.Contains(ear.said(), "payment.succeeded") })
 	require.NotContains(t, ear.said(), "refused")
 	require.NotContains(t, ear.said(), "order.")
+	_, list := call(t, http.MethodGet, at+"/v1/webhook_endpoints", w.merchant.APIKey, "")
+	endpoint := at + "/v1/webhook_endpoints/" + list["data"].([]any)[0].(map[string]any)["id"].(string)
+	code, _ = call(t, http.MethodPost, endpoint+"/test", w.merchant.APIKey, "")
+	require.Equal(t, http.StatusAccepted, code)
+	eventually(t, "the ping comes, although it wasn't asked for", func() bool { return strings.Contains(ear.said(), "endpoint.ping") })
+	eventually(t, "what was delivered is told again", func() bool {
+		code, again := call(t, http.MethodPost, endpoint+"/redeliver", w.merchant.APIKey, `{"statuses":["delivered"],"types":["payment.succeeded"]}`)
+		return code == http.StatusAccepted && again["count"] == 1.0
+	})
+	eventually(t, "it comes a second time", func() bool { return strings.Count(ear.said(), "payment.succeeded") == 2 })
 	require.Zero(t, ear.stop(t))
 	code, left := call(t, http.MethodGet, at+"/v1/webhook_endpoints", w.merchant.APIKey, "")
 	require.Equal(t, http.StatusOK, code)
