@@ -199,6 +199,31 @@ func Payments() []Scenario {
 				sb.ClearScripts(r.scope)
 				return err
 			}},
+		{Name: "pair", Ends: []string{canceled + "+" + paid}, Boundaries: of("payment", reads("Heed", 1).told()),
+			Play: func(r *Run) error { // of two payments the second is paid, and only the callback tells
+				if err := r.script("", map[string]any{"operation": "ask", "fault": "429", "times": -1}); err != nil {
+					return err
+				}
+				return qr(func(r *Run, first string) error {
+					err := qr(func(r *Run, second string) error {
+						if err := pays(r, second); err != nil {
+							return err
+						}
+						return r.UntilStatus(second, payment.Paid)
+					})(r)
+					for _, sb := range r.merchant.Sandboxes {
+						sb.ClearScripts(r.scope)
+					}
+					if err != nil {
+						return err
+					}
+					return cancels(r, first)
+				})(r)
+			}},
+		{Name: "other_currency", Ends: []string{mismatched}, Boundaries: of("payment", commits("Book", 2).told()),
+			Play: qr(func(r *Run, paymentID string) error {
+				return r.Customer(map[string]any{"currency": "JPY", "amount_minor": 500}, paymentID)
+			})},
 		{Name: "mismatch", Boundaries: of("payment", commits("Book", 1).told(), commits("Resolve", 1).told()),
 			Play: resolves("tok_wrong_amount", payment.Accept), Ends: []string{paid + "+case:amount_mismatch:accept"}},
 	}

@@ -248,7 +248,13 @@ func (r *Run) Pay(method map[string]any, more map[string]any) (string, error) {
 		body[k] = v
 	}
 	a, err := r.order("/v1/payments", fmt.Sprintf("pay-%d", n), body)
-	return a.ID, err
+	if err != nil {
+		return "", err
+	}
+	if got, err := r.until(http.MethodGet, "/v1/payments/"+a.ID, "", nil); err != nil || got.Code != http.StatusOK {
+		r.complain("I-19: %s was acknowledged, and the API says %s (%v)", a.ID, got.Raw, err)
+	}
+	return a.ID, nil
 }
 
 // script orders a fault of a sandbox.

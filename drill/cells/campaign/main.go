@@ -112,16 +112,21 @@ func planted(ctx context.Context) error {
 		return err
 	}
 	defer end()
+	var missed error
 	for n := from; n <= to; n++ {
 		by, err := cells.Catch(ctx, dev, cells.Plant(n))
 		if err != nil {
 			return err
 		}
 		if by == "" {
+			missed = errors.Join(missed, fmt.Errorf("nobody saw planted bug %d: %s", n, cells.Plant(n)))
 			fmt.Printf("missed: %d %s\n", n, cells.Plant(n))
 			continue
 		}
 		fmt.Printf("caught: %s: %s\n", cells.Plant(n), by)
+	}
+	if chosen == "all" {
+		return missed
 	}
 	return nil
 }
