@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"paysaga/channels/sandbox/server"
+	"paysaga/domain/exception"
 )
 
 // Moment is when a fault strikes, seen from what an activity does to the world.
@@ -173,13 +174,16 @@ type Scenario struct {
 	Boundaries []Boundary
 	// Silent: the channel doesn't call back, so that only questions learn how it ended.
 	Silent   bool
-	Server   func(*server.Config)       // changes its sandboxes
-	Accounts int                        // channel accounts of its merchant, each at a sandbox of its own; 0: one
-	Standard bool                       // they are on the standard lane
-	Play     func(*Run) error           // brings it about; returns once the customer's and the operators' part is done
-	Ends     []string                   // how it may end; see Run.End
-	Struck   func(Cell) (ends []string) // how it may end besides, when this fault strikes; nil: no other way
-	Without  map[string]string          // cells that can't exist here, by "boundary:moment:fault", and why
+	Policies exception.Policies // its merchant's
+	// Forgetful: its channel neither closes what it doesn't know, nor remembers that it was asked to.
+	Forgetful bool
+	Server    func(*server.Config)       // changes its sandboxes
+	Accounts  int                        // channel accounts of its merchant, each at a sandbox of its own; 0: one
+	Standard  bool                       // they are on the standard lane
+	Play      func(*Run) error           // brings it about; returns once the customer's and the operators' part is done
+	Ends      []string                   // how it may end; see Run.End
+	Struck    func(Cell) (ends []string) // how it may end besides, when this fault strikes; nil: no other way
+	Without   map[string]string          // cells that can't exist here, by "boundary:moment:fault", and why
 }
 
 // ends are the ends that are right for a cell.

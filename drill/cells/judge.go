@@ -25,9 +25,16 @@ func End(s state) string {
 			parts = append(parts, p.Status)
 		}
 	}
+	for _, f := range s.Refunds {
+		name := "refund-" + f.Status
+		if f.Status == "processing" && f.Parked != "" {
+			name = "refund-parked"
+		}
+		parts = append(parts, name)
+	}
 	for _, c := range s.Cases {
 		name := "case:" + c.Kind
-		if c.Decision != "" {
+		if c.State == "closed" {
 			name += ":" + c.Decision
 		}
 		parts = append(parts, name)
@@ -66,17 +73,15 @@ type breaker func(format string, args ...any)
 // why is what the sagas say of themselves.
 func (r *Run) why(s state) string {
 	list := []string{fmt.Sprintf("%d callbacks wait", s.Waiting)}
-	for _, p := range s.Payments {
-		if open, err := r.open(p.ID); payment.Status(p.Status).Terminal() {
-			list = append(list, fmt.Sprintf("%s is %s, due %t, its saga open %t %v", p.ID, p.Status, p.Due, open, err))
-			continue
+	for workflowID, want := range sagas(s) {
+		open, err := r.open(workflowID)
+		text := ""
+		if err == nil && open {
+			text, err = r.details(workflowID)
 		}
-		text, err := r.details(p.ID)
-		if err != nil {
-			text = err.Error()
-		}
-		list = append(list, p.ID+" "+p.Status+" in_doubt="+fmt.Sprint(p.InDoubt)+": "+text)
+		list = append(list, fmt.Sprintf("%s has to be open %t, is %t: %s (%v)", workflowID, want, open, text, err))
 	}
+	list = append(list, fmt.Sprintf("%+v", s))
 	return strings.Join(list, "; ")
 }
 

@@ -13,6 +13,7 @@ import (
 // state is what stands in our own book about a merchant's objects.
 type state struct {
 	Payments []paymentRow
+	Refunds  []refundRow
 	Cases    []caseRow
 	Waiting  int // what relays have still to do
 }
@@ -23,9 +24,16 @@ type paymentRow struct {
 	InDoubt, Due                                   bool
 }
 
+type refundRow struct {
+	Merchant, ID, Payment, Status, Parked string
+	Amount                                int64
+	InDoubt, Due                          bool
+}
+
 type caseRow struct {
-	Merchant, Payment, Kind, Decision string
-	Amount                            int64
+	Merchant, ID, Payment, Kind, State, Decision, Parked string
+	Amount                                               int64
+	Due                                                  bool
 }
 
 const sqlPayments = `
@@ -34,8 +42,13 @@ const sqlPayments = `
 	FROM payments WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
 const sqlCases = `
-	SELECT coalesce(merchant_id, ''), coalesce(payment_id, ''), kind, coalesce(decision, ''), amount
+	SELECT coalesce(merchant_id, ''), id, coalesce(payment_id, ''), kind, state, coalesce(decision, ''), coalesce(parked, ''), amount,
+		start_due_at IS NOT NULL
 	FROM cases WHERE merchant_id = ANY($1) ORDER BY opened_at, id`
+
+const sqlRefunds = `
+	SELECT merchant_id, id, payment_id, status, coalesce(parked, ''), amount, in_doubt, start_due_at IS NOT NULL
+	FROM refunds WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
 const sqlCallbacks = `
 	SELECT a.merchant_id, count(*) FROM callbacks c JOIN channel_accounts a ON a.id = c.channel_account
@@ -110,10 +123,19 @@ func (h *House) look(ctx context.Context, merchants []string) (map[string]state,
 		return nil, err
 	}
 	var c caseRow
-	err = h.each(ctx, sqlCases, merchants, []any{&c.Merchant, &c.Payment, &c.Kind, &c.Decision, &c.Amount}, func() {
+	err = h.each(ctx, sqlCases, merchants, []any{&c.Merchant, &c.ID, &c.Payment, &c.Kind, &c.State, &c.Decision, &c.Parked, &c.Amount, &c.Due}, func() {
 		s := out[c.Merchant]
 		s.Cases = append(s.Cases, c)
 		out[c.Merchant] = s
+	})
+	if err != nil {
+		return nil, err
+	}
+	var f refundRow
+	err = h.each(ctx, sqlRefunds, merchants, []any{&f.Merchant, &f.ID, &f.Payment, &f.Status, &f.Parked, &f.Amount, &f.InDoubt, &f.Due}, func() {
+		s := out[f.Merchant]
+		s.Refunds = append(s.Refunds, f)
+		out[f.Merchant] = s
 	})
 	if err != nil {
 		return nil, err

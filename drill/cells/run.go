@@ -125,7 +125,7 @@ func (r *Run) begin(scope *scope) error {
 		}
 		specs = append(specs, stage.AccountSpec{Lane: lane, URL: "http://" + p.address(), Server: config})
 	}
-	r.merchant = r.house.Stage.Merchant(scope, payment.Terms{FeeBasisPoints: fee}, specs...)
+	r.merchant = r.house.Stage.Merchant(scope, r.Scenario.terms(), specs...)
 	for i, sb := range r.merchant.Sandboxes {
 		at, err := url.Parse(sb.URL)
 		if err != nil {
@@ -228,13 +228,20 @@ func (r *Run) order(path, key string, body map[string]any) (stage.Answer, error)
 		err = fmt.Errorf("%s was refused: %d %s", path, a.Code, a.Raw)
 	}
 	if err == nil {
-		var object struct{ ID string }
-		err = json.Unmarshal(a.Raw, &object)
+		var object string
+		object, err = idOf(a.Raw)
 		r.mu.Lock()
-		r.orders = append(r.orders, &Order{Path: path, Key: key, Body: body, ID: object.ID})
+		r.orders = append(r.orders, &Order{Path: path, Key: key, Body: body, ID: object})
 		r.mu.Unlock()
 	}
 	return a, err
+}
+
+// idOf reads the id of an object that the API shows.
+func idOf(raw []byte) (string, error) {
+	var object struct{ ID string }
+	err := json.Unmarshal(raw, &object)
+	return object.ID, err
 }
 
 // Pay asks for a payment of 12.34 CNY, and returns its id.
@@ -368,6 +375,11 @@ func (r *Run) Until(what string, wanted func(state) bool) error {
 	return nil
 }
 
+// terms are what a scenario's merchant has agreed on.
+func (s Scenario) terms() payment.Terms {
+	return payment.Terms{FeeBasisPoints: fee, Policies: s.Policies}
+}
+
 // done says whether a state needs nobody any more but those that it names.
 func done(s state) bool {
 	if len(s.Payments) == 0 || s.Waiting > 0 {
@@ -377,6 +389,16 @@ func done(s state) bool {
 		status := payment.Status(p.Status)
 		parked := p.Parked != "" && !p.InDoubt
 		if p.Due || p.InDoubt || !status.Terminal() && status != payment.Reserved && !parked {
+			return false
+		}
+	}
+	for _, f := range s.Refunds {
+		if f.Due || f.InDoubt || f.Status == "processing" && f.Parked == "" {
+			return false
+		}
+	}
+	for _, c := range s.Cases {
+		if c.Due || c.State == "decided" && c.Parked == "" {
 			return false
 		}
 	}
@@ -405,19 +427,34 @@ func (r *Run) settle() state {
 	return r.state()
 }
 
-// sagasAgree: a payment has ended if, and only if, its saga has.
+// sagas are the workflows of what is there, and whether each has to be open.
+func sagas(s state) map[string]bool {
+	list := map[string]bool{}
+	for _, p := range s.Payments {
+		list[workflows.PaymentID(p.ID)] = !payment.Status(p.Status).Terminal()
+	}
+	for _, f := range s.Refunds {
+		list["refund/"+f.ID] = f.Status == "processing"
+	}
+	for _, c := range s.Cases {
+		list[c.ID] = c.State != "closed"
+	}
+	return list
+}
+
+// sagasAgree: each thing has ended if, and only if, its saga has.
 func (r *Run) sagasAgree() bool {
-	for _, p := range r.state().Payments {
-		open, err := r.open(p.ID)
-		if err != nil || open == payment.Status(p.Status).Terminal() {
+	for workflowID, want := range sagas(r.state()) {
+		open, err := r.open(workflowID)
+		if err != nil || open != want {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *Run) open(paymentID string) (bool, error) {
-	d, err := r.house.Stage.Client.DescribeWorkflowExecution(r.ctx, workflows.PaymentID(paymentID), "")
+func (r *Run) open(workflowID string) (bool, error) {
+	d, err := r.house.Stage.Client.DescribeWorkflowExecution(r.ctx, workflowID, "")
 	if err != nil {
 		return false, err
 	}
@@ -435,12 +472,12 @@ func (r *Run) nudge() error {
 	if !due || !r.hasFired() {
 		return nil
 	}
-	for _, p := range r.state().Payments {
-		if payment.Status(p.Status).Terminal() || p.Parked != "" && !p.InDoubt {
+	for workflowID, open := range sagas(r.state()) {
+		if !open {
 			continue
 		}
-		if text, err := r.details(p.ID); err == nil && strings.Contains(text, "parked: ") {
-			if r.house.Stage.Update(nothing{}, p.ID, workflows.UpdateRetry) == nil {
+		if text, err := r.details(workflowID); err == nil && strings.Contains(text, "retry_now") {
+			if r.house.Stage.UpdateWorkflow(workflowID, workflows.UpdateRetry) == nil {
 				r.house.count(func(t *Tally) { t.Nudges++ })
 				r.nudged = true
 			}
@@ -450,8 +487,8 @@ func (r *Run) nudge() error {
 }
 
 // details are what operators see of a saga.
-func (r *Run) details(paymentID string) (string, error) {
-	v, err := r.house.Stage.Client.QueryWorkflow(r.ctx, workflows.PaymentID(paymentID), "", "__temporal_workflow_metadata")
+func (r *Run) details(workflowID string) (string, error) {
+	v, err := r.house.Stage.Client.QueryWorkflow(r.ctx, workflowID, "", "__temporal_workflow_metadata")
 	if err != nil {
 		return "", err
 	}

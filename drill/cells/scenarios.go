@@ -1,8 +1,10 @@
 package cells
 
+import "slices"
+
 // Scenarios are all of them.
 func Scenarios() []Scenario {
-	return append(Payments(), Captures()...)
+	return slices.Concat(Payments(), Captures(), Cases())
 }
 
 // Find is a scenario by its name; the zero one if there is none.

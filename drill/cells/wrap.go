@@ -118,6 +118,9 @@ func (s *spoilt) Capture(ctx context.Context, c channels.Call, q channels.Captur
 }
 
 func (s *spoilt) Cancel(ctx context.Context, c channels.Call, q channels.ChargeRequest) (payment.Outcome, error) {
+	if v := visitOf(ctx); v != nil && v.run.Scenario.Forgetful {
+		return payment.Outcome{Verdict: payment.Absent}, nil
+	}
 	return through(ctx, c, opCancel, func(ctx context.Context, c channels.Call) (payment.Outcome, error) {
 		return s.Channel.Cancel(ctx, c, q)
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -35,15 +36,16 @@ func (d *Devstack) database(t testing.TB) *Devstack {
 	t.Helper()
 	ctx := context.Background()
 	name := "stage_" + strings.ToLower(rand.Text())
-	admin := func(sql string) {
+	admin := func(sql string) error {
 		conn, err := pgx.Connect(ctx, d.PostgresURL)
-		must(t, err)
+		if err != nil {
+			return err
+		}
 		_, err = conn.Exec(ctx, sql)
-		must(t, err)
-		must(t, conn.Close(ctx))
+		return errors.Join(err, conn.Close(ctx))
 	}
-	admin("CREATE DATABASE " + name)
-	t.Cleanup(func() { admin("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") })
+	must(t, admin("CREATE DATABASE "+name))
+	t.Cleanup(func() { _ = admin("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") }) // what stays goes with the devstack
 	own := *d
 	for _, at := range []*string{&own.PostgresURL, &own.AppURL} {
 		u, err := url.Parse(*at)
