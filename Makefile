@@ -91,6 +91,10 @@ campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under 
 campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
 	@go run ./drill/ledger/campaign
 
+.PHONY: demo-chaos
+demo-chaos: devstack ## kill the workers again and again while 100 payments and refunds run: all of them finish, once
+	@go run ./drill/kill/chaos
+
 SEED    ?= 2026
 MINUTES ?= 55
 
