@@ -101,14 +101,9 @@ func twice(ctx context.Context, c activities.Committer, s ledger.Step, j ledger.
 	return err
 }
 
-func maturedTwice(c *activities.Config) {
-	c.Committer = &afterwards{Committer: c.Committer, do: func(ctx context.Context, next activities.Committer, s ledger.Step) {
-		for _, j := range s.Journals {
-			if j.Kind() == "matured" {
-				_ = twice(ctx, next, s, j, id.Step{Code: id.Mature, Ordinal: 9}) // a floor may refuse it: then there is nothing to be seen
-			}
-		}
-	}}
+func withoutMaturity(_ activities.Committer, _ context.Context, s ledger.Step) (ledger.Step, error) {
+	s.Journals = slices.DeleteFunc(slices.Clone(s.Journals), func(j ledger.Journal) bool { return j.Kind() == "matured" })
+	return s, nil
 }
 
 // afterwards does something after each commit.

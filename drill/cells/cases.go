@@ -98,6 +98,7 @@ func (r *Run) arrivesLate(paymentID string) error {
 	defer client.CloseIdle()
 	_, err = sandbox.New(client).Charge(context.WithoutCancel(r.ctx), channels.Call{Account: channels.Account{Book: id.Test, BaseURL: sb.URL,
 		Credentials: stage.Credentials()}, Key: key, Now: time.Now()}, channels.ChargeRequest{AmountMinor: 1234, Currency: "CNY", Capture: true,
+		CallbackURL: "http://" + r.house.callbacks.address() + "/v1/callbacks/sandbox/" + sb.Account,
 		Method: payment.Method{Type: payment.MethodCardToken, Token: "tok_ok"}})
 	if err != nil {
 		return fmt.Errorf("the late charge: %w", err)
@@ -111,7 +112,6 @@ func Cases() []Scenario {
 	return []Scenario{
 		{Name: "late", Play: pastClose(untilClosed(late)), Ends: []string{paid + "+case:late_success:accept"},
 			Boundaries: of("case", commits("Advance", 1).told())},
-		// returned
 		{Name: "late_returned", Play: pastClose(decides(late, exception.Return)), Ends: []string{canceled + "+refund-succeeded+case:late_success:return"},
 			Policies:   exception.Policies{late: {Do: exception.Ask}},
 			Boundaries: of("case", commits("Advance", 1).told(), commits("ResolveCase", 1).told(), commits("Watch", 1).told())},

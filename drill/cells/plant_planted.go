@@ -83,7 +83,7 @@ var bugs = []bug{
 	{name: "an event leaves without its commit", cells: []string{`express:payment/Book-1:before:forged`}, steps: committing(eventAhead)},
 	{name: "a case isn't opened", cells: []string{`mismatch:payment/Book-1:before:forged`, `other_currency:.*:before:forged`}, steps: committing(withoutCases)},
 	{name: "a stale answer is cached", cells: []string{`(polled|canceled):payment/Book-2:before:forged`}, front: stale},
-	{name: "what matured matures again", cells: []string{`express:payment/Open-1:before:forged`}, steps: maturedTwice},
+	{name: "what was captured never becomes available", cells: []string{`express:payment/Open-1:before:forged`}, steps: committing(withoutMaturity)},
 	{name: "the idempotency key is ignored", cells: []string{`express:payment/Open-1:before:forged`}, front: keyIgnored},
 	{name: "another payment's callback is taken", cells: []string{`pair:.*:before:forged`}, steps: calling(othersCallback)},
 	{name: "a key is made by the clock", cells: []string{`express:payment/Charge-1:(effect|reply):(crash|panic)`}, steps: calling(keyByTheClock)},
