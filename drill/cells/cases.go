@@ -99,7 +99,7 @@ func (r *Run) arrivesLate(paymentID string) error {
 	_, err = sandbox.New(client).Charge(context.WithoutCancel(r.ctx), channels.Call{Account: channels.Account{Book: id.Test, BaseURL: sb.URL,
 		Credentials: stage.Credentials()}, Key: key, Now: time.Now()}, channels.ChargeRequest{AmountMinor: 1234, Currency: "CNY", Capture: true,
 		CallbackURL: "http://" + r.house.callbacks.address() + "/v1/callbacks/sandbox/" + sb.Account,
-		Method: payment.Method{Type: payment.MethodCardToken, Token: "tok_ok"}})
+		Method:      payment.Method{Type: payment.MethodCardToken, Token: "tok_ok"}})
 	if err != nil {
 		return fmt.Errorf("the late charge: %w", err)
 	}
