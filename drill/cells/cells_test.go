@@ -67,10 +67,8 @@ var elsewhere = map[string]string{
 	"Settle":       "the relay of callbacks calls it, after the saga; Book is the step",
 	"SettleRefund": "the relay of callbacks calls it, after the saga; BookRefund is the step",
 	"Mature":       "the relay of maturities calls it: no saga waits for it",
-	"OpenRefund":   "not received over HTTP yet", "Refund": "not received over HTTP yet", "AskRefund": "not received over HTTP yet",
-	"BookRefund": "not received over HTTP yet", "ParkRefund": "not received over HTTP yet", "HeedRefund": "not received over HTTP yet",
-	"ResolveRefund": "not received over HTTP yet",
-	"Deliver":       "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
+	"DecideCase":   "the API calls it, and answers with what it came to; ResolveCase is the step",
+	"Deliver":      "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }
 
 // A new activity without cells fails here: every step of Steps is in a scenario, or is said to be no matter of the drill.

@@ -140,7 +140,7 @@ func (r *Run) money(breaks breaker) error {
 		for currency, minor := range sum.Captured {
 			want[currency] += minor
 		}
-		for currency, minor := range sum.Refunded {
+		for currency, minor := range sum.GivenBack {
 			want[currency] -= minor
 		}
 		for currency, minor := range want {

@@ -50,11 +50,12 @@ type Book struct {
 
 // Summary counts the book. Money stands per currency.
 type Summary struct {
-	Charges  map[State]int    `json:"charges"`
-	Refunds  map[State]int    `json:"refunds"`
-	Payouts  map[State]int    `json:"payouts"`
-	Captured map[string]int64 `json:"captured_minor"`
-	Refunded map[string]int64 `json:"refunded_minor"`
+	Charges   map[State]int    `json:"charges"`
+	Refunds   map[State]int    `json:"refunds"`
+	Payouts   map[State]int    `json:"payouts"`
+	Captured  map[string]int64 `json:"captured_minor"`
+	Refunded  map[string]int64 `json:"refunded_minor"`   // of charges, what is still open or abnormal included
+	GivenBack map[string]int64 `json:"given_back_minor"` // by refunds that succeeded
 	// PaidTwice counts references under which more than one charge succeeded or is authorized (I-09).
 	PaidTwice int `json:"paid_twice"`
 	Owed      int `json:"callbacks_owed"`
@@ -85,7 +86,7 @@ func (s *Server) Summarize() Summary {
 	defer s.book.mu.Unlock()
 	now := s.Now()
 	sum := Summary{Charges: map[State]int{}, Refunds: map[State]int{}, Payouts: map[State]int{},
-		Captured: map[string]int64{}, Refunded: map[string]int64{}}
+		Captured: map[string]int64{}, Refunded: map[string]int64{}, GivenBack: map[string]int64{}}
 	paid := map[string]int{}
 	for _, o := range s.book.order {
 		switch x := o.(type) {
@@ -110,6 +111,9 @@ func (s *Server) Summarize() Summary {
 			x.refresh(now)
 			if x.Kind == "refund" {
 				sum.Refunds[x.State]++
+				if x.State == Succeeded {
+					sum.GivenBack[x.Currency] += x.AmountMinor
+				}
 				if x.Owed {
 					sum.Owed++
 				}
