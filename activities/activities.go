@@ -14,6 +14,7 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
+	"paysaga/domain/routing"
 )
 
 // Committer commits Steps. It answers with faults: Conflict for a state that
@@ -54,7 +55,7 @@ type CallLog interface {
 	Note(channels.CallLine)
 }
 
-// Config is what Steps needs. Everything but CallbackURL and Rules is
+// Config is what Steps needs. Everything but CallbackURL, Health and Risk is
 // required.
 type Config struct {
 	Committer Committer
@@ -67,7 +68,12 @@ type Config struct {
 	// CaseOpened is called when a case was opened just now, so that its saga
 	// starts at once; it must not block. nil: a relay finds it.
 	CaseOpened func()
-	Rules      risk.Rules
+	Rules      Rulebook
+	// Risk holds for merchants without stored rules, where the platform has none
+	// either; the zero allows everything.
+	Risk risk.Definition
+	// Health is what is known of the channel accounts; nil: one of its own.
+	Health *Health
 	// Post and Courier tell merchants' endpoints.
 	Post    Post
 	Courier *Courier
@@ -85,7 +91,10 @@ type Config struct {
 
 // Steps are the activities of all sagas; its exported methods are registered
 // under their own names.
-type Steps struct{ c Config }
+type Steps struct {
+	c     Config
+	rules *ruleCache
+}
 
 // New completes c with its defaults.
 func New(c Config) *Steps {
@@ -101,7 +110,10 @@ func New(c Config) *Steps {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Steps{c}
+	if c.Health == nil {
+		c.Health = NewHealth(routing.BreakerConfig{}, c.Now)
+	}
+	return &Steps{c, newRuleCache(c.Rules, c.Risk)}
 }
 
 // Ref names the payment a step works on. Payloads carry ids only.

@@ -8,6 +8,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/routing"
 )
 
 // BookInput brings what became of an attempt.
@@ -89,7 +90,7 @@ func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, err
 
 func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (payment.Payment, error) {
 	c := payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Calendar: d.Calendar,
-		Now: s.c.Now(), Outcome: in.Outcome, Last: in.Last, End: in.End, EndCode: in.EndCode, Strayed: d.Strayed(),
+		Now: s.c.Now(), Outcome: explained(in.Outcome, d.Attempt(in.Ordinal)), Last: in.Last, End: in.End, EndCode: in.EndCode, Strayed: d.Strayed(),
 		Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)}
 	r, err := payment.Settle(c)
 	if fault.Is(err, fault.KindConflict, "contradicts_state") {
@@ -110,6 +111,17 @@ func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (p
 		s.c.CaseOpened()
 	}
 	return r.After, err
+}
+
+// explained classes a "no" by the table of its channel.
+func explained(out payment.Outcome, a *payment.Attempt) payment.Outcome {
+	if out.Decline == nil || a == nil {
+		return out
+	}
+	decline := *out.Decline
+	decline.Class = string(routing.Explain(a.Channel, decline).Class)
+	out.Decline = &decline
+	return out
 }
 
 // contradiction opens a case for an outcome that the payment can't take any

@@ -118,6 +118,7 @@ func (s *Steps) make(ctx context.Context, line channels.CallLine, do func(contex
 	defer stop()
 	line.StartedAt = s.c.Now()
 	out, err := do(bounded, c, line.StartedAt)
+	s.c.Health.observe(line, out, err)
 	s.note(line, out, err)
 	if err != nil {
 		return Answer{}, failure(ctx, err)

@@ -12,12 +12,15 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/risk"
 	"paysaga/domain/routing"
+	"paysaga/domain/rule"
 )
 
 // OpenInput asks for the intent of one attempt.
 type OpenInput struct {
 	Ref
 	Ordinal int `json:"ordinal"` // from 1; the next only after this one is dead
+	// Reviews: the run can wait for a person whom risk wants to see the payment.
+	Reviews bool `json:"reviews,omitempty"`
 }
 
 // Opened says what stands now.
@@ -33,40 +36,70 @@ type Opened struct {
 	Cancel    bool         `json:"cancel,omitempty"`
 	// Existing: the intent stood already, so it may have been sent.
 	Existing bool `json:"existing,omitempty"`
+	// Review is until when a person may judge the payment; nothing is sent before.
+	Review time.Time `json:"review,omitzero"`
 }
 
 // Open commits the intent of an attempt: the risk verdict, the route plan with
-// its reason, and the frozen request under its key, in one Step. Repeated, it
-// answers with what stands (I-13).
+// its reason, and the frozen request under its key, in one Step. What the
+// payment counts against limits is counted there, too. Repeated, it answers
+// with what stands (I-13).
 func (s *Steps) Open(ctx context.Context, in OpenInput) (Opened, error) {
-	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
-	if err != nil {
-		return Opened{}, failure(ctx, err)
+	for try := 1; ; try++ {
+		d, b, err := s.c.Rules.Opening(ctx, in.Book, in.PaymentID)
+		if err != nil {
+			return Opened{}, failure(ctx, err)
+		}
+		o, err := s.open(ctx, d, b, in)
+		if !verdictMoved(err) {
+			return o, failure(ctx, err)
+		}
+		if try == movedTries {
+			return o, failure(ctx, fault.Unavailable("verdict_moves", "others count all the time; decided anew in a moment", err))
+		}
 	}
-	o, err := s.open(ctx, d, in)
-	return o, failure(ctx, err)
 }
 
-func (s *Steps) open(ctx context.Context, d payment.Dossier, in OpenInput) (Opened, error) {
+func (s *Steps) open(ctx context.Context, d payment.Dossier, b risk.Briefing, in OpenInput) (Opened, error) {
 	p := d.Payment
 	if p.Status.Terminal() {
 		return Opened{Status: p.Status}, nil
 	}
-	plan, verdict, err := s.plan(ctx, d)
-	if err != nil {
-		return Opened{}, err
-	}
 	if a := d.Attempt(in.Ordinal); a != nil {
+		plan, err := storedPlan(d)
 		o := opened(p, *a, plan)
 		o.Existing = true
-		return o, nil
+		return o, err
 	}
 	if !p.CancelRequested.IsZero() {
 		return Opened{Status: p.Status, Cancel: true}, nil
 	}
+	if !p.ReviewDue.IsZero() {
+		return Opened{Status: p.Status, Review: p.ReviewDue}, nil
+	}
 	step := id.Step{Code: id.Open, Ordinal: in.Ordinal}
-	if verdict != nil && verdict.Decision == risk.Refuse {
-		return s.refuse(ctx, p, step, *verdict)
+	move := payment.Update{Before: p, After: p, Opened: true}
+	var j riskVerdict
+	if b.Record == nil {
+		var err error
+		if j, err = s.judgeRisk(ctx, p, b); err != nil {
+			return Opened{}, err
+		}
+		switch j.record.Decision {
+		case risk.Refuse:
+			return s.refuse(ctx, p, step, j)
+		case risk.Review:
+			return s.hold(ctx, p, in, j)
+		}
+		move.Risk = asJSON(j.record)
+	}
+	plan, fresh, err := s.plan(ctx, d, b)
+	if err != nil {
+		return Opened{}, err
+	}
+	if fresh {
+		move.Plan = asJSON(plan)
+		j.changes = append(j.changes, failedRoutes(p, b, plan)...)
 	}
 	if in.Ordinal > len(plan.Routes) {
 		return Opened{}, fault.Internal("the plan has no such route", nil)
@@ -75,16 +108,11 @@ func (s *Steps) open(ctx context.Context, d payment.Dossier, in OpenInput) (Open
 	if err != nil {
 		return Opened{}, err
 	}
-	after := p
-	after.Channel = a.Channel
-	after.UpdatedAt = s.c.Now()
-	move := payment.Update{Before: p, After: after, Opened: true}
-	if verdict != nil {
-		move.Plan, move.Risk = asJSON(plan), asJSON(verdict)
-	}
+	move.After.Channel = a.Channel
+	move.After.UpdatedAt = s.c.Now()
 	_, err = s.c.Committer.Commit(ctx, ledger.Step{
 		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
-		Changes: []ledger.Change{payment.Intend{Attempt: a, Request: request}, move},
+		Changes: append([]ledger.Change{payment.Intend{Attempt: a, Request: request}, move}, j.changes...),
 	})
 	return opened(p, a, plan), err
 }
@@ -94,34 +122,58 @@ func opened(p payment.Payment, a payment.Attempt, plan routing.Plan) Opened {
 		Last: a.Ordinal >= len(plan.Routes), ExpiresAt: p.ExpiresAt}
 }
 
-// plan reads the stored plan, or makes it together with the risk verdict.
-func (s *Steps) plan(ctx context.Context, d payment.Dossier) (routing.Plan, *risk.Verdict, error) {
-	var plan routing.Plan
+func storedPlan(d payment.Dossier) (plan routing.Plan, err error) {
+	if err := json.Unmarshal(d.Plan, &plan); err != nil {
+		return plan, fault.Internal("a stored plan can't be read", err)
+	}
+	return plan, nil
+}
+
+// plan reads the stored plan, or makes it by the rules in force and by what is
+// known of the channel accounts.
+func (s *Steps) plan(ctx context.Context, d payment.Dossier, b risk.Briefing) (plan routing.Plan, fresh bool, err error) {
 	if len(d.Plan) > 0 {
-		if err := json.Unmarshal(d.Plan, &plan); err != nil {
-			return plan, nil, fault.Internal("a stored plan can't be read", err)
-		}
-		return plan, nil, nil
+		plan, err = storedPlan(d)
+		return plan, false, err
 	}
-	verdict := s.c.Rules.Judge(d.Payment)
-	open, err := s.c.Files.OpenAccounts(ctx, d.Payment.Book, d.Payment.MerchantID)
+	p := d.Payment
+	set, err := s.rules.get(ctx, p.Book, rule.Routing, b.Routing)
 	if err != nil {
-		return plan, nil, err
+		return plan, false, err
 	}
-	plan, err = routing.Make(routing.Facts{Channel: d.Payment.Channel, Method: d.Payment.Method, Currency: d.Payment.Amount.Currency},
-		s.c.Channels.Candidates(open))
-	return plan, &verdict, err
+	open, err := s.c.Files.OpenAccounts(ctx, p.Book, p.MerchantID)
+	if err != nil {
+		return plan, false, err
+	}
+	plan, err = set.routing.Plan(b.Facts.Facts, s.c.Channels.Candidates(open, p.Amount.Currency), s.c.Health.Of(open))
+	if err != nil {
+		return plan, false, err
+	}
+	// Of those who would probe a half-open circuit now, one does.
+	for len(plan.Routes) > 1 && plan.Routes[0].Probe && !s.c.Health.admit(plan.Routes[0].ChannelAccount) {
+		plan.Skipped = append(plan.Skipped, routing.Skipped{ChannelAccount: plan.Routes[0].ChannelAccount, Reason: "its circuit is half open, and another payment probes it"})
+		plan.Routes = plan.Routes[1:]
+	}
+	return plan, true, nil
+}
+
+// failedRoutes tells of routing rules that failed at the payment.
+func failedRoutes(p payment.Payment, b risk.Briefing, plan routing.Plan) (list []ledger.Change) {
+	for _, n := range plan.Notes {
+		list = append(list, rule.Failed{Kind: rule.Routing, Set: b.Routing, Rule: n.Rule, Failure: n.Failure, PaymentID: p.ID})
+	}
+	return list
 }
 
 // refuse ends a payment that risk doesn't let through: no intent, no call.
-func (s *Steps) refuse(ctx context.Context, p payment.Payment, step id.Step, v risk.Verdict) (Opened, error) {
+func (s *Steps) refuse(ctx context.Context, p payment.Payment, step id.Step, j riskVerdict) (Opened, error) {
 	after := p
 	after.Status, after.DeclineCode = payment.Failed, "risk_refused"
 	after.Sequence++
 	after.UpdatedAt = s.c.Now()
 	_, err := s.c.Committer.Commit(ctx, ledger.Step{
 		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
-		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: "payment.failed", Opened: true, Risk: asJSON(v)}},
+		Changes: append([]ledger.Change{payment.Update{Before: p, After: after, Event: "payment.failed", Opened: true, Risk: asJSON(j.record)}}, j.changes...),
 	})
 	return Opened{Status: payment.Failed}, err
 }

@@ -2,6 +2,9 @@ package activities
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
 	"time"
 
 	"paysaga/domain/access"
@@ -121,12 +124,16 @@ type Verdict struct {
 	Decision   string
 	Actor      string
 	Reason     string
-	Code       string // from `paysaga operator sign`
+	Code       string // from `paysaga operator sign`, or the API's seal
 }
 
-// verify says whether a signed code proves the actor. Only a readable, fresh
-// code of a known operator for exactly this decision does.
+// verify says whether a code proves the actor: a readable, fresh one of a known
+// operator for exactly this decision, or the seal of the API, which has
+// authenticated them.
 func (s *Steps) verify(ctx context.Context, v Verdict) (bool, string, error) {
+	if sealed, ok := strings.CutPrefix(v.Code, access.VouchPrefix); ok {
+		return s.vouched(v, sealed)
+	}
 	if v.Code == "" {
 		if v.Book == id.Live {
 			return false, "", fault.Denied("code_missing", "in the live book a decision needs a code from `paysaga operator sign`")
@@ -143,4 +150,22 @@ func (s *Steps) verify(ctx context.Context, v Verdict) (bool, string, error) {
 	}
 	want := access.Decision{BusinessID: v.BusinessID, Decision: v.Decision, Reason: v.Reason, SignedAt: time.Time{}}
 	return true, operator.ID, operator.Verify(v.Code, want, s.c.Now())
+}
+
+// vouched believes the API's seal, if it is about exactly this decision.
+func (s *Steps) vouched(v Verdict, sealed string) (bool, string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return false, "", fault.Denied("code_invalid", "this is no code of the API's")
+	}
+	text, err := s.c.Sealer.OpenSealed(raw)
+	if err != nil {
+		return false, "", fault.Denied("code_invalid", "this is no code of the API's")
+	}
+	var said access.Vouch
+	want := access.Vouch{Book: v.Book, BusinessID: v.BusinessID, Decision: v.Decision, Actor: v.Actor, Reason: v.Reason}
+	if json.Unmarshal(text, &said) != nil || said != want {
+		return false, "", fault.Denied("code_invalid", "the code is about another decision")
+	}
+	return true, said.Actor, nil
 }

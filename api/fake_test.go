@@ -45,6 +45,7 @@ type memory struct {
 	steps     []ledger.Step // every one that was committed
 	endpoints map[string]delivery.Endpoint
 	fail      map[string]error
+	rules     ruleBook
 }
 
 type first struct{ hash, object string }
@@ -54,6 +55,7 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
+		rules: ruleBook{inForce: map[string]int{}},
 	}
 }
 
@@ -74,7 +76,8 @@ func (m *memory) lock(method string) (func(), error) {
 func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints)
+	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
+		len(m.rules.sets) + len(m.rules.lines)
 }
 
 func (m *memory) committed() []ledger.Step {

@@ -114,6 +114,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	f.handler, err = api.New(cfg, api.Parts{
 		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
+		Rules: f.store, Lists: f.store, Sealer: f.store,
 		Channels: channels.NewRegistry(
 			fakeChannel{name: "sandbox", methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}},
 			fakeChannel{name: "cards", methods: []payment.MethodType{payment.MethodCardToken}},

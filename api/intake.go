@@ -75,7 +75,7 @@ func (in intake) payment(r PaymentRequest) (payment.Receive, error) {
 	}
 	return payment.Receive{
 		Order: order, AllowPartial: value(r.AllowPartial), Payment: p, Customer: customer,
-		Secrets: payment.Secrets{Token: value(r.Method.Token), ReturnURL: value(r.ReturnURL), Description: value(r.Description)},
+		Secrets: payment.Secrets{Token: value(r.Method.Token), Fingerprint: value(r.Method.Fingerprint), ReturnURL: value(r.ReturnURL), Description: value(r.Description)},
 	}, nil
 }
 
@@ -131,12 +131,18 @@ func checkMethod(r PaymentRequest) error {
 		if r.Method.Token != nil {
 			return fault.Invalid("token_unexpected", "method.token", "only a card_token has a token")
 		}
+		if r.Method.Fingerprint != nil {
+			return fault.Invalid("token_unexpected", "method.fingerprint", "only a card_token has a fingerprint")
+		}
 	case payment.MethodCardToken:
 		if r.Method.Token == nil {
 			return required("method.token", "a card_token needs its token")
 		}
 		if !visible(*r.Method.Token, maxCardToken) {
 			return fault.Invalid("token_invalid", "method.token", "a token is 1 to 255 visible ASCII characters")
+		}
+		if r.Method.Fingerprint != nil && !visible(*r.Method.Fingerprint, maxCardToken) {
+			return fault.Invalid("token_invalid", "method.fingerprint", "a fingerprint is 1 to 255 visible ASCII characters")
 		}
 	default:
 		return fault.Invalid("method_unsupported", "method.type", "a method is qr, redirect or card_token")
@@ -199,11 +205,13 @@ func (in intake) customer(r *CustomerRequest) (*payment.Customer, error) {
 		return nil, fault.Invalid("customer_invalid", "customer.email", "this is not a mail address")
 	case r.Phone != nil && !phoneNumber.MatchString(*r.Phone):
 		return nil, fault.Invalid("customer_invalid", "customer.phone", "a phone number is E.164, as in +8613800138000")
+	case r.Country != nil && !countryCode.MatchString(*r.Country):
+		return nil, fault.Invalid("customer_invalid", "customer.country", "a country has two capital letters, ISO 3166-1")
 	}
 	if !c.Existing {
 		c.ID = in.mint(id.User)
 	}
-	for name, text := range map[string]*string{"name": r.Name, "email": r.Email, "phone": r.Phone} {
+	for name, text := range map[string]*string{"name": r.Name, "email": r.Email, "phone": r.Phone, "country": r.Country} {
 		if text != nil {
 			c.Details[name] = *text
 		}

@@ -12,6 +12,8 @@ import (
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/risk"
+	"paysaga/domain/rule"
 	"paysaga/domain/trade"
 )
 
@@ -80,6 +82,34 @@ type Judge interface {
 	DecideCase(ctx context.Context, in exception.Resolution) (exception.Case, error)
 }
 
+// Rules keeps versions of routing and risk rules. An empty merchant is the platform; what is another owner's is fault.NotFound
+// (I-25).
+type Rules interface {
+	SaveRules(ctx context.Context, set rule.Set) (rule.Set, error)
+	RuleSet(ctx context.Context, book id.Book, merchantID string, kind rule.Kind, version int) (rule.Set, error)
+	RuleSets(ctx context.Context, of rule.Set, before, limit int) (page []rule.Set, more bool, err error)
+	ActivateRules(ctx context.Context, a rule.Activation) (rule.Set, error)
+	// InForce is what payments of a merchant go by: its own rules, else the platform's, else none.
+	InForce(ctx context.Context, book id.Book, merchantID string, kind rule.Kind) (rule.InForce, error)
+	// Opening reads a payment with the facts that rules ask for.
+	Opening(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, risk.Briefing, error)
+}
+
+// Lists keeps what is blocked and allowed, and knows what was counted.
+type Lists interface {
+	ListEntry(ctx context.Context, line risk.Line) (risk.Line, error)
+	ListEntries(ctx context.Context, q risk.Query) (page []risk.Line, more bool, err error)
+	UnlistEntry(ctx context.Context, book id.Book, merchantID, entryID string, by ledger.Principal) error
+	// Digest is the form in which a value of a kind is listed.
+	Digest(ctx context.Context, book id.Book, kind risk.Kind, value string) (string, error)
+	RiskData(ctx context.Context, book id.Book, merchantID string, values []risk.Listed, counters []risk.Counter) ([]risk.Entry, map[string]risk.Value, error)
+}
+
+// Sealer closes away what travels through a saga's history.
+type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+}
+
 // Inbox keeps callbacks.
 type Inbox interface {
 	// ReceiveCallback stores a verified callback; one that is there already isn't fresh, and its id is the first one's.
@@ -104,5 +134,8 @@ type Starter interface {
 	CaseMoved(ctx context.Context, c exception.Case) error
 	// AcceptRefund returns nil once the refund has ended, with the errors of Accept.
 	AcceptRefund(ctx context.Context, r refund.Refund) error
+	// Review carries an operator's word on a payment that risk holds to its saga; code proves who they are. Conflict "review_over"
+	// is a payment that nobody has to judge.
+	Review(ctx context.Context, p payment.Payment, v access.Vouch, code string) error
 	Pinger
 }

@@ -104,7 +104,7 @@ func (s *server) routable(ctx context.Context, p payment.Payment) error {
 	if err != nil {
 		return err
 	}
-	_, err = routing.Make(routing.Facts{Channel: p.Channel, Method: p.Method, Currency: p.Amount.Currency}, s.Channels.Candidates(open))
+	_, err = routing.Make(routing.Facts{Channel: p.Channel, Method: p.Method, Currency: p.Amount.Currency}, s.Channels.Candidates(open, p.Amount.Currency))
 	return err
 }
 

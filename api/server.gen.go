@@ -14,6 +14,9 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/risk"
+	"paysaga/domain/routing"
+	"paysaga/domain/rule"
 	"paysaga/domain/trade"
 
 	"github.com/labstack/echo/v4"
@@ -125,6 +128,105 @@ func (e OrderType) Valid() bool {
 	case OrderTypeService:
 		return true
 	case OrderTypeSubscription:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReviewRequestDecision.
+const (
+	ReviewRequestDecisionApprove ReviewRequestDecision = "approve"
+	ReviewRequestDecisionRefuse  ReviewRequestDecision = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the ReviewRequestDecision enum.
+func (e ReviewRequestDecision) Valid() bool {
+	switch e {
+	case ReviewRequestDecisionApprove:
+		return true
+	case ReviewRequestDecisionRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RiskEntryList.
+const (
+	RiskEntryListAllow RiskEntryList = "allow"
+	RiskEntryListBlock RiskEntryList = "block"
+)
+
+// Valid indicates whether the value is a known member of the RiskEntryList enum.
+func (e RiskEntryList) Valid() bool {
+	switch e {
+	case RiskEntryListAllow:
+		return true
+	case RiskEntryListBlock:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RiskEntryObject.
+const (
+	RiskEntryObjectListEntry RiskEntryObject = "list_entry"
+)
+
+// Valid indicates whether the value is a known member of the RiskEntryObject enum.
+func (e RiskEntryObject) Valid() bool {
+	switch e {
+	case RiskEntryObjectListEntry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RiskEntryRequestList.
+const (
+	RiskEntryRequestListAllow RiskEntryRequestList = "allow"
+	RiskEntryRequestListBlock RiskEntryRequestList = "block"
+)
+
+// Valid indicates whether the value is a known member of the RiskEntryRequestList enum.
+func (e RiskEntryRequestList) Valid() bool {
+	switch e {
+	case RiskEntryRequestListAllow:
+		return true
+	case RiskEntryRequestListBlock:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RiskSimulationObject.
+const (
+	RiskSimulationObjectRiskSimulation RiskSimulationObject = "risk_simulation"
+)
+
+// Valid indicates whether the value is a known member of the RiskSimulationObject enum.
+func (e RiskSimulationObject) Valid() bool {
+	switch e {
+	case RiskSimulationObjectRiskSimulation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RoutingSimulationObject.
+const (
+	RoutingSimulationObjectRoutingSimulation RoutingSimulationObject = "routing_simulation"
+)
+
+// Valid indicates whether the value is a known member of the RoutingSimulationObject enum.
+func (e RoutingSimulationObject) Valid() bool {
+	switch e {
+	case RoutingSimulationObjectRoutingSimulation:
 		return true
 	default:
 		return false
@@ -253,6 +355,20 @@ type AccountCode = string
 // AccountCodeFilter Example: merchant/
 type AccountCodeFilter = string
 
+// AccountHealth What this process has lately seen of a channel account.
+type AccountHealth struct {
+	Calls          int    `json:"calls"`
+	ChannelAccount string `json:"channel_account"`
+
+	// Circuit closed: all well; open: left out of plans; half_open: one probe at a time goes through.
+	Circuit  string `json:"circuit"`
+	Failures int    `json:"failures"`
+
+	// P95Ms An upper bound.
+	P95Ms           int64 `json:"p95_ms"`
+	SuccessPerMille int   `json:"success_per_mille"`
+}
+
 // AccountID Example: acc_01kahxr3v0c9m6r5w2z8t4y7qe
 type AccountID = string
 
@@ -265,6 +381,12 @@ type AccountList struct {
 
 	// HasMore Whether more follow; pass the last id as `starting_after`.
 	HasMore bool `json:"has_more"`
+}
+
+// ActivateRequest defines model for ActivateRequest.
+type ActivateRequest struct {
+	// Reason Why. It is kept.
+	Reason Reason `json:"reason"`
 }
 
 // Adjustment defines model for Adjustment.
@@ -370,15 +492,24 @@ type ChannelAccountID = string
 // ChannelName Example: sandbox
 type ChannelName = string
 
+// Condition A CEL expression over the facts of the payment; empty: always. See docs/routing.md.
+//
+// Example: currency == "USD" && amount >= 100000
+type Condition = string
+
 // Currency An ISO 4217 code in use.
 //
 // Example: CNY
 type Currency = string
 
 // CustomerRequest Who pays: a customer you have already (`id`), or your own name for one (`reference`), which makes the customer the
-// first time. Exactly one of the two. Name, email and phone are kept sealed, apart from the payment, and can be erased.
+// first time. Exactly one of the two. Name, email, phone and country are kept sealed, apart from the payment, and can be erased.
 type CustomerRequest struct {
-	Email *string `json:"email,omitempty"`
+	// Country Where the customer lives, ISO 3166-1 alpha-2. Rules may ask for it.
+	//
+	// Example: CN
+	Country *string `json:"country,omitempty"`
+	Email   *string `json:"email,omitempty"`
 
 	// ID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
 	ID   *UserID `json:"id,omitempty"`
@@ -481,6 +612,56 @@ type EventList struct {
 
 // EventObject defines model for EventObject.
 type EventObject = trade.EventObject
+
+// FactsRequest A made-up payment. What is left out is unknown.
+type FactsRequest struct {
+	// Amount An amount in major units as a decimal string, with at most the currency's decimals. No sign, exponent, spaces or
+	// leading zeros.
+	//
+	//
+	// Example: 12.34
+	Amount Amount `json:"amount"`
+
+	// CaptureMethod `manual` only reserves the money; it is taken by a later capture.
+	CaptureMethod *CaptureMethod `json:"capture_method,omitempty"`
+
+	// Channel Example: sandbox
+	Channel *ChannelName `json:"channel,omitempty"`
+	Country *string      `json:"country,omitempty"`
+
+	// CreatedAt When it would be received; left out: now.
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// CustomerID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	CustomerID        *UserID    `json:"customer_id,omitempty"`
+	CustomerReference *string    `json:"customer_reference,omitempty"`
+	CustomerSince     *time.Time `json:"customer_since,omitempty"`
+	Email             *string    `json:"email,omitempty"`
+
+	// Fingerprint The card's.
+	Fingerprint *string `json:"fingerprint,omitempty"`
+
+	// Metadata Your own notes, never used for a decision: at most 50 keys of 1 to 40 characters without square brackets, values of at
+	// most 500 characters. No control characters but tab and line feed in values.
+	//
+	//
+	// Example: {"basket":"42"}
+	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// Method How the customer pays: `qr` (scans what you show), `redirect` (is sent to the channel's page) or `card_token` (a card
+	// that the channel knows by a token).
+	Method         MethodType `json:"method"`
+	OrderReference *string    `json:"order_reference,omitempty"`
+
+	// OrderType What kind of trade this is.
+	OrderType *OrderType `json:"order_type,omitempty"`
+	Phone     *string    `json:"phone,omitempty"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -594,6 +775,9 @@ type Metadata map[string]string
 
 // MethodRequest How the customer pays. `token` belongs to `card_token` alone, which needs it.
 type MethodRequest struct {
+	// Fingerprint What your vault knows the card by, for limits per card. Left out, the token stands for it.
+	Fingerprint *string `json:"fingerprint,omitempty"`
+
 	// Token The channel's token of a card. Kept sealed and never shown.
 	//
 	// Example: tok_ok
@@ -741,7 +925,7 @@ type PaymentRequest struct {
 	Currency Currency `json:"currency"`
 
 	// Customer Who pays: a customer you have already (`id`), or your own name for one (`reference`), which makes the customer the
-	// first time. Exactly one of the two. Name, email and phone are kept sealed, apart from the payment, and can be erased.
+	// first time. Exactly one of the two. Name, email, phone and country are kept sealed, apart from the payment, and can be erased.
 	Customer *CustomerRequest `json:"customer,omitempty"`
 
 	// Description What the customer may read at the channel.
@@ -806,6 +990,9 @@ type Problem struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// Reason Why. It is kept.
+type Reason = string
+
 // Refund defines model for Refund.
 type Refund = refund.Public
 
@@ -843,6 +1030,178 @@ type RefundRequest struct {
 // see `failure_code`.
 type RefundStatus = refund.Status
 
+// Refusal defines model for Refusal.
+type Refusal struct {
+	Code   string  `json:"code"`
+	Detail string  `json:"detail"`
+	Param  *string `json:"param,omitempty"`
+}
+
+// RemoveRiskEntryRequest defines model for RemoveRiskEntryRequest.
+type RemoveRiskEntryRequest struct {
+	// Reason Why. It is kept.
+	Reason Reason `json:"reason"`
+}
+
+// ReviewRequest defines model for ReviewRequest.
+type ReviewRequest struct {
+	Decision ReviewRequestDecision `json:"decision"`
+
+	// Reason Why. It is kept.
+	Reason Reason `json:"reason"`
+}
+
+// ReviewRequestDecision defines model for ReviewRequest.Decision.
+type ReviewRequestDecision string
+
+// RiskBound A velocity or a daily limit, with what it would stand at.
+type RiskBound = risk.Counted
+
+// RiskDefinition All of it speaks, and the strictest word holds. See docs/risk.md.
+type RiskDefinition = risk.Definition
+
+// RiskEntry defines model for RiskEntry.
+type RiskEntry struct {
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+	Hard      *bool     `json:"hard,omitempty"`
+
+	// ID Example: lst_01kahxr3v0c9m6r5w2z8t4y7qe
+	ID       RiskEntryID   `json:"id"`
+	Kind     RiskListKind  `json:"kind"`
+	List     RiskEntryList `json:"list"`
+	Livemode bool          `json:"livemode"`
+
+	// MerchantID Whose it is; absent: the platform's.
+	MerchantID *string         `json:"merchant_id,omitempty"`
+	Object     RiskEntryObject `json:"object"`
+	OverHard   *bool           `json:"over_hard,omitempty"`
+	Reason     string          `json:"reason"`
+	Until      *time.Time      `json:"until,omitempty"`
+
+	// Value The digest of a personal value.
+	Value string `json:"value"`
+}
+
+// RiskEntryList defines model for RiskEntry.List.
+type RiskEntryList string
+
+// RiskEntryObject defines model for RiskEntry.Object.
+type RiskEntryObject string
+
+// RiskEntryID Example: lst_01kahxr3v0c9m6r5w2z8t4y7qe
+type RiskEntryID = string
+
+// RiskEntryPage defines model for RiskEntryPage.
+type RiskEntryPage struct {
+	Data    []RiskEntry `json:"data"`
+	HasMore bool        `json:"has_more"`
+}
+
+// RiskEntryRequest defines model for RiskEntryRequest.
+type RiskEntryRequest struct {
+	// Hard A block that no allowance silences unless it says so.
+	Hard *bool                `json:"hard,omitempty"`
+	Kind RiskListKind         `json:"kind"`
+	List RiskEntryRequestList `json:"list"`
+
+	// OverHard An allowance that does.
+	OverHard *bool  `json:"over_hard,omitempty"`
+	Reason   string `json:"reason"`
+
+	// Until Until when; left out: for good.
+	Until *time.Time `json:"until,omitempty"`
+
+	// Value As it is; personal values are digested by us. A customer is `usr_…`, a card its fingerprint.
+	Value string `json:"value"`
+}
+
+// RiskEntryRequestList defines model for RiskEntryRequest.List.
+type RiskEntryRequestList string
+
+// RiskListKind defines model for RiskListKind.
+type RiskListKind = risk.Kind
+
+// RiskRulesRequest defines model for RiskRulesRequest.
+type RiskRulesRequest struct {
+	// Definition All of it speaks, and the strictest word holds. See docs/risk.md.
+	Definition RiskDefinition `json:"definition"`
+
+	// Note What you want to remember about it.
+	Note *RuleNote `json:"note,omitempty"`
+}
+
+// RiskSimulation defines model for RiskSimulation.
+type RiskSimulation struct {
+	Bounds []RiskBound          `json:"bounds"`
+	Object RiskSimulationObject `json:"object"`
+	Rules  []RiskTried          `json:"rules"`
+
+	// Unreadable Lists or counters can't be read: the verdict is the policy's.
+	Unreadable *bool       `json:"unreadable,omitempty"`
+	Verdict    RiskVerdict `json:"verdict"`
+
+	// Version Of the rules that decided.
+	Version string `json:"version"`
+}
+
+// RiskSimulationObject defines model for RiskSimulation.Object.
+type RiskSimulationObject string
+
+// RiskTried defines model for RiskTried.
+type RiskTried = risk.Tried
+
+// RiskVerdict defines model for RiskVerdict.
+type RiskVerdict = risk.Verdict
+
+// RoutingDefinition The first rule whose condition holds decides; the default does the rest.
+type RoutingDefinition = routing.Definition
+
+// RoutingPlan defines model for RoutingPlan.
+type RoutingPlan = routing.Plan
+
+// RoutingRulesRequest defines model for RoutingRulesRequest.
+type RoutingRulesRequest struct {
+	// Definition The first rule whose condition holds decides; the default does the rest.
+	Definition RoutingDefinition `json:"definition"`
+
+	// Note What you want to remember about it.
+	Note *RuleNote `json:"note,omitempty"`
+}
+
+// RoutingSimulation defines model for RoutingSimulation.
+type RoutingSimulation struct {
+	Health  []AccountHealth         `json:"health"`
+	Object  RoutingSimulationObject `json:"object"`
+	Plan    RoutingPlan             `json:"plan"`
+	Refused *Refusal                `json:"refused,omitempty"`
+	Rules   []RoutingTried          `json:"rules"`
+
+	// Version Of the rules that decided.
+	Version string `json:"version"`
+}
+
+// RoutingSimulationObject defines model for RoutingSimulation.Object.
+type RoutingSimulationObject string
+
+// RoutingTried defines model for RoutingTried.
+type RoutingTried = routing.Tried
+
+// RuleName Example: big-usd
+type RuleName = string
+
+// RuleNote What you want to remember about it.
+type RuleNote = string
+
+// RuleSet One version of somebody's rules. It never changes.
+type RuleSet = rule.Public
+
+// RuleSetList defines model for RuleSetList.
+type RuleSetList struct {
+	Data    []RuleSet `json:"data"`
+	HasMore bool      `json:"has_more"`
+}
+
 // Side defines model for Side.
 type Side = ledger.Side
 
@@ -850,6 +1209,32 @@ type Side = ledger.Side
 //
 // Example: -12.34
 type SignedAmount = string
+
+// SimulateRiskRequest Exactly one of `payment_id` and `facts`, and at most one of `version` and `definition`.
+type SimulateRiskRequest struct {
+	// Definition All of it speaks, and the strictest word holds. See docs/risk.md.
+	Definition *RiskDefinition `json:"definition,omitempty"`
+
+	// Facts A made-up payment. What is left out is unknown.
+	Facts *FactsRequest `json:"facts,omitempty"`
+
+	// PaymentID Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe
+	PaymentID *PaymentID `json:"payment_id,omitempty"`
+	Version   *int       `json:"version,omitempty"`
+}
+
+// SimulateRoutingRequest Exactly one of `payment_id` and `facts`, and at most one of `version` and `definition`.
+type SimulateRoutingRequest struct {
+	// Definition The first rule whose condition holds decides; the default does the rest.
+	Definition *RoutingDefinition `json:"definition,omitempty"`
+
+	// Facts A made-up payment. What is left out is unknown.
+	Facts *FactsRequest `json:"facts,omitempty"`
+
+	// PaymentID Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe
+	PaymentID *PaymentID `json:"payment_id,omitempty"`
+	Version   *int       `json:"version,omitempty"`
+}
 
 // Timeline defines model for Timeline.
 type Timeline struct {
@@ -916,6 +1301,9 @@ type TrialLine struct {
 
 // UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
 type UserID = string
+
+// VersionText defines model for VersionText.
+type VersionText = string
 
 // WebhookDelivery defines model for WebhookDelivery.
 type WebhookDelivery = delivery.PublicDelivery
@@ -1058,6 +1446,9 @@ type IdempotencyKey = string
 
 // Merchant Example: mer_01kahxr3v0c9m6r5w2z8t4y7qe
 type Merchant = MerchantID
+
+// RuleVersion defines model for RuleVersion.
+type RuleVersion = int
 
 // Broken RFC 9457. Further members may stand beside these, such as `remaining`.
 type Broken = Problem
@@ -1379,6 +1770,13 @@ type CreateRefundParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ReviewPaymentParams defines parameters for ReviewPayment.
+type ReviewPaymentParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // GetPaymentTimelineParams defines parameters for GetPaymentTimeline.
 type GetPaymentTimelineParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -1413,6 +1811,118 @@ type ListRefundsParams struct {
 
 // GetRefundParams defines parameters for GetRefund.
 type GetRefundParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListRiskEntriesParams defines parameters for ListRiskEntries.
+type ListRiskEntriesParams struct {
+	// Kind Only entries of this kind.
+	Kind *RiskListKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last entry you have; the page starts with the one after it.
+	StartingAfter *RiskEntryID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// AddRiskEntryParams defines parameters for AddRiskEntry.
+type AddRiskEntryParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// RemoveRiskEntryParams defines parameters for RemoveRiskEntry.
+type RemoveRiskEntryParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListRiskRulesParams defines parameters for ListRiskRules.
+type ListRiskRulesParams struct {
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The last version you have; the page starts with the one before it.
+	StartingAfter *VersionText `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SaveRiskRulesParams defines parameters for SaveRiskRules.
+type SaveRiskRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetRiskRulesParams defines parameters for GetRiskRules.
+type GetRiskRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ActivateRiskRulesParams defines parameters for ActivateRiskRules.
+type ActivateRiskRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SimulateRiskParams defines parameters for SimulateRisk.
+type SimulateRiskParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListRoutingRulesParams defines parameters for ListRoutingRules.
+type ListRoutingRulesParams struct {
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The last version you have; the page starts with the one before it.
+	StartingAfter *VersionText `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SaveRoutingRulesParams defines parameters for SaveRoutingRules.
+type SaveRoutingRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetRoutingRulesParams defines parameters for GetRoutingRules.
+type GetRoutingRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ActivateRoutingRulesParams defines parameters for ActivateRoutingRules.
+type ActivateRoutingRulesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SimulateRoutingParams defines parameters for SimulateRouting.
+type SimulateRoutingParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
@@ -1536,6 +2046,33 @@ type CapturePaymentJSONRequestBody = CaptureRequest
 
 // CreateRefundJSONRequestBody defines body for CreateRefund for application/json ContentType.
 type CreateRefundJSONRequestBody = RefundRequest
+
+// ReviewPaymentJSONRequestBody defines body for ReviewPayment for application/json ContentType.
+type ReviewPaymentJSONRequestBody = ReviewRequest
+
+// AddRiskEntryJSONRequestBody defines body for AddRiskEntry for application/json ContentType.
+type AddRiskEntryJSONRequestBody = RiskEntryRequest
+
+// RemoveRiskEntryJSONRequestBody defines body for RemoveRiskEntry for application/json ContentType.
+type RemoveRiskEntryJSONRequestBody = RemoveRiskEntryRequest
+
+// SaveRiskRulesJSONRequestBody defines body for SaveRiskRules for application/json ContentType.
+type SaveRiskRulesJSONRequestBody = RiskRulesRequest
+
+// ActivateRiskRulesJSONRequestBody defines body for ActivateRiskRules for application/json ContentType.
+type ActivateRiskRulesJSONRequestBody = ActivateRequest
+
+// SimulateRiskJSONRequestBody defines body for SimulateRisk for application/json ContentType.
+type SimulateRiskJSONRequestBody = SimulateRiskRequest
+
+// SaveRoutingRulesJSONRequestBody defines body for SaveRoutingRules for application/json ContentType.
+type SaveRoutingRulesJSONRequestBody = RoutingRulesRequest
+
+// ActivateRoutingRulesJSONRequestBody defines body for ActivateRoutingRules for application/json ContentType.
+type ActivateRoutingRulesJSONRequestBody = ActivateRequest
+
+// SimulateRoutingJSONRequestBody defines body for SimulateRouting for application/json ContentType.
+type SimulateRoutingJSONRequestBody = SimulateRoutingRequest
 
 // RedeliverWebhookJSONRequestBody defines body for RedeliverWebhook for application/json ContentType.
 type RedeliverWebhookJSONRequestBody = WebhookTestRequest
@@ -1794,6 +2331,9 @@ type ServerInterface interface {
 	// CreateRefund Give a payment back, or a part of it
 	// (POST /v1/payments/{payment_id}/refunds)
 	CreateRefund(ctx echo.Context, paymentID PaymentID, params CreateRefundParams) error
+	// ReviewPayment Judge a payment that risk holds
+	// (POST /v1/payments/{payment_id}/review)
+	ReviewPayment(ctx echo.Context, paymentID PaymentID, params ReviewPaymentParams) error
 	// GetPaymentTimeline Everything that happened to a payment, in order
 	// (GET /v1/payments/{payment_id}/timeline)
 	GetPaymentTimeline(ctx echo.Context, paymentID PaymentID, params GetPaymentTimelineParams) error
@@ -1803,6 +2343,45 @@ type ServerInterface interface {
 	// GetRefund Read a refund
 	// (GET /v1/refunds/{refund_id})
 	GetRefund(ctx echo.Context, refundID RefundID, params GetRefundParams) error
+	// ListRiskEntries List what stands on lists, newest first
+	// (GET /v1/risk/lists)
+	ListRiskEntries(ctx echo.Context, params ListRiskEntriesParams) error
+	// AddRiskEntry Put a customer, country, card, mail address, phone or address on the net on a list
+	// (POST /v1/risk/lists)
+	AddRiskEntry(ctx echo.Context, params AddRiskEntryParams) error
+	// RemoveRiskEntry Take an entry off its list
+	// (POST /v1/risk/lists/{entry_id}/remove)
+	RemoveRiskEntry(ctx echo.Context, entryID RiskEntryID, params RemoveRiskEntryParams) error
+	// ListRiskRules List the versions of the risk rules, newest first
+	// (GET /v1/risk/rule_sets)
+	ListRiskRules(ctx echo.Context, params ListRiskRulesParams) error
+	// SaveRiskRules Save a version of the risk rules
+	// (POST /v1/risk/rule_sets)
+	SaveRiskRules(ctx echo.Context, params SaveRiskRulesParams) error
+	// GetRiskRules Read a version of the risk rules
+	// (GET /v1/risk/rule_sets/{version})
+	GetRiskRules(ctx echo.Context, version RuleVersion, params GetRiskRulesParams) error
+	// ActivateRiskRules Put a version of the risk rules in force
+	// (POST /v1/risk/rule_sets/{version}/activate)
+	ActivateRiskRules(ctx echo.Context, version RuleVersion, params ActivateRiskRulesParams) error
+	// SimulateRisk What would happen to a payment, and why
+	// (POST /v1/risk/simulate)
+	SimulateRisk(ctx echo.Context, params SimulateRiskParams) error
+	// ListRoutingRules List the versions of the routing rules, newest first
+	// (GET /v1/routing/rule_sets)
+	ListRoutingRules(ctx echo.Context, params ListRoutingRulesParams) error
+	// SaveRoutingRules Save a version of the routing rules
+	// (POST /v1/routing/rule_sets)
+	SaveRoutingRules(ctx echo.Context, params SaveRoutingRulesParams) error
+	// GetRoutingRules Read a version of the routing rules
+	// (GET /v1/routing/rule_sets/{version})
+	GetRoutingRules(ctx echo.Context, version RuleVersion, params GetRoutingRulesParams) error
+	// ActivateRoutingRules Put a version of the routing rules in force
+	// (POST /v1/routing/rule_sets/{version}/activate)
+	ActivateRoutingRules(ctx echo.Context, version RuleVersion, params ActivateRoutingRulesParams) error
+	// SimulateRouting What would happen to a payment, and why
+	// (POST /v1/routing/simulate)
+	SimulateRouting(ctx echo.Context, params SimulateRoutingParams) error
 	// GetTrialBalance The trial balance of the whole book
 	// (GET /v1/trial-balance)
 	GetTrialBalance(ctx echo.Context, params GetTrialBalanceParams) error
@@ -2919,6 +3498,42 @@ func (w *ServerInterfaceWrapper) CreateRefund(ctx echo.Context) error {
 	return err
 }
 
+// ReviewPayment converts echo context to params.
+func (w *ServerInterfaceWrapper) ReviewPayment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", ctx.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter payment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReviewPaymentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReviewPayment(ctx, paymentID, params)
+	return err
+}
+
 // GetPaymentTimeline converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPaymentTimeline(ctx echo.Context) error {
 	var err error
@@ -3058,6 +3673,464 @@ func (w *ServerInterfaceWrapper) GetRefund(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRefund(ctx, refundID, params)
+	return err
+}
+
+// ListRiskEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRiskEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRiskEntriesParams
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRiskEntries(ctx, params)
+	return err
+}
+
+// AddRiskEntry converts echo context to params.
+func (w *ServerInterfaceWrapper) AddRiskEntry(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddRiskEntryParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddRiskEntry(ctx, params)
+	return err
+}
+
+// RemoveRiskEntry converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveRiskEntry(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "entry_id" -------------
+	var entryID RiskEntryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "entry_id", ctx.Param("entry_id"), &entryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entry_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveRiskEntryParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveRiskEntry(ctx, entryID, params)
+	return err
+}
+
+// ListRiskRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRiskRules(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRiskRulesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRiskRules(ctx, params)
+	return err
+}
+
+// SaveRiskRules converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveRiskRules(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SaveRiskRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveRiskRules(ctx, params)
+	return err
+}
+
+// GetRiskRules converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRiskRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRiskRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRiskRules(ctx, version, params)
+	return err
+}
+
+// ActivateRiskRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateRiskRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateRiskRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateRiskRules(ctx, version, params)
+	return err
+}
+
+// SimulateRisk converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRisk(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRiskParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRisk(ctx, params)
+	return err
+}
+
+// ListRoutingRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRoutingRules(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRoutingRulesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRoutingRules(ctx, params)
+	return err
+}
+
+// SaveRoutingRules converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveRoutingRules(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SaveRoutingRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveRoutingRules(ctx, params)
+	return err
+}
+
+// GetRoutingRules converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRoutingRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRoutingRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRoutingRules(ctx, version, params)
+	return err
+}
+
+// ActivateRoutingRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateRoutingRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateRoutingRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateRoutingRules(ctx, version, params)
+	return err
+}
+
+// SimulateRouting converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRouting(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRoutingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRouting(ctx, params)
 	return err
 }
 
@@ -3564,6 +4637,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/payments/:payment_id/cancel", wrapper.CancelPayment, options.OperationMiddlewares["cancelPayment"]...)
 	router.POST(options.BaseURL+"/v1/payments/:payment_id/capture", wrapper.CapturePayment, options.OperationMiddlewares["capturePayment"]...)
 	router.GET(options.BaseURL+"/v1/payments/:payment_id/captures", wrapper.ListCaptures, options.OperationMiddlewares["listCaptures"]...)
+	router.POST(options.BaseURL+"/v1/payments/:payment_id/review", wrapper.ReviewPayment, options.OperationMiddlewares["reviewPayment"]...)
 	router.GET(options.BaseURL+"/v1/payments/:payment_id/timeline", wrapper.GetPaymentTimeline, options.OperationMiddlewares["getPaymentTimeline"]...)
 	router.GET(options.BaseURL+"/v1/payments/:payment_id/refunds", wrapper.ListPaymentRefunds, options.OperationMiddlewares["listPaymentRefunds"]...)
 	router.POST(options.BaseURL+"/v1/payments/:payment_id/refunds", wrapper.CreateRefund, options.OperationMiddlewares["createRefund"]...)
@@ -3593,6 +4667,19 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/webhook_deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
 	router.GET(options.BaseURL+"/v1/webhook_deliveries/:event_id/:endpoint_id", wrapper.GetWebhookDelivery, options.OperationMiddlewares["getWebhookDelivery"]...)
 	router.POST(options.BaseURL+"/v1/webhook_deliveries/:event_id/:endpoint_id/redeliver", wrapper.RedeliverWebhook, options.OperationMiddlewares["redeliverWebhook"]...)
+	router.GET(options.BaseURL+"/v1/routing/rule_sets", wrapper.ListRoutingRules, options.OperationMiddlewares["listRoutingRules"]...)
+	router.POST(options.BaseURL+"/v1/routing/rule_sets", wrapper.SaveRoutingRules, options.OperationMiddlewares["saveRoutingRules"]...)
+	router.GET(options.BaseURL+"/v1/routing/rule_sets/:version", wrapper.GetRoutingRules, options.OperationMiddlewares["getRoutingRules"]...)
+	router.POST(options.BaseURL+"/v1/routing/rule_sets/:version/activate", wrapper.ActivateRoutingRules, options.OperationMiddlewares["activateRoutingRules"]...)
+	router.POST(options.BaseURL+"/v1/routing/simulate", wrapper.SimulateRouting, options.OperationMiddlewares["simulateRouting"]...)
+	router.GET(options.BaseURL+"/v1/risk/rule_sets", wrapper.ListRiskRules, options.OperationMiddlewares["listRiskRules"]...)
+	router.POST(options.BaseURL+"/v1/risk/rule_sets", wrapper.SaveRiskRules, options.OperationMiddlewares["saveRiskRules"]...)
+	router.GET(options.BaseURL+"/v1/risk/rule_sets/:version", wrapper.GetRiskRules, options.OperationMiddlewares["getRiskRules"]...)
+	router.POST(options.BaseURL+"/v1/risk/rule_sets/:version/activate", wrapper.ActivateRiskRules, options.OperationMiddlewares["activateRiskRules"]...)
+	router.POST(options.BaseURL+"/v1/risk/simulate", wrapper.SimulateRisk, options.OperationMiddlewares["simulateRisk"]...)
+	router.GET(options.BaseURL+"/v1/risk/lists", wrapper.ListRiskEntries, options.OperationMiddlewares["listRiskEntries"]...)
+	router.POST(options.BaseURL+"/v1/risk/lists", wrapper.AddRiskEntry, options.OperationMiddlewares["addRiskEntry"]...)
+	router.POST(options.BaseURL+"/v1/risk/lists/:entry_id/remove", wrapper.RemoveRiskEntry, options.OperationMiddlewares["removeRiskEntry"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"paysaga/channels"
+	"paysaga/domain/routing"
 )
 
 // Config is what can be set about the HTTP front. Zero values become the defaults.
@@ -35,7 +36,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Parts are what the front works with. All are required but Poke.
+// Parts are what the front works with. All are required but Poke, Health and Now.
 type Parts struct {
 	Keys     Keys
 	Accounts Accounts
@@ -45,6 +46,9 @@ type Parts struct {
 	Ledger   Ledger
 	Cases    Cases
 	Judge    Judge
+	Rules    Rules
+	Lists    Lists
+	Sealer   Sealer
 	Inbox    Inbox
 	// Endpoints, Outbox, Again and Hooks are what merchants are told by.
 	Endpoints Endpoints
@@ -56,6 +60,8 @@ type Parts struct {
 	Channels  channels.Registry
 	// Poke wakes the relay that carries stored callbacks on; it must not block. nil: the relay finds them by itself.
 	Poke func()
+	// Health is what this process has lately seen of channel accounts. nil: it calls none.
+	Health func(open []channels.OpenAccount) map[string]routing.Health
 	// Metrics takes this package's metrics, MetricsPage shows all of them.
 	Metrics     prometheus.Registerer
 	MetricsPage http.Handler
@@ -67,7 +73,8 @@ type Parts struct {
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
 		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
-		"Ledger": p.Ledger == nil, "Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
+		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
+		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
 	} {
 		if missing {
@@ -96,6 +103,9 @@ func New(cfg Config, parts Parts) (http.Handler, error) {
 	}
 	if parts.Poke == nil {
 		parts.Poke = func() {}
+	}
+	if parts.Health == nil {
+		parts.Health = func([]channels.OpenAccount) map[string]routing.Health { return nil }
 	}
 	if parts.Now == nil {
 		parts.Now = time.Now

@@ -182,7 +182,7 @@ func TestDocumentHasEveryFieldOfTheObjects(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	p := payment.Payment{
-		CustomerID: "usr", Channel: "sandbox", DeclineCode: "x", Status: payment.RequiresAction, BusinessDate: "2026-01-01", EffectiveAt: now,
+		CustomerID: "usr", Channel: "sandbox", DeclineCode: "x", DeclineClass: "soft", ReviewDue: now, RiskFlag: "r@1", Status: payment.RequiresAction, BusinessDate: "2026-01-01", EffectiveAt: now,
 		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test,
 	}
 	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}

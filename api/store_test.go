@@ -68,7 +68,8 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 	registry := prometheus.NewRegistry()
 	f.handler, err = api.New(api.Config{Deadline: time.Second, StoreTimeout: time.Minute}, api.Parts{
 		Keys: keys, Accounts: s, Book: s, Reader: s, Refunds: s, Ledger: s, Cases: s, Judge: newMemory(), Inbox: s, Store: s, Starter: f.sagas,
-		Channels:  channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
+		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
+		Rules:    s, Lists: s, Sealer: s,
 		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),
 		Metrics: registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),

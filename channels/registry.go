@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/routing"
 )
@@ -51,11 +52,16 @@ type OpenAccount struct {
 	Lane       payment.Lane
 	Priority   int
 	Currencies []string // narrows the channel's own list; nil: doesn't
+	// CostBasisPoints and CostFixed (currency → minor units) are what the channel
+	// takes of a payment.
+	CostBasisPoints int64
+	CostFixed       map[string]int64
 }
 
 // Candidates joins open accounts with what their channels can do; accounts of
-// channels that this process doesn't know are left out.
-func (r Registry) Candidates(open []OpenAccount) []routing.Candidate {
+// channels that this process doesn't know are left out. What they cost is in
+// the currency of the payment.
+func (r Registry) Candidates(open []OpenAccount, currency money.Currency) []routing.Candidate {
 	var list []routing.Candidate
 	for _, a := range open {
 		c, ok := r[a.Channel]
@@ -66,6 +72,7 @@ func (r Registry) Candidates(open []OpenAccount) []routing.Candidate {
 		list = append(list, routing.Candidate{
 			ChannelAccount: a.ID, Channel: a.Channel, Lane: a.Lane, Priority: a.Priority,
 			Methods: d.Methods, Currencies: both(d.Currencies, a.Currencies),
+			Cost: routing.Cost{BasisPoints: a.CostBasisPoints, FixedMinor: a.CostFixed[string(currency)]},
 		})
 	}
 	return list

@@ -53,11 +53,11 @@ func TestCandidates(t *testing.T) {
 		"both, one is for nothing": {channels.OpenAccount{Channel: "few", Currencies: []string{}}, []string{}},
 	} {
 		c.account.ID, c.account.Lane, c.account.Priority = "cha_1", payment.Express, 7
-		got := r.Candidates([]channels.OpenAccount{{ID: "cha_0", Channel: "gone"}, c.account})
+		got := r.Candidates([]channels.OpenAccount{{ID: "cha_0", Channel: "gone"}, c.account}, "CNY")
 		require.Equal(t, []routing.Candidate{{ChannelAccount: "cha_1", Channel: c.account.Channel, Lane: payment.Express, Priority: 7,
 			Methods: methods, Currencies: c.want}}, got, name)
 	}
-	require.Empty(t, r.Candidates(nil))
+	require.Empty(t, r.Candidates(nil, "CNY"))
 }
 
 func TestDescription(t *testing.T) {

@@ -26,12 +26,16 @@ type ChannelAccount struct {
 	Credentials   map[string]string // stored sealed
 	Lane          payment.Lane      // default standard
 	Priority      int               // smaller first
+	// CostBasisPoints and CostFixed (currency → minor units) are what the channel takes of a payment.
+	CostBasisPoints int64
+	CostFixed       map[string]int64
 }
 
 const sqlInsertChannelAccount = `
 	INSERT INTO channel_accounts (book, id, channel, merchant_id, funds_holder, currencies, statement_zone, base_url, credentials_sealed,
-		lane, priority, created_at)
-	VALUES (@book, @id, @channel, nullif(@merchant_id, ''), @holder, @currencies, @zone, @base_url, @sealed, @lane, @priority, @at)`
+		lane, priority, created_at, cost_basis_points, cost_fixed)
+	VALUES (@book, @id, @channel, nullif(@merchant_id, ''), @holder, @currencies, @zone, @base_url, @sealed, @lane, @priority, @at,
+		@cost, @cost_fixed)`
 
 // AddChannelAccount opens an account and returns its id.
 func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string, error) {
@@ -60,9 +64,18 @@ func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string
 	}
 	_, err = db.pool.Exec(ctx, sqlInsertChannelAccount, pgx.NamedArgs{"book": a.Book, "id": a.ID, "channel": a.Channel,
 		"merchant_id": a.MerchantID, "holder": a.FundsHolder, "currencies": a.Currencies, "zone": a.StatementZone,
-		"base_url": a.BaseURL, "sealed": sealed, "lane": a.Lane, "priority": a.Priority, "at": s.clock()})
+		"base_url": a.BaseURL, "sealed": sealed, "lane": a.Lane, "priority": a.Priority, "at": s.clock(),
+		"cost": a.CostBasisPoints, "cost_fixed": costs(a.CostFixed)})
 	s.cache.open.forget()
 	return a.ID, failure(err)
+}
+
+// costs is an object also where there is none.
+func costs(fixed map[string]int64) map[string]int64 {
+	if fixed == nil {
+		return map[string]int64{}
+	}
+	return fixed
 }
 
 func fallback(value, otherwise string) string {
@@ -73,7 +86,7 @@ func fallback(value, otherwise string) string {
 }
 
 const sqlOpenChannelAccounts = `
-	SELECT id, channel, lane, priority, currencies FROM channel_accounts
+	SELECT id, channel, lane, priority, currencies, cost_basis_points, nullif(cost_fixed, '{}') FROM channel_accounts
 	WHERE book = $1 AND status = 'active' AND (merchant_id IS NULL OR merchant_id = $2)
 	ORDER BY merchant_id IS NULL, priority, id`
 
@@ -90,7 +103,7 @@ func (s *Store) OpenAccounts(ctx context.Context, book id.Book, merchantID strin
 			return nil, failure(err)
 		}
 		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a channels.OpenAccount, err error) {
-			return a, row.Scan(&a.ID, &a.Channel, &a.Lane, &a.Priority, &a.Currencies)
+			return a, row.Scan(&a.ID, &a.Channel, &a.Lane, &a.Priority, &a.Currencies, &a.CostBasisPoints, &a.CostFixed)
 		})
 		return list, failure(err)
 	})

@@ -55,6 +55,8 @@ type Store struct {
 	now   func() time.Time
 	seal  *sealer
 	cache caches
+	// digesting holds each book's secret under which personal values are digested.
+	digesting sync.Map
 
 	limits limits
 }

@@ -26,7 +26,7 @@ const paymentColumns = `
 		coalesce(p.parked, ''), p.sequence, p.captured, p.capturing, p.capture_final, p.refunded, p.refunding, p.fee, p.fee_returned,
 		coalesce(p.pending, CASE WHEN p.mature_due_at IS NULL THEN 0 ELSE p.captured - p.fee END), coalesce(p.decline_code, ''),
 		coalesce(to_char(p.business_date, 'YYYY-MM-DD'), ''), p.effective_at, p.updated_at, p.next_action_sealed,
-		p.cancel_requested_at,
+		p.cancel_requested_at, coalesce(p.decline_class, ''), p.review_due_at, coalesce(p.risk_flag, ''),
 		(SELECT json_agg(json_build_array(t.part, t.source, t.amount, t.authorized, t.captured, t.refunded) ORDER BY t.part)
 			FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id)`
 
@@ -34,6 +34,7 @@ const paymentColumns = `
 type scanned struct {
 	p                 payment.Payment
 	effective, cancel *time.Time
+	review            *time.Time
 	action, parts     []byte
 }
 
@@ -42,7 +43,8 @@ func (r *scanned) targets() []any {
 	return []any{&p.Book, &p.ID, &p.MerchantID, &p.OrderID, &p.OrderRef, &p.CustomerID, &p.Amount.Minor, &p.Amount.Currency,
 		&p.Method, &p.Capture, &p.Channel, &p.Metadata, &p.CreatedAt, &p.ExpiresAt, &p.Status, &p.InDoubt,
 		&p.Parked, &p.Sequence, &p.Captured.Minor, &p.Capturing.Minor, &p.FinalCapture, &p.Refunded.Minor, &p.Refunding.Minor, &p.Fee.Minor, &p.FeeReturned.Minor, &p.Pending.Minor, &p.DeclineCode,
-		&p.BusinessDate, &r.effective, &p.UpdatedAt, &r.action, &r.cancel, &r.parts}
+		&p.BusinessDate, &r.effective, &p.UpdatedAt, &r.action, &r.cancel,
+		&p.DeclineClass, &r.review, &p.RiskFlag, &r.parts}
 }
 
 func (s *Store) scanPayment(row pgx.CollectableRow) (payment.Payment, error) {
@@ -59,7 +61,7 @@ func (s *Store) finish(r *scanned) (payment.Payment, error) {
 	for _, a := range []*money.Amount{&p.Captured, &p.Capturing, &p.Refunded, &p.Refunding, &p.Fee, &p.FeeReturned, &p.Pending} {
 		a.Currency = cur
 	}
-	p.EffectiveAt, p.CancelRequested = value(r.effective), value(r.cancel)
+	p.EffectiveAt, p.CancelRequested, p.ReviewDue = value(r.effective), value(r.cancel), value(r.review)
 	var rows [][6]json.RawMessage
 	if r.parts != nil {
 		if err := json.Unmarshal(r.parts, &rows); err != nil {
@@ -137,12 +139,23 @@ func (s *Store) Dossier(ctx context.Context, book id.Book, paymentID string) (pa
 	if err != nil {
 		return d, err
 	}
-	found := false
 	b := &pgx.Batch{}
+	s.queueDossier(b, &d, book, paymentID)
+	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
+		return payment.Dossier{}, failure(err)
+	}
+	if d.Payment.ID == "" {
+		return payment.Dossier{}, fault.NotFound("payment")
+	}
+	return d, nil
+}
+
+// queueDossier reads a payment into d; its id stays empty if there is none.
+func (s *Store) queueDossier(b *pgx.Batch, d *payment.Dossier, book id.Book, paymentID string) {
 	b.Queue(sqlPayments+` WHERE p.book = $1 AND p.id = $2`, book, paymentID).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, s.scanPayment)
 		if len(list) > 0 {
-			d.Payment, found = list[0], true
+			d.Payment = list[0]
 		}
 		return err
 	})
@@ -171,13 +184,6 @@ func (s *Store) Dossier(ctx context.Context, book id.Book, paymentID string) (pa
 		d.Captures, err = pgx.CollectRows(rows, scanCapture)
 		return err
 	})
-	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
-		return payment.Dossier{}, failure(err)
-	}
-	if !found {
-		return payment.Dossier{}, fault.NotFound("payment")
-	}
-	return d, nil
 }
 
 // scanTerms reads a merchant's terms, after whatever stands before them in the row.

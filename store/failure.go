@@ -67,7 +67,8 @@ func raced(err error) bool {
 		return false
 	}
 	switch pg.ConstraintName {
-	case "causes_pkey", "causes_reversed_once", "idempotency_pkey", "orders_reference", "users_merchant_id_reference_book_key":
+	case "causes_pkey", "causes_reversed_once", "idempotency_pkey", "orders_reference", "users_merchant_id_reference_book_key",
+		"risk_counters_pkey", "rule_sets_pkey":
 		return pg.Code == "23505"
 	}
 	return pg.Code == "40P01" || pg.Code == "40001"
@@ -103,6 +104,8 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Conflict("intent_exists", "this attempt stands already").Wrap(pg)
 	case "webhook_endpoints_once":
 		return fault.Conflict("endpoint_exists", "there is an endpoint with this URL").WithParam("url").Wrap(pg)
+	case "risk_lists_standing":
+		return fault.Conflict("list_entry_exists", "this value stands on that list already").Wrap(pg)
 	case "cases_pkey":
 		return fault.Conflict("case_exists", "this case stands already").Wrap(pg)
 	case "payments_pkey", "refunds_pkey", "orders_pkey", "users_pkey", "merchants_pkey", "channel_accounts_pkey", "channel_accounts_id_key":

@@ -18,6 +18,8 @@ type found struct {
 	refunds   shelf[string, lockedRefund]
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
+	counters  shelf[string, lockedCounter]
+	rules     shelf[ruleKey, lockedRules]
 	accounts  shelf[int64, accountState]
 	users     shelf[userKey, userRow]
 	placed    shelf[string, string] // a merchant's reference → the order
@@ -37,6 +39,8 @@ func newFound() *found {
 	f.captures.init()
 	f.cases.init()
 	f.callbacks.init()
+	f.counters.init()
+	f.rules.init()
 	f.accounts.init()
 	f.users.init()
 	f.placed.init()
@@ -44,7 +48,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks, &f.counters, &f.rules,
 		&f.accounts, &f.users, &f.placed}
 }
 

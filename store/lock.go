@@ -28,6 +28,8 @@ type locks struct {
 	captures    []string
 	cases       []string
 	callbacks   []string
+	counters    []string
+	rules       []string // kind/merchant
 }
 
 // lockBatch is the first message. What is locked comes first, in the one lock order; causes and keys are read when nobody
@@ -47,6 +49,8 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueRefunds(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
+	b.queueCounters(m)
+	b.queueRules(m)
 	b.queueAccounts(m)
 	b.queueUsers(m)
 	b.queueReversed(m)

@@ -73,11 +73,13 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
-    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts TO %[1]s;
+    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts,
+    rule_sets, active_rules, rule_activations, risk_counters, risk_lists, risk_secrets TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
-    cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final) ON payments TO %[1]s;
+    cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final,
+    review_due_at, risk_flag, decline_class, recheck_due_at) ON payments TO %[1]s;
 GRANT UPDATE (status, in_doubt, channel_id, failure_code, strayed, fee, sequence, updated_at, effective_at, matures_at, due_at, tries)
     ON captures TO %[1]s;
 GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
@@ -87,7 +89,7 @@ GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, 
     not_before, start_due_at, start_tries) ON refunds TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON refund_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
-GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies) ON channel_accounts TO %[1]s;
+GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
 GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
 GRANT UPDATE (authorized, paid, refunded, status, sequence) ON orders TO %[1]s;
@@ -102,6 +104,9 @@ GRANT UPDATE (until), DELETE ON webhook_secrets TO %[1]s; -- those whose time is
 GRANT DELETE ON event_bodies, delivery_tries TO %[1]s;    -- by age
 GRANT UPDATE (decision, actor, decision_reason, closed_at, policy, default_decision, deadline, verified, decided_at, refund_id, parked,
     sequence, taken_at, start_due_at, start_tries) ON cases TO %[1]s;
+GRANT UPDATE (version, sequence, failed_rule, failed_version, failed_at) ON active_rules TO %[1]s;
+GRANT UPDATE (count, sum_minor), DELETE ON risk_counters TO %[1]s; -- swept once they have ended
+GRANT UPDATE (removed_at, removed_by, removed_reason) ON risk_lists TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
 `
 

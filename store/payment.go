@@ -111,10 +111,12 @@ func (u update) claim(l *locks) { l.payments = append(l.payments, u.Before.ID) }
 
 var updatePayment = updating("payments", `id text, channel text, status text, in_doubt boolean, parked text, sequence bigint,
 	captured bigint, capturing bigint, capture_final boolean, refunded bigint, fee bigint, decline_code text, business_date date,
-	effective_at timestamptz, updated_at timestamptz, set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean`, `id = n.id`, `
+	effective_at timestamptz, updated_at timestamptz, set_action boolean, action bytea, opened_at timestamptz, plan jsonb, risk jsonb, started boolean, ended boolean,
+	decline_class text, review_due_at timestamptz, risk_flag text`, `id = n.id`, `
 		channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
 		captured = n.captured, capturing = n.capturing, capture_final = n.capture_final, refunded = n.refunded,
 		fee = n.fee, decline_code = n.decline_code, business_date = n.business_date, effective_at = n.effective_at, updated_at = n.updated_at,
+		decline_class = n.decline_class, review_due_at = n.review_due_at, risk_flag = n.risk_flag,
 		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE t.next_action_sealed END,
 		opened_at = coalesce(t.opened_at, n.opened_at), plan = coalesce(n.plan, t.plan), risk = coalesce(n.risk, t.risk),
 		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE t.start_due_at END,
@@ -145,7 +147,7 @@ func (u update) judge(w *work) error {
 	w.write(updatePayment, after.ID, after.ID, orNull(after.Channel), after.Status, after.InDoubt, orNull(after.Parked), after.Sequence,
 		after.Captured.Minor, after.Capturing.Minor, after.FinalCapture, after.Refunded.Minor, after.Fee.Minor, orNull(after.DeclineCode),
 		orNull(after.BusinessDate), optional(after.EffectiveAt), after.UpdatedAt, u.setAction, u.action, opened, optionalJSON(u.Plan), optionalJSON(u.Risk),
-		u.Opened, after.Status.Terminal())
+		u.Opened, after.Status.Terminal(), orNull(after.DeclineClass), optional(after.ReviewDue), orNull(after.RiskFlag))
 	if !slices.Equal(before.Parts, after.Parts) {
 		for _, p := range after.Parts {
 			w.write(updatePart, after.ID+"/"+strconv.Itoa(p.Ordinal), after.ID, int16(p.Ordinal), p.Authorized.Minor, p.Captured.Minor, p.Refunded.Minor)

@@ -29,6 +29,9 @@ const sqlStoryOpened = `
 	SELECT least(p.opened_at, (SELECT min(a.born_at) FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id)), 'risk', 'risk says ' || (p.risk->>'decision') || ': ' || coalesce(p.risk->>'reason', ''), p.risk
 	FROM payments p WHERE p.book = $1 AND p.id = $2 AND p.opened_at IS NOT NULL AND p.risk IS NOT NULL
 	UNION ALL
+	SELECT (p.risk->'again'->>'at')::timestamptz, 'risk', 'judged again, risk says ' || (p.risk->'again'->>'decision'), p.risk->'again'
+	FROM payments p WHERE p.book = $1 AND p.id = $2 AND p.risk ? 'again'
+	UNION ALL
 	SELECT least(p.opened_at, (SELECT min(a.born_at) FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id)), 'routing', 'routed: ' || coalesce(p.plan->>'reason', ''), p.plan
 	FROM payments p WHERE p.book = $1 AND p.id = $2 AND p.opened_at IS NOT NULL AND p.plan IS NOT NULL`
 

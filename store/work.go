@@ -11,6 +11,8 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/risk"
+	"paysaga/domain/rule"
 	"paysaga/domain/trade"
 )
 
@@ -140,6 +142,12 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return receiveCapture{c}, nil
 	case payment.CaptureUpdate:
 		return updateCapture{c}, nil
+	case payment.RecheckAt:
+		return recheckAt{c}, nil
+	case risk.Count:
+		return count{c}, nil
+	case rule.Failed:
+		return ruleFailed{c}, nil
 	case payment.RequestCancel:
 		return requestCancel{c}, nil
 	case payment.OpenCase:

@@ -19,6 +19,8 @@ type writer struct {
 	width int
 	// rank orders statements whose unique keys two batches may both want: lower first. The others come as they are met.
 	rank int
+	// latest: of several rows for one key only the last is written.
+	latest bool
 }
 
 const unranked = 100
@@ -43,6 +45,12 @@ func updating(table, spec, on, set string) *writer {
 		FROM (SELECT n.*, l.ctid AS place FROM n CROSS JOIN LATERAL (
 			SELECT ctid FROM `+table+` WHERE book = $1 AND `+on+` OFFSET 0) l) n
 		WHERE t.ctid = n.place`)
+}
+
+// lasting makes a batch write only what its last Step leaves of a row. The writer must not need what stood before.
+func (s *writer) lasting() *writer {
+	s.latest = true
+	return s
 }
 
 func (s *writer) ranked(rank int) *writer {
@@ -97,6 +105,7 @@ type writes struct {
 type bulk struct {
 	*writer
 	columns [][]any
+	places  map[string]int // of a lasting writer: where a key's row is
 }
 
 func (o *writes) add(r row) {
@@ -104,6 +113,9 @@ func (o *writes) add(r row) {
 		o.seen = map[string]int{}
 	}
 	key := r.to.table + "\x00" + r.key
+	if r.to.latest && o.replace(r) {
+		return
+	}
 	wave := o.seen[key]
 	o.seen[key]++
 	if wave == len(o.waves) {
@@ -111,12 +123,30 @@ func (o *writes) add(r row) {
 	}
 	i := slices.IndexFunc(o.waves[wave], func(b *bulk) bool { return b.writer == r.to })
 	if i < 0 {
-		o.waves[wave] = append(o.waves[wave], &bulk{r.to, make([][]any, r.to.width)})
+		o.waves[wave] = append(o.waves[wave], &bulk{r.to, make([][]any, r.to.width), map[string]int{}})
 		i = len(o.waves[wave]) - 1
+	}
+	if r.to.latest {
+		o.waves[wave][i].places[r.key] = len(o.waves[wave][i].columns[0])
 	}
 	for c, v := range r.args {
 		o.waves[wave][i].columns[c] = append(o.waves[wave][i].columns[c], v)
 	}
+}
+
+// replace puts r in the place of the row that an earlier Step wrote under its key, if one did.
+func (o *writes) replace(r row) bool {
+	for _, wave := range o.waves {
+		for _, b := range wave {
+			if at, ok := b.places[r.key]; ok && b.writer == r.to {
+				for c, v := range r.args {
+					b.columns[c][at] = v
+				}
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // writeBooked is the first part of the second message: what nobody else can want. It is sent by itself while a batch of the same

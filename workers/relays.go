@@ -83,6 +83,11 @@ type RelayConfig struct {
 	Books interface {
 		Fold(ctx context.Context, book id.Book, limit int) (more bool, err error)
 	}
+	// Risk is what is judged later, by Judge; nil: somebody else does.
+	Risk  Rechecks
+	Judge interface {
+		Recheck(ctx context.Context, ref activities.Ref) error
+	}
 	// StartAfter is how long the API has before a relay starts a payment (5 s).
 	StartAfter time.Duration
 	// OrphanAfter is how long an unknown reference is tried (1 h).
@@ -91,6 +96,13 @@ type RelayConfig struct {
 	Every time.Duration
 	Log   *slog.Logger
 	Now   func() time.Time
+}
+
+// Rechecks is what is left of judgements: payments that were judged blind, and
+// counters whose window is over.
+type Rechecks interface {
+	Rechecks(ctx context.Context, limit int) ([]payment.Payment, error)
+	SweepCounters(ctx context.Context, limit int) (more bool, err error)
 }
 
 // batch is how many rows a relay takes at once.
@@ -136,6 +148,9 @@ func NewRelays(c RelayConfig) *Relays {
 	}
 	if c.Books != nil {
 		r.all = append(r.all, newRelay("folds", max(c.Every, time.Second), r.fold))
+	}
+	if c.Risk != nil {
+		r.all = append(r.all, newRelay("rechecks", max(c.Every, time.Second), r.recheck), newRelay("counters", time.Minute, r.sweepCounters))
 	}
 	return r
 }
@@ -216,6 +231,21 @@ func (r *Relays) mature(ctx context.Context) (bool, error) {
 // monthsAhead is how many months stand before they begin: time enough to notice
 // that nobody makes them.
 const monthsAhead = 3
+
+// recheck judges again what was let through while the risk data couldn't be read.
+func (r *Relays) recheck(ctx context.Context) (bool, error) {
+	list, err := r.c.Risk.Rechecks(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, p payment.Payment) error {
+		return r.c.Judge.Recheck(ctx, activities.Ref{Book: p.Book, PaymentID: p.ID})
+	})
+}
+
+// sweepLimit is how many counters are swept at once.
+const sweepLimit = 1000
+
+func (r *Relays) sweepCounters(ctx context.Context) (bool, error) {
+	return r.c.Risk.SweepCounters(ctx, sweepLimit)
+}
 
 func (r *Relays) makeMonths(ctx context.Context) (bool, error) {
 	made, err := r.c.Months.MakeMonths(ctx, monthsAhead)

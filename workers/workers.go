@@ -135,7 +135,7 @@ func registerSagas(w worker.WorkflowRegistry) {
 }
 
 func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve, "Look": s.Look,
+	register(w, map[string]any{"Open": s.Open, "Book": s.Book, "Heed": s.Heed, "Park": s.Park, "Resolve": s.Resolve, "Review": s.Review, "Look": s.Look,
 		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture,
 		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase,
 		"OpenRefund": s.OpenRefund, "BookRefund": s.BookRefund, "HeedRefund": s.HeedRefund, "ParkRefund": s.ParkRefund,

@@ -71,6 +71,8 @@ type paymentSaga struct {
 	wanted int  // captures that were heard of
 	doubt  bool // a capture found the authorization gone: what does the charge say?
 	looked int  // of these, those that were there when the open captures were last settled
+
+	judged bool // a person has spoken about a payment that risk holds
 }
 
 func (p *paymentSaga) sight() sight {
@@ -95,6 +97,9 @@ func (p *paymentSaga) run(ctx workflow.Context) {
 // plan is to be tried.
 func (p *paymentSaga) try(ctx workflow.Context) (next bool) {
 	p.open(ctx)
+	if p.held() {
+		p.awaitReview(ctx)
+	}
 	switch {
 	case p.terminal():
 		return false
@@ -148,7 +153,7 @@ func (p *paymentSaga) begin(ctx workflow.Context) activities.Answer {
 // open commits the intent of the attempt: nothing is sent before (I-13).
 func (p *paymentSaga) open(ctx workflow.Context) {
 	p.tell(ctx, "committing the intent of attempt "+ordinal(p.ordinal), "the channel is called")
-	in := activities.OpenInput{Ref: p.ref, Ordinal: p.ordinal}
+	in := activities.OpenInput{Ref: p.ref, Ordinal: p.ordinal, Reviews: true}
 	p.opened = activities.Opened{}
 	p.commit(ctx, "open attempt "+ordinal(p.ordinal), steps.Open, in, &p.opened)
 	p.booked.Status = p.opened.Status

@@ -26,9 +26,9 @@ var record = flag.Bool("record", false, "record the histories of paths that have
 // history leaves one.
 func TestOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withSpacing}, Rules: risk.Rules{Version: "1", MaxMinor: map[string]int64{"CNY": 50_000_00}}})
+	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withSpacing}, Risk: risk.Definition{Limits: []risk.Limit{{Currency: "CNY", MaxMinor: 50_000_00}}}})
 	t.Run("sagas", func(t *testing.T) {
-		for _, p := range slices.Concat(paths, captured) {
+		for _, p := range slices.Concat(paths, captured, reviews) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				walk(t, s, p)

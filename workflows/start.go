@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"paysaga/domain/access"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -77,6 +78,27 @@ func (s Starter) join(ctx context.Context, p payment.Payment, update, updateID s
 	})
 	if err == nil {
 		err = h.Get(ctx, nil)
+	}
+	return outcome(err)
+}
+
+// Review carries a person's word on a payment that risk holds to its saga, with
+// the code that proves them. What the saga refuses is a fault of the kind that
+// it names; a saga that has ended is Conflict "review_over".
+func (s Starter) Review(ctx context.Context, p payment.Payment, v access.Vouch, code string) error {
+	h, err := s.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: PaymentID(p.ID), UpdateName: UpdateReview, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{Judgement{Decision: v.Decision, Actor: v.Actor, Reason: v.Reason, Code: code}}})
+	if err == nil {
+		err = h.Get(ctx, nil)
+	}
+	var gone *serviceerror.NotFound
+	var refused *temporal.ApplicationError
+	switch {
+	case errors.As(err, &gone), errors.As(err, &refused) && fault.Kind(refused.Type()) == fault.KindInvalid:
+		return fault.Conflict("review_over", "nobody has to judge this payment")
+	case errors.As(err, &refused):
+		return fault.New(fault.Kind(refused.Type()), "review_over", refused.Message())
 	}
 	return outcome(err)
 }

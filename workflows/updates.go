@@ -55,6 +55,7 @@ func (p *paymentSaga) setup(ctx workflow.Context) error {
 		{UpdateAsk, "ask the channel now what became of the payment", p.onNudge, p.canNudge},
 		{UpdateRetry, "don't wait for the next try of what is being retried or parked", p.onNudge, p.canNudge},
 		{UpdateResolve, "decide: {decision: accept | reject | mark_succeeded | mark_failed, actor, reason, code}", p.onResolve, p.canResolve},
+		{UpdateReview, "judge a payment that risk holds: {decision: approve | refuse, actor, reason, code}", p.onReview, p.canReview},
 	} {
 		options := workflow.UpdateHandlerOptions{Description: u.what, Validator: u.validator}
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler, options); err != nil {
@@ -69,7 +70,7 @@ func (p *paymentSaga) state() State { return State{Status: p.booked.Status, Doin
 // onAccept never fails for a passing reason: its answer is kept for whoever
 // asks again.
 func (p *paymentSaga) onAccept(ctx workflow.Context) (State, error) {
-	err := workflow.Await(ctx, p.stable)
+	err := workflow.Await(ctx, func() bool { return p.stable() || p.held() })
 	return p.state(), err
 }
 

@@ -22,17 +22,19 @@ type channelCommand struct {
 // channelAdd takes credentials from a file or standard input only: flags are
 // seen by everybody who lists processes.
 type channelAdd struct {
-	databaseConfig `embed:""`
-	Channel        string   `arg:"" enum:"sandbox,stripe" help:"The channel: sandbox or stripe."`
-	Book           string   `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow. A live account takes live payments only."`
-	Merchant       string   `placeholder:"mer_…" help:"The merchant whose account it is. By default the platform's, open to every merchant of the book."`
-	Credentials    string   `default:"-" placeholder:"FILE" help:"A JSON object with the account's credentials, - for standard input. sandbox: {\"secret\":…}; stripe: {\"secret_key\":…,\"webhook_secret\":…}."`
-	BaseURL        string   `name:"base-url" placeholder:"URL" help:"The channel's address; by default its public one."`
-	Lane           string   `enum:"express,standard" default:"standard" help:"express calls the channel inside the saga's own task: only for channels that answer within a second. standard is for all others."`
-	Priority       int      `default:"100" help:"Which account is tried first: the smaller number."`
-	Currencies     []string `placeholder:"CNY,…" help:"The currencies of the account; by default all that the channel takes."`
-	FundsHolder    string   `name:"funds-holder" enum:"platform,merchant,channel" default:"platform" help:"Who holds the money until it is settled: platform, merchant or channel."`
-	StatementZone  string   `name:"statement-zone" default:"UTC" help:"The time zone of the channel's statements."`
+	databaseConfig  `embed:""`
+	Channel         string           `arg:"" enum:"sandbox,stripe" help:"The channel: sandbox or stripe."`
+	Book            string           `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow. A live account takes live payments only."`
+	Merchant        string           `placeholder:"mer_…" help:"The merchant whose account it is. By default the platform's, open to every merchant of the book."`
+	Credentials     string           `default:"-" placeholder:"FILE" help:"A JSON object with the account's credentials, - for standard input. sandbox: {\"secret\":…}; stripe: {\"secret_key\":…,\"webhook_secret\":…}."`
+	BaseURL         string           `name:"base-url" placeholder:"URL" help:"The channel's address; by default its public one."`
+	Lane            string           `enum:"express,standard" default:"standard" help:"express calls the channel inside the saga's own task: only for channels that answer within a second. standard is for all others."`
+	Priority        int              `default:"100" help:"Which account is tried first: the smaller number."`
+	Currencies      []string         `placeholder:"CNY,…" help:"The currencies of the account; by default all that the channel takes."`
+	FundsHolder     string           `name:"funds-holder" enum:"platform,merchant,channel" default:"platform" help:"Who holds the money until it is settled: platform, merchant or channel."`
+	CostBasisPoints int64            `name:"cost-basis-points" placeholder:"N" help:"What the channel takes of a payment, in hundredths of a percent: routing by cost asks for it."`
+	CostFixed       map[string]int64 `name:"cost-fixed" placeholder:"CNY=10;…" help:"What it takes besides, in minor units by currency."`
+	StatementZone   string           `name:"statement-zone" default:"UTC" help:"The time zone of the channel's statements."`
 }
 
 // Run opens the account and says where its callbacks go.
@@ -53,7 +55,7 @@ func (c *channelAdd) Run(a *app) error {
 	}
 	account, err := s.AddChannelAccount(a.ctx, store.ChannelAccount{Book: id.Book(c.Book), Channel: c.Channel, MerchantID: c.Merchant,
 		FundsHolder: c.FundsHolder, Currencies: c.Currencies, StatementZone: c.StatementZone, BaseURL: c.BaseURL,
-		Credentials: credentials, Lane: payment.Lane(c.Lane), Priority: c.Priority})
+		Credentials: credentials, Lane: payment.Lane(c.Lane), Priority: c.Priority, CostBasisPoints: c.CostBasisPoints, CostFixed: c.CostFixed})
 	if err != nil {
 		return err
 	}

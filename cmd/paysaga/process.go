@@ -17,6 +17,7 @@ import (
 	"paysaga/activities"
 	"paysaga/api"
 	"paysaga/channels"
+	"paysaga/domain/routing"
 	"paysaga/store"
 	"paysaga/webhook"
 	"paysaga/workers"
@@ -32,6 +33,7 @@ type process struct {
 	registry channels.Registry
 	hooks    *webhook.Sender // reaches merchants' endpoints
 	saga     sagaConfig
+	health   *activities.Health // what this process sees of the channels
 	// data is where the data is, for the audit's own connections.
 	data   store.Config
 	fail   context.CancelCauseFunc
@@ -49,7 +51,9 @@ func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga s
 	if err != nil {
 		return nil, err
 	}
-	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf}
+	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf,
+		health: activities.NewHealth(routing.BreakerConfig{}, nil)}
+	p.metrics.MustRegister(workers.NewCircuits(p.health))
 	if p.hooks, err = hooks.sender(); err != nil {
 		return nil, err
 	}
@@ -106,6 +110,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
+		Rules: p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
@@ -154,13 +159,14 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	var opened func()
 	courier := activities.NewCourier(p.hooks)
 	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Cases: p.store,
+		Rules: p.store, Health: p.health,
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})
 	p.behind.Go(func() { calls.Run(ctx) })
 	if !w.serves(workflows.TaskQueue) { // who runs no sagas books nothing
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Log: p.log})
+	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Judge: w.steps, Log: p.log})
 	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {

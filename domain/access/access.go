@@ -26,13 +26,20 @@ const (
 	CasesRead     Scope = "cases:read"
 	CasesWrite    Scope = "cases:write"
 	CasesResolve  Scope = "cases:resolve" // what older keys of operators have; cases:write is asked for
+	RoutingRead   Scope = "routing:read"
+	RoutingWrite  Scope = "routing:write"
+	RiskRead      Scope = "risk:read"
+	RiskWrite     Scope = "risk:write"  // a merchant's own rules stand in for the platform's: it has to be granted
+	RiskReview    Scope = "risk:review" // operators only
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
-var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite}
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite,
+	RoutingRead, RoutingWrite, RiskRead}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
-var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead}
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead,
+	RoutingRead, RoutingWrite, RiskRead, RiskWrite, RiskReview}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {

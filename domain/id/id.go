@@ -34,12 +34,13 @@ const (
 	Callback       Prefix = "clb"
 	Capture        Prefix = "cap"
 	Endpoint       Prefix = "whk" // where a merchant is told of events
+	ListEntry      Prefix = "lst" // of a block or allow list
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry}
 }
 
 const (

@@ -46,6 +46,7 @@ type Customer struct {
 // stored sealed beside the payment.
 type Secrets struct {
 	Token       string `json:"token,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"` // of the card, as the merchant's vault names it
 	ReturnURL   string `json:"return_url,omitempty"`
 	Description string `json:"description,omitempty"`
 }
@@ -127,6 +128,16 @@ type MatureRest struct {
 
 // Content implements ledger.Change.
 func (m MatureRest) Content() any { return []any{"mature_rest", m.PaymentID, m.Cause} }
+
+// RecheckAt notes when a payment that was let through blind is to be judged
+// again; with a zero At, that it was.
+type RecheckAt struct {
+	PaymentID string
+	At        time.Time
+}
+
+// Content implements ledger.Change.
+func (r RecheckAt) Content() any { return []any{"recheck", r.PaymentID, r.At.IsZero()} }
 
 // RequestCancel notes that somebody wants the payment cancelled. It is refused
 // as Conflict "payment_not_cancelable" once the payment is terminal; a second

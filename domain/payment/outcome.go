@@ -48,6 +48,8 @@ type Decline struct {
 	Code    string `json:"code"`           // ours, snake_case: insufficient_funds, stolen_card, …
 	Channel string `json:"channel_code"`   // the channel's own code, as it came
 	Hard    bool   `json:"hard,omitempty"` // never try this instrument again
+	// Class is what the table of declines makes of it; whoever settles fills it in.
+	Class string `json:"class,omitempty"`
 }
 
 // Action is what the customer has to do next.

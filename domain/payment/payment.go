@@ -40,6 +40,7 @@ type Payment struct {
 	FeeReturned  money.Amount // with refunds that are open or done
 	Pending      money.Amount // of its money that isn't available to the merchant yet
 	DeclineCode  string
+	DeclineClass string    // soft, hard or ask_customer, where a channel's no ended it
 	BusinessDate string    // YYYY-MM-DD in the merchant's zone and cut; set once, at capture
 	EffectiveAt  time.Time // the channel's time of the success
 	UpdatedAt    time.Time
@@ -51,6 +52,12 @@ type Payment struct {
 	NextAction *Action
 	// CancelRequested is when somebody asked for the cancel; zero: nobody did.
 	CancelRequested time.Time
+	// ReviewDue is until when a person may judge a payment that risk holds, before
+	// any channel hears of it; zero: nobody has to.
+	ReviewDue time.Time
+	// RiskFlag is why a payment that was let through while the risk data couldn't
+	// be read should not have been.
+	RiskFlag string
 }
 
 // Left is what may still be given back (I-12).

@@ -31,6 +31,10 @@ type Public struct {
 	InDoubt          bool              `json:"in_doubt"`
 	NeedsOperator    bool              `json:"needs_operator"`
 	DeclineCode      string            `json:"decline_code,omitempty"`
+	DeclineClass     string            `json:"decline_class,omitempty"`
+	DeclineAdvice    string            `json:"decline_advice,omitempty"`
+	ReviewDueAt      *time.Time        `json:"review_due_at,omitempty"`
+	RiskFlag         string            `json:"risk_flag,omitempty"`
 	NextAction       *PublicAction     `json:"next_action,omitempty"`
 	BusinessDate     string            `json:"business_date,omitempty"`
 	Metadata         map[string]string `json:"metadata"`
@@ -71,6 +75,7 @@ func (p Payment) Public() Public {
 		AmountRefunded: p.Refunded.Decimal(), Fee: p.Fee.Decimal(),
 		Method: PublicMethod{p.Method}, CaptureMethod: p.Capture, Channel: p.Channel,
 		Status: p.Status, InDoubt: p.InDoubt, NeedsOperator: p.Parked != "", DeclineCode: p.DeclineCode,
+		DeclineClass: p.DeclineClass, DeclineAdvice: Advice(p.DeclineCode, p.DeclineClass), RiskFlag: p.RiskFlag,
 		BusinessDate: p.BusinessDate, Metadata: p.Metadata, Sequence: p.Sequence,
 		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
 	}
@@ -81,6 +86,10 @@ func (p Payment) Public() Public {
 	if !p.EffectiveAt.IsZero() {
 		at := p.EffectiveAt.UTC()
 		v.EffectiveAt = &at
+	}
+	if !p.ReviewDue.IsZero() {
+		at := p.ReviewDue.UTC()
+		v.ReviewDueAt = &at
 	}
 	if p.NextAction != nil && p.Status == RequiresAction {
 		v.NextAction = &PublicAction{Type: p.NextAction.Type, URL: p.NextAction.URL, ExpiresAt: p.ExpiresAt.UTC()}

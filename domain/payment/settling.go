@@ -192,6 +192,9 @@ func (s *settling) declined() error {
 		code = s.Outcome.Decline.Code
 	}
 	s.end(Failed, code)
+	if s.Outcome.Decline != nil {
+		s.r.After.DeclineClass = s.Outcome.Decline.Class
+	}
 	return nil
 }
 
@@ -242,7 +245,7 @@ func (s *settling) ending() (Status, string) {
 // end ends the payment unpaid. What was reserved is free again.
 func (s *settling) end(as Status, code string) {
 	p := &s.r.After
-	p.Status, p.Parked, p.NextAction = as, "", nil
+	p.Status, p.Parked, p.NextAction, p.ReviewDue = as, "", nil, time.Time{}
 	for i := range p.Parts {
 		s.r.Order.Authorized -= p.Parts[i].Authorized.Minor
 		p.Parts[i].Authorized = money.Zero(p.Amount.Currency)

@@ -22,6 +22,9 @@ const (
 	KindIP       Kind = "ip"       // digest
 )
 
+// Valid says whether there are lists of this kind.
+func (k Kind) Valid() bool { return k == KindCustomer || k == KindCountry || k.Personal() }
+
 // Personal reports whether a kind's values are digests.
 func (k Kind) Personal() bool {
 	return k == KindCard || k == KindEmail || k == KindPhone || k == KindIP
@@ -76,9 +79,7 @@ type Entry struct {
 
 // Check refuses an entry that says nothing or two things.
 func (e Entry) Check() error {
-	switch e.Kind {
-	case KindCustomer, KindCountry, KindCard, KindEmail, KindPhone, KindIP:
-	default:
+	if !e.Kind.Valid() {
 		return fault.Invalid("list_kind_unknown", "kind", "there is no list of this kind")
 	}
 	if e.Value == "" {

@@ -1,7 +1,11 @@
 // Package risk judges a payment before any channel hears of it. It is pure.
 package risk
 
-import "paysaga/domain/payment"
+import (
+	"time"
+
+	"paysaga/domain/rule"
+)
 
 // Verdict is what a judgement says.
 type Verdict struct {
@@ -19,18 +23,43 @@ const (
 	Refuse = "refuse"
 )
 
-// Rules is the rule set in force.
-type Rules struct {
-	// MaxMinor refuses payments above it, per currency, in minor units; a
-	// currency that isn't named has no limit.
-	MaxMinor map[string]int64
-	Version  string
+// Record is what is kept with a payment of how it was judged.
+type Record struct {
+	Verdict
+	Notes []Note `json:"notes,omitempty"` // rules that failed
+	// Review is what a person said, of a payment that was held for one.
+	Review *Judgement `json:"review,omitempty"`
+	// Again is the verdict after the fact, of a payment that was judged blind.
+	Again *Rejudged `json:"again,omitempty"`
 }
 
-// Judge applies the rules in order; the first that speaks decides.
-func (r Rules) Judge(p payment.Payment) Verdict {
-	if limit, ok := r.MaxMinor[string(p.Amount.Currency)]; ok && p.Amount.Minor > limit {
-		return Verdict{Decision: Refuse, Rule: "max_amount@" + r.Version, Reason: "the amount is above the limit of its currency"}
-	}
-	return Verdict{Decision: Allow, Rule: "default@" + r.Version, Reason: "no rule objects"}
+// Rejudged is a verdict after the fact.
+type Rejudged struct {
+	Verdict
+	At time.Time `json:"at"`
+}
+
+// Judgement is a person's word on a payment that was held.
+type Judgement struct {
+	Decision string    `json:"decision"` // "approve", "refuse", or "deadline": nobody spoke in time
+	Actor    string    `json:"actor,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
+}
+
+// The judgements.
+const (
+	Approve  = "approve"
+	Deadline = "deadline"
+)
+
+// Briefing is what a payment is opened with, beside its dossier.
+type Briefing struct {
+	Facts Facts
+	// Routing and Risk are the rule sets that hold for the merchant.
+	Routing, Risk rule.InForce
+	// Listed: there are lists to be looked at.
+	Listed bool
+	// Record is how it was judged already; nil: it wasn't.
+	Record *Record
 }

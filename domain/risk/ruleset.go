@@ -20,7 +20,7 @@ const (
 
 // Definition is a rule set as it is written and stored.
 type Definition struct {
-	Version    string       `json:"version"`
+	Version    string       `json:"version,omitempty"`
 	Rules      []RuleDef    `json:"rules,omitempty"`
 	Velocities []Velocity   `json:"velocities,omitempty"`
 	Limits     []Limit      `json:"limits,omitempty"`

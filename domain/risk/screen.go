@@ -89,6 +89,11 @@ func (s *RuleSet) verdict(decision, name, reason string) Verdict {
 	return Verdict{Decision: decision, Rule: name + "@" + s.def.Version, Reason: reason}
 }
 
+// view is what conditions see.
+func (f Facts) view() *rule.View {
+	return rule.NewView(f.Facts, map[string]string{"card": f.Card, "ip_country": f.IPCountry})
+}
+
 // rules gives the word of the first rule that holds. A rule that fails speaks
 // as OnError says, and those behind it are asked on: a broken rule hides none.
 func (s *RuleSet) rules(f Facts) (Verdict, []Note) {
@@ -97,7 +102,7 @@ func (s *RuleSet) rules(f Facts) (Verdict, []Note) {
 		return verdict, nil
 	}
 	var notes []Note
-	view := rule.NewView(f.Facts, map[string]string{"card": f.Card, "ip_country": f.IPCountry})
+	view := f.view()
 	for i, c := range s.conditions {
 		r := s.def.Rules[i]
 		holds, failed := c.Holds(view)

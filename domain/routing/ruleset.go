@@ -29,7 +29,7 @@ const (
 
 // Definition is a rule set as it is written and stored.
 type Definition struct {
-	Version string    `json:"version"`
+	Version string    `json:"version,omitempty"`
 	Rules   []RuleDef `json:"rules,omitempty"`
 	Default Default   `json:"default,omitzero"`
 }

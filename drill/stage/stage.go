@@ -26,6 +26,7 @@ import (
 	"paysaga/channels/sandbox"
 	"paysaga/channels/wire"
 	"paysaga/domain/risk"
+	"paysaga/domain/routing"
 	"paysaga/store"
 	"paysaga/webhook"
 	"paysaga/workers"
@@ -34,8 +35,9 @@ import (
 
 // Options tune a stage; the zero value is a drill's pace and everything on.
 type Options struct {
-	Pace     workflows.Pace // default workflows.Drill
-	Rules    risk.Rules
+	Pace     workflows.Pace  // default workflows.Drill
+	Risk     risk.Definition // what holds without stored rules
+	Breaker  routing.BreakerConfig
 	Deadline time.Duration // of the API (12 s: a test may share its machine with many)
 	NoWorker bool          // workers are started by StartWorker
 	// Dev is a devstack that runs already, on which the stage has a database of its own; nil: one is started.
@@ -73,6 +75,9 @@ type Stage struct {
 	// Receiver is where endpoints of tests are, Webhooks what reaches it.
 	Receiver *Receiver
 	Webhooks *webhook.Sender
+
+	// Health is what the stage sees of its channels.
+	Health *activities.Health
 
 	relays   *workers.Relays
 	channels channels.Registry
@@ -118,15 +123,16 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
+	s.Health = activities.NewHealth(o.Breaker, nil)
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Sealer: s.Store, Calls: calls,
 		Cases: s.Store, CaseOpened: func() { s.relays.PokeCases() }, Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
-		Channels: registry, Rules: o.Rules, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
+		Channels: registry, Rules: s.Store, Risk: o.Risk, Health: s.Health, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
 	s.Steps = activities.New(config)
 	relays := workers.RelayConfig{Waiting: s.Store, Outbox: s.Store, Courier: config.Courier, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
-		Payments: s.Store, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
+		Payments: s.Store, Risk: s.Store, Judge: s.Steps, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
 	change(o.Wire.Relays, &relays)
 	s.relays = workers.NewRelays(relays)
 	s.channels, s.wire = config.Channels, o.Wire
@@ -149,6 +155,7 @@ func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Refunds: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
+		Rules: s.Store, Lists: s.Store, Sealer: s.Store, Health: s.Health.Of,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	change(s.wire.API, &parts)
 	handler, err := api.New(api.Config{Deadline: deadline}, parts)
