@@ -73,9 +73,6 @@ func (s *server) judgeEntry(r RiskEntryRequest) error {
 
 // ListRiskEntries lists what stands on the owner's lists.
 func (s *server) ListRiskEntries(c echo.Context, p ListRiskEntriesParams) error {
-	if p.Kind != nil && !p.Kind.Valid() {
-		return fault.Invalid("parameter_invalid", "kind", "there is no list of this kind")
-	}
 	who := callerOf(c)
 	ctx, cancel := s.reading(c)
 	defer cancel()

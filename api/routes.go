@@ -78,9 +78,10 @@ var operations = map[string]operation{
 	"activateRiskRules":    {scope: access.RiskWrite},
 	"simulateRisk":         {scope: access.RiskRead},
 	"addRiskEntry":         {scope: access.RiskWrite},
-	"listRiskEntries":      {scope: access.RiskRead, query: []string{"kind", "limit", "starting_after"}, after: isRiskEntry},
-	"removeRiskEntry":      {scope: access.RiskWrite},
-	"reviewPayment":        {scope: access.RiskReview},
+	"listRiskEntries": {scope: access.RiskRead, query: []string{"kind", "limit", "starting_after"}, after: isRiskEntry,
+		values: map[string]func(string) bool{"kind": isListKind}},
+	"removeRiskEntry": {scope: access.RiskWrite},
+	"reviewPayment":   {scope: access.RiskReview},
 
 	"receiveCallback":  {anyQ: true},
 	"getHealth":        {anyQ: true},

@@ -210,4 +210,6 @@ func isVersion(text string) bool {
 	return err == nil && numbered(n) && strconv.Itoa(n) == text
 }
 
+func isListKind(text string) bool { return risk.Kind(text).Valid() }
+
 func isRiskEntry(text string) bool { return id.Is(id.ListEntry, text) }
