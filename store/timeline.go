@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,6 +97,31 @@ const sqlStoryCases = `
 		jsonb_strip_nulls(jsonb_build_object('id', c.id, 'decision', c.decision, 'actor', c.actor, 'reason', c.decision_reason))
 	FROM cases c WHERE c.book = $1 AND c.payment_id = $2 AND c.closed_at IS NOT NULL`
 
+const sqlStoryRefunds = `
+	SELECT r.created_at, 'request', 'refund ' || CASE r.source WHEN 'merchant' THEN 'received' ELSE 'of a case' END || ': ' || r.id,
+		jsonb_strip_nulls(jsonb_build_object('id', r.id, 'amount_minor', r.amount, 'currency', r.currency, 'status', r.status, 'reason', r.reason,
+			'case_id', r.case_id, 'failure_code', r.failure_code, 'by', c.by_kind, 'principal', c.by_id, 'request_id', c.request_id))
+	FROM refunds r LEFT JOIN causes c ON c.book = r.book AND c.cause = r.id || ':rc1'
+	WHERE r.book = $1 AND r.payment_id = $2`
+
+const sqlStoryRefundIntents = `
+	SELECT a.born_at, 'intent', 'refund try ' || a.ordinal || ' at ' || a.channel,
+		jsonb_strip_nulls(jsonb_build_object('key', a.refund_id || ':rf' || a.ordinal, 'channel', a.channel, 'channel_account', a.channel_account,
+			'request_hash', encode(a.request_hash, 'hex'), 'verdict', a.verdict, 'dead', a.dead, 'channel_id', a.channel_id,
+			'decline_code', a.decline_code))
+	FROM refunds r JOIN refund_attempts a ON a.book = r.book AND a.refund_id = r.id
+	WHERE r.book = $1 AND r.payment_id = $2 ORDER BY a.born_at`
+
+// ofRefunds tells of each of a payment's refunds what sql tells of a payment.
+func ofRefunds(sql string) string {
+	told := strings.NewReplacer("$1", "r.book", "$2", "r.id").Replace(sql)
+	return `SELECT s.* FROM refunds r CROSS JOIN LATERAL (` + told + `) s(at, kind, text, data) WHERE r.book = $1 AND r.payment_id = $2`
+}
+
+// refundStory is told beside story.
+var refundStory = []string{sqlStoryRefunds, sqlStoryRefundIntents, ofRefunds(sqlStoryCalls), ofRefunds(sqlStoryCallbacks), ofRefunds(sqlStoryJournals),
+	ofRefunds(sqlStoryEvents), ofRefunds(sqlStoryDeliveries)}
+
 // story lists the queries in the order in which things of one instant happen.
 var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals, sqlStoryEvents, sqlStoryDeliveries,
 	sqlStoryActs, sqlStoryCases}
@@ -107,7 +133,7 @@ func (s *Store) Timeline(ctx context.Context, book id.Book, merchantID, paymentI
 	}
 	var all []payment.Occurrence
 	b := &pgx.Batch{}
-	for _, sql := range story {
+	for _, sql := range slices.Concat(story, refundStory) {
 		b.Queue(sql, book, paymentID).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, scanOccurrence)
 			all = append(all, list...)
