@@ -17,7 +17,7 @@ func (m *memory) receiveRefund(c refund.Receive) error {
 	if c.All {
 		c.Refund.Amount = p.Left()
 	}
-	c.Refund.Channel = p.Channel
+	c.Refund.Channel, c.Refund.ChannelAccount = p.Channel, "cha_1"
 	o, err := refund.Open(refund.Opening{Refund: c.Refund, Payment: p, Terms: payment.Terms{FeeOnRefund: "return"}, Available: 1 << 40})
 	if err != nil {
 		return err

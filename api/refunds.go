@@ -43,6 +43,9 @@ func (s *server) CreateRefund(c echo.Context, paymentID PaymentID, _ CreateRefun
 	about(c, mine.ID)
 	ctx, cancel := s.durable(c)
 	defer cancel()
+	if err := s.refundable(ctx, p, received); err != nil {
+		return err
+	}
 	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(mine.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: mine.ID,
 		By: who.by(c), Changes: []ledger.Change{received}})
 	if err != nil {
@@ -61,6 +64,26 @@ func (s *server) CreateRefund(c echo.Context, paymentID PaymentID, _ CreateRefun
 	}
 	c.Response().Header().Set("Location", "/v1/refunds/"+mine.ID)
 	return reply(c, code, mediaJSON, mine.Public())
+}
+
+// refundable refuses what can be refused without a lock. A repeat isn't judged anew.
+func (s *server) refundable(ctx context.Context, p payment.Payment, r refund.Receive) error {
+	amount := r.Refund.Amount
+	if r.All {
+		amount = p.Left()
+	}
+	refused := refund.Admit(p, amount)
+	if refused == nil {
+		return nil
+	}
+	_, found, err := s.Book.Replayed(ctx, p.Book, r.Idempotency)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return nil
+	}
+	return refused
 }
 
 // refund judges the fields of a request. What of the payment is left is settled under its lock.

@@ -33,17 +33,8 @@ type Opened struct {
 // fault.Invalid, another currency and an amount of nothing.
 func Open(o Opening) (Opened, error) {
 	r, p := o.Refund, o.Payment
-	switch left := p.Left(); {
-	case p.Status != payment.Paid:
-		return Opened{}, fault.Conflict("payment_not_refundable", "the payment is "+string(p.Status)+": only what was captured can be given back").
-			WithDetail("payment_status", string(p.Status)).WithDetail("amount_refundable", left.Decimal())
-	case r.Amount.Currency != p.Amount.Currency:
-		return Opened{}, fault.Invalid("currency_mismatch", "currency", "the payment is in "+string(p.Amount.Currency))
-	case r.Amount.Minor <= 0 && left.Minor > 0, r.Amount.Minor < 0:
-		return Opened{}, fault.Invalid("amount_invalid", "amount", "a refund is of more than nothing")
-	case r.Amount.Minor > left.Minor, left.Minor <= 0:
-		return Opened{}, fault.Conflict("refund_exceeds_payment", "of this payment "+left.Text()+" can still be refunded").WithParam("amount").
-			WithDetail("amount_refundable", left.Decimal())
+	if err := Admit(p, r.Amount); err != nil {
+		return Opened{}, err
 	}
 	taken, err := o.take()
 	if err != nil {
@@ -61,6 +52,25 @@ func Open(o Opening) (Opened, error) {
 	p.Sequence++
 	p.UpdatedAt = r.UpdatedAt
 	return Opened{Refund: r, Payment: p, Journal: j}, nil
+}
+
+// Admit says whether a payment has an amount left to be given back, without
+// asking where it comes from; see Open. What is read without a lock may have
+// moved since.
+func Admit(p Payment, amount money.Amount) error {
+	switch left := p.Left(); {
+	case p.Status != payment.Paid:
+		return fault.Conflict("payment_not_refundable", "the payment is "+string(p.Status)+": only what was captured can be given back").
+			WithDetail("payment_status", string(p.Status)).WithDetail("amount_refundable", left.Decimal())
+	case amount.Currency != p.Amount.Currency:
+		return fault.Invalid("currency_mismatch", "currency", "the payment is in "+string(p.Amount.Currency))
+	case amount.Minor <= 0 && left.Minor > 0, amount.Minor < 0:
+		return fault.Invalid("amount_invalid", "amount", "a refund is of more than nothing")
+	case amount.Minor > left.Minor, left.Minor <= 0:
+		return fault.Conflict("refund_exceeds_payment", "of this payment "+left.Text()+" can still be refunded").WithParam("amount").
+			WithDetail("amount_refundable", left.Decimal())
+	}
+	return nil
 }
 
 // Return receives a refund of what stands on suspense for a case: nothing is
