@@ -60,8 +60,8 @@ func (m *memory) Endpoint(_ context.Context, book id.Book, merchantID, endpointI
 	return e, err
 }
 
-func (m *memory) ChangeEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, _ ledger.Principal, change func(*delivery.Endpoint) error) (delivery.Endpoint, error) {
-	e, err := m.Endpoint(ctx, book, merchantID, endpointID)
+func (m *memory) ChangeEndpoint(ctx context.Context, ref delivery.EndpointRef, _ ledger.Principal, change func(*delivery.Endpoint) error) (delivery.Endpoint, error) {
+	e, err := m.Endpoint(ctx, ref.Book, ref.MerchantID, ref.ID)
 	if err == nil {
 		err = change(&e)
 	}
@@ -70,22 +70,22 @@ func (m *memory) ChangeEndpoint(ctx context.Context, book id.Book, merchantID, e
 	}
 	unlock, err := m.lock("ChangeEndpoint")
 	defer unlock()
-	m.endpoints[endpointID] = e
+	m.endpoints[ref.ID] = e
 	return e, err
 }
 
-func (m *memory) DeleteEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, _ ledger.Principal) error {
-	if _, err := m.Endpoint(ctx, book, merchantID, endpointID); err != nil {
+func (m *memory) DeleteEndpoint(ctx context.Context, ref delivery.EndpointRef, _ ledger.Principal) error {
+	if _, err := m.Endpoint(ctx, ref.Book, ref.MerchantID, ref.ID); err != nil {
 		return err
 	}
 	unlock, err := m.lock("DeleteEndpoint")
 	defer unlock()
-	delete(m.endpoints, endpointID)
+	delete(m.endpoints, ref.ID)
 	return err
 }
 
-func (m *memory) RotateSecret(ctx context.Context, book id.Book, merchantID, endpointID string, _ delivery.Secret, _ time.Duration) (delivery.Endpoint, error) {
-	return m.Endpoint(ctx, book, merchantID, endpointID)
+func (m *memory) RotateSecret(ctx context.Context, ref delivery.EndpointRef, _ delivery.Secret, _ time.Duration) (delivery.Endpoint, error) {
+	return m.Endpoint(ctx, ref.Book, ref.MerchantID, ref.ID)
 }
 
 func (m *memory) Events(context.Context, delivery.EventFilter) ([]trade.Event, bool, error) {

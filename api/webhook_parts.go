@@ -16,10 +16,10 @@ type Endpoints interface {
 	Endpoints(ctx context.Context, book id.Book, merchantID string) ([]delivery.Endpoint, error)
 	Endpoint(ctx context.Context, book id.Book, merchantID, endpointID string) (delivery.Endpoint, error)
 	// ChangeEndpoint asks change under the row's lock; what change refuses isn't changed.
-	ChangeEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, by ledger.Principal, change func(*delivery.Endpoint) error) (delivery.Endpoint, error)
-	DeleteEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, by ledger.Principal) error
+	ChangeEndpoint(ctx context.Context, ref delivery.EndpointRef, by ledger.Principal, change func(*delivery.Endpoint) error) (delivery.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, ref delivery.EndpointRef, by ledger.Principal) error
 	// RotateSecret lets the secrets before sign on for the overlap.
-	RotateSecret(ctx context.Context, book id.Book, merchantID, endpointID string, secret delivery.Secret, overlap time.Duration) (delivery.Endpoint, error)
+	RotateSecret(ctx context.Context, ref delivery.EndpointRef, secret delivery.Secret, overlap time.Duration) (delivery.Endpoint, error)
 }
 
 // Outbox reads events, and what came of them at endpoints (I-25).

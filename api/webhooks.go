@@ -129,6 +129,11 @@ func checkEndpointID(c echo.Context, endpointID string) error {
 	return nil
 }
 
+// endpoint names one of the caller's merchant.
+func (w caller) endpoint(endpointID string) delivery.EndpointRef {
+	return delivery.EndpointRef{Book: w.Book, MerchantID: w.merchant, ID: endpointID}
+}
+
 // GetWebhookEndpoint reads one.
 func (s *server) GetWebhookEndpoint(c echo.Context, endpointID WebhookEndpointID, _ GetWebhookEndpointParams) error {
 	if err := checkEndpointID(c, endpointID); err != nil {
@@ -181,7 +186,7 @@ func (s *server) ChangeWebhookEndpoint(c echo.Context, endpointID WebhookEndpoin
 	who := callerOf(c)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	e, err := s.Endpoints.ChangeEndpoint(ctx, who.Book, who.merchant, endpointID, who.by(c), func(e *delivery.Endpoint) error {
+	e, err := s.Endpoints.ChangeEndpoint(ctx, who.endpoint(endpointID), who.by(c), func(e *delivery.Endpoint) error {
 		set(&e.URL, r.URL)
 		set(&e.Description, r.Description)
 		set(&e.Events, r.Events)
@@ -215,7 +220,7 @@ func (s *server) DeleteWebhookEndpoint(c echo.Context, endpointID WebhookEndpoin
 	who := callerOf(c)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	if err := s.Endpoints.DeleteEndpoint(ctx, who.Book, who.merchant, endpointID, who.by(c)); err != nil {
+	if err := s.Endpoints.DeleteEndpoint(ctx, who.endpoint(endpointID), who.by(c)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -247,7 +252,7 @@ func (s *server) RotateWebhookSecret(c echo.Context, endpointID WebhookEndpointI
 	who := callerOf(c)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	e, err := s.Endpoints.RotateSecret(ctx, who.Book, who.merchant, endpointID, secret, overlap)
+	e, err := s.Endpoints.RotateSecret(ctx, who.endpoint(endpointID), secret, overlap)
 	if err != nil {
 		return err
 	}

@@ -271,7 +271,7 @@ func (s *Store) judgeEndpoint(ctx context.Context, t delivery.Told) error {
 			return err
 		}
 	}
-	_, err := s.ChangeEndpoint(ctx, t.Book, t.MerchantID, t.EndpointID, ledger.Service("webhooks"), func(e *delivery.Endpoint) error {
+	_, err := s.ChangeEndpoint(ctx, delivery.EndpointRef{Book: t.Book, MerchantID: t.MerchantID, ID: t.EndpointID}, ledger.Service("webhooks"), func(e *delivery.Endpoint) error {
 		switch {
 		case e.Status == delivery.Disabled:
 		case gone:

@@ -189,11 +189,12 @@ func (s *Store) Endpoints(ctx context.Context, book id.Book, merchantID string) 
 	if err != nil {
 		return nil, err
 	}
-	return endpoints(ctx, db.pool, book, merchantID, "", "")
+	return endpoints(ctx, db.pool, delivery.EndpointRef{Book: book, MerchantID: merchantID}, "")
 }
 
-func endpoints(ctx context.Context, q querier, book id.Book, merchantID, endpointID, lock string) ([]delivery.Endpoint, error) {
-	rows, err := q.Query(ctx, sqlEndpoints+lock, book, merchantID, endpointID)
+// endpoints reads those that ref names, all of the merchant's without an id.
+func endpoints(ctx context.Context, q querier, ref delivery.EndpointRef, lock string) ([]delivery.Endpoint, error) {
+	rows, err := q.Query(ctx, sqlEndpoints+lock, ref.Book, ref.MerchantID, ref.ID)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -207,14 +208,14 @@ func (s *Store) Endpoint(ctx context.Context, book id.Book, merchantID, endpoint
 	if err != nil {
 		return delivery.Endpoint{}, err
 	}
-	return endpoint(ctx, db.pool, book, merchantID, endpointID, "")
+	return endpoint(ctx, db.pool, delivery.EndpointRef{Book: book, MerchantID: merchantID, ID: endpointID}, "")
 }
 
-func endpoint(ctx context.Context, q querier, book id.Book, merchantID, endpointID, lock string) (delivery.Endpoint, error) {
-	if endpointID == "" {
+func endpoint(ctx context.Context, q querier, ref delivery.EndpointRef, lock string) (delivery.Endpoint, error) {
+	if ref.ID == "" {
 		return delivery.Endpoint{}, fault.NotFound("webhook endpoint")
 	}
-	list, err := endpoints(ctx, q, book, merchantID, endpointID, lock)
+	list, err := endpoints(ctx, q, ref, lock)
 	if err == nil && len(list) == 0 {
 		err = fault.NotFound("webhook endpoint")
 	}

@@ -27,43 +27,49 @@ const sqlRelease = `
 const sqlForget = `UPDATE deliveries SET status = 'gone', next_at = NULL WHERE endpoint_id = $2 AND book = $1 AND status = 'held'`
 
 // ChangeEndpoint changes an endpoint under its lock. Enabling one that was paused releases what was held for it.
-func (s *Store) ChangeEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, by ledger.Principal,
+func (s *Store) ChangeEndpoint(ctx context.Context, ref delivery.EndpointRef, by ledger.Principal,
 	change func(*delivery.Endpoint) error) (delivery.Endpoint, error) {
-	return s.moveEndpoint(ctx, book, merchantID, endpointID, by, false, change)
+	return s.moveEndpoint(ctx, ref, endpointMove{by: by, change: change})
 }
 
 // DeleteEndpoint ends an endpoint: it hears nothing more, and its secrets are gone.
-func (s *Store) DeleteEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, by ledger.Principal) error {
-	_, err := s.moveEndpoint(ctx, book, merchantID, endpointID, by, true, func(e *delivery.Endpoint) error {
+func (s *Store) DeleteEndpoint(ctx context.Context, ref delivery.EndpointRef, by ledger.Principal) error {
+	_, err := s.moveEndpoint(ctx, ref, endpointMove{by: by, deleted: true, change: func(e *delivery.Endpoint) error {
 		e.Status, e.Reason = delivery.Disabled, "deleted"
 		return nil
-	})
+	}})
 	return err
 }
 
-func (s *Store) moveEndpoint(ctx context.Context, book id.Book, merchantID, endpointID string, by ledger.Principal, deleted bool,
-	change func(*delivery.Endpoint) error) (after delivery.Endpoint, err error) {
-	db, err := s.db(book)
+// endpointMove is what is to become of an endpoint, and by whom.
+type endpointMove struct {
+	by      ledger.Principal
+	deleted bool
+	change  func(*delivery.Endpoint) error
+}
+
+func (s *Store) moveEndpoint(ctx context.Context, ref delivery.EndpointRef, m endpointMove) (after delivery.Endpoint, err error) {
+	db, err := s.db(ref.Book)
 	if err != nil {
 		return after, err
 	}
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		before, err := endpoint(ctx, tx, book, merchantID, endpointID, " FOR NO KEY UPDATE")
+		before, err := endpoint(ctx, tx, ref, " FOR NO KEY UPDATE")
 		if err != nil {
 			return err
 		}
 		after = before
-		if err := change(&after); err != nil {
+		if err := m.change(&after); err != nil {
 			return err
 		}
-		after, err = s.setEndpoint(ctx, tx, before, after, by, deleted)
+		after, err = s.setEndpoint(ctx, tx, before, after, m)
 		return err
 	})
 	return after, failure(err)
 }
 
 // setEndpoint writes a change, and what follows from it: the event, and what becomes of deliveries that were held.
-func (s *Store) setEndpoint(ctx context.Context, tx pgx.Tx, before, after delivery.Endpoint, by ledger.Principal, deleted bool) (delivery.Endpoint, error) {
+func (s *Store) setEndpoint(ctx context.Context, tx pgx.Tx, before, after delivery.Endpoint, m endpointMove) (delivery.Endpoint, error) {
 	after.UpdatedAt = s.clock()
 	kind := ""
 	if before.Status != after.Status {
@@ -79,7 +85,7 @@ func (s *Store) setEndpoint(ctx context.Context, tx pgx.Tx, before, after delive
 	_, err := tx.Exec(ctx, sqlSetEndpoint, pgx.NamedArgs{"book": after.Book, "id": after.ID, "url": after.URL, "description": after.Description,
 		"events": notNil(after.Events), "children": after.IncludeChildren, "version": after.APIVersion, "schedule": after.Schedule,
 		"status": after.Status, "reason": after.Reason, "failing": orNoTime(after.FailingSince), "sequence": after.Sequence, "hears": hears,
-		"at": after.UpdatedAt, "deleted": deleted, "by": by.ID, "request": by.RequestID})
+		"at": after.UpdatedAt, "deleted": m.deleted, "by": m.by.ID, "request": m.by.RequestID})
 	if err != nil {
 		return after, err
 	}
@@ -89,7 +95,7 @@ func (s *Store) setEndpoint(ctx context.Context, tx pgx.Tx, before, after delive
 		}
 	}
 	switch {
-	case deleted:
+	case m.deleted:
 		_, err = tx.Exec(ctx, `DELETE FROM webhook_secrets WHERE book = $1 AND endpoint_id = $2`, after.Book, after.ID)
 		if err == nil {
 			_, err = tx.Exec(ctx, sqlForget, after.Book, after.ID)
@@ -128,9 +134,9 @@ const sqlDropSecrets = `DELETE FROM webhook_secrets WHERE book = $1 AND endpoint
 
 // RotateSecret lets a new secret sign first, and those before it sign on for the overlap. More rotations than there may be
 // signatures within one overlap are Conflict "too_many_secrets".
-func (s *Store) RotateSecret(ctx context.Context, book id.Book, merchantID, endpointID string, secret delivery.Secret, overlap time.Duration) (delivery.Endpoint, error) {
+func (s *Store) RotateSecret(ctx context.Context, ref delivery.EndpointRef, secret delivery.Secret, overlap time.Duration) (delivery.Endpoint, error) {
 	var e delivery.Endpoint
-	db, err := s.db(book)
+	db, err := s.db(ref.Book)
 	if err != nil {
 		return e, err
 	}
@@ -140,23 +146,23 @@ func (s *Store) RotateSecret(ctx context.Context, book id.Book, merchantID, endp
 	}
 	now := s.clock()
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if e, err = endpoint(ctx, tx, book, merchantID, endpointID, " FOR NO KEY UPDATE"); err != nil {
+		if e, err = endpoint(ctx, tx, ref, " FOR NO KEY UPDATE"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlEndSecrets, book, endpointID, now.Add(overlap)); err != nil {
+		if _, err := tx.Exec(ctx, sqlEndSecrets, ref.Book, ref.ID, now.Add(overlap)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlDropSecrets, book, endpointID, now); err != nil {
+		if _, err := tx.Exec(ctx, sqlDropSecrets, ref.Book, ref.ID, now); err != nil {
 			return err
 		}
 		var n int
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM webhook_secrets WHERE book = $1 AND endpoint_id = $2`, book, endpointID).Scan(&n); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM webhook_secrets WHERE book = $1 AND endpoint_id = $2`, ref.Book, ref.ID).Scan(&n); err != nil {
 			return err
 		}
 		if n >= delivery.MaxSecrets {
 			return fault.Conflict("too_many_secrets", "five secrets sign already; wait until one has expired, or let the old ones expire at once")
 		}
-		_, err := tx.Exec(ctx, sqlInsertSecret, book, endpointID, sealed, now)
+		_, err := tx.Exec(ctx, sqlInsertSecret, ref.Book, ref.ID, sealed, now)
 		return err
 	})
 	return e, failure(err)
@@ -170,7 +176,7 @@ func (s *Store) Ping(ctx context.Context, book id.Book, merchantID, endpointID s
 	}
 	now := s.clock()
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		e, err := endpoint(ctx, tx, book, merchantID, endpointID, " FOR NO KEY UPDATE")
+		e, err := endpoint(ctx, tx, delivery.EndpointRef{Book: book, MerchantID: merchantID, ID: endpointID}, " FOR NO KEY UPDATE")
 		if err != nil {
 			return err
 		}

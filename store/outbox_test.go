@@ -311,7 +311,7 @@ func TestAnEndpointThatFailsForLongIsPausedAndHoldsWhatComes(t *testing.T) {
 	}
 	require.Len(t, held(), 2, "the order's and the payment's; of itself it hears nothing")
 	ref := held()[0].Ref
-	after, err := h.s.ChangeEndpoint(t.Context(), h.Book, h.MerchantID, bad.ID, ledger.Service("test"), func(e *delivery.Endpoint) error {
+	after, err := h.s.ChangeEndpoint(t.Context(), bad.Ref(), ledger.Service("test"), func(e *delivery.Endpoint) error {
 		e.Status = delivery.Enabled
 		return nil
 	})
@@ -323,7 +323,7 @@ func TestAnEndpointThatFailsForLongIsPausedAndHoldsWhatComes(t *testing.T) {
 		Verdict: delivery.Verdict{State: delivery.StateHeld}})
 	require.NoError(t, err)
 	require.Equal(t, delivery.StatePending, state, "nothing is held for an endpoint that is enabled")
-	require.NoError(t, h.s.DeleteEndpoint(t.Context(), h.Book, h.MerchantID, bad.ID, ledger.Service("test")))
+	require.NoError(t, h.s.DeleteEndpoint(t.Context(), bad.Ref(), ledger.Service("test")))
 	_, err = h.s.Endpoint(t.Context(), h.Book, h.MerchantID, bad.ID)
 	require.Error(t, err)
 	h.leave(answered204)
@@ -340,18 +340,18 @@ func TestASecretRotates(t *testing.T) {
 		return len(list[0].To[0].Secrets)
 	}
 	require.Equal(t, 1, signing())
-	_, err := h.s.RotateSecret(t.Context(), h.Book, h.MerchantID, e.ID, hookSecret(t, 'b'), time.Hour)
+	_, err := h.s.RotateSecret(t.Context(), e.Ref(), hookSecret(t, 'b'), time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, 2, signing())
 	c.forward(2 * time.Hour)
 	require.Equal(t, 1, signing())
 	for i := range delivery.MaxSecrets - 1 {
-		_, err := h.s.RotateSecret(t.Context(), h.Book, h.MerchantID, e.ID, hookSecret(t, byte('c'+i)), time.Hour)
+		_, err := h.s.RotateSecret(t.Context(), e.Ref(), hookSecret(t, byte('c'+i)), time.Hour)
 		require.NoError(t, err)
 	}
-	_, err = h.s.RotateSecret(t.Context(), h.Book, h.MerchantID, e.ID, hookSecret(t, 'z'), time.Hour)
+	_, err = h.s.RotateSecret(t.Context(), e.Ref(), hookSecret(t, 'z'), time.Hour)
 	require.ErrorContains(t, err, "five secrets")
-	_, err = h.s.RotateSecret(t.Context(), h.Book, h.MerchantID, e.ID, hookSecret(t, 'z'), 0)
+	_, err = h.s.RotateSecret(t.Context(), e.Ref(), hookSecret(t, 'z'), 0)
 	require.NoError(t, err, "at once")
 	require.Equal(t, 1, signing())
 	_, err = h.s.CreateEndpoint(t.Context(), e, hookSecret(t, 'x'), ledger.Service("test"))

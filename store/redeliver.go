@@ -8,7 +8,6 @@ import (
 
 	"paysaga/domain/delivery"
 	"paysaga/domain/fault"
-	"paysaga/domain/id"
 )
 
 const sqlClaimStarts = `
@@ -71,7 +70,7 @@ func (s *Store) Redeliver(ctx context.Context, merchantID string, ref delivery.R
 		return d, err
 	}
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := reachable(ctx, tx, ref.Book, merchantID, ref.EndpointID); err != nil {
+		if err := reachable(ctx, tx, delivery.EndpointRef{Book: ref.Book, MerchantID: merchantID, ID: ref.EndpointID}); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, sqlRedeliver, s.clock(), ref.Book, ref.EventID, ref.EndpointID, merchantID)
@@ -87,8 +86,8 @@ func (s *Store) Redeliver(ctx context.Context, merchantID string, ref delivery.R
 }
 
 // reachable refuses what could only be held or refused.
-func reachable(ctx context.Context, tx pgx.Tx, book id.Book, merchantID, endpointID string) error {
-	e, err := endpoint(ctx, tx, book, merchantID, endpointID, "")
+func reachable(ctx context.Context, tx pgx.Tx, ref delivery.EndpointRef) error {
+	e, err := endpoint(ctx, tx, ref, "")
 	if err == nil && e.Status != delivery.Enabled {
 		err = fault.Conflict("endpoint_not_enabled", "the endpoint is "+string(e.Status)+"; enable it first")
 	}
@@ -128,7 +127,7 @@ func (s *Store) RedeliverMany(ctx context.Context, f delivery.RedeliverFilter) (
 	}
 	n := 0
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := reachable(ctx, tx, f.Book, f.MerchantID, f.EndpointID); err != nil {
+		if err := reachable(ctx, tx, delivery.EndpointRef{Book: f.Book, MerchantID: f.MerchantID, ID: f.EndpointID}); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, sqlRedeliverMany, s.clock(), f.Book, f.EndpointID, lowestEvent(from.Add(-time.Minute)), lowestEvent(f.To.Add(time.Minute)),

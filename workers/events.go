@@ -226,18 +226,29 @@ func handed(l delivery.Left) bool {
 // putFor bounds how long it is tried to write down what was told. After that the events leave again.
 const putFor = 20 * time.Second
 
+// put writes them down. Should there be one among them that can't be written, the others are written without it.
 func (e *Events) put(ctx context.Context, list []delivery.Left) {
+	err := e.putAll(ctx, list)
+	if err == nil || len(list) == 1 || fault.Of(err) == fault.KindUnavailable {
+		return
+	}
+	for i := range list {
+		_ = e.putAll(ctx, list[i:i+1]) // what fails was logged, and leaves again when its lease ends
+	}
+}
+
+func (e *Events) putAll(ctx context.Context, list []delivery.Left) error {
 	ctx, stop := context.WithTimeout(ctx, putFor)
 	defer stop()
 	failing := false
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := e.c.Outbox.TellEvents(ctx, list)
 		if err == nil {
-			return
+			return nil
 		}
 		failing = e.complain(ctx, err, failing)
 		if ctx.Err() != nil || fault.Of(err) != fault.KindUnavailable {
-			return
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,9 +15,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paysaga/activities"
 	"paysaga/domain/delivery"
+	"paysaga/domain/fault"
 	"paysaga/store"
 	"paysaga/store/storetest"
+	"paysaga/workers"
 )
 
 var background = context.Background()
@@ -178,4 +182,43 @@ func (p *post) bare(n int) time.Duration {
 	}
 	all.Wait()
 	return time.Since(began)
+}
+
+// poisoned is an outbox that can't write down one event.
+type poisoned struct {
+	workers.Outbox
+	id string
+}
+
+func (p poisoned) TellEvents(ctx context.Context, list []delivery.Left) error {
+	for _, l := range list {
+		if l.Event.ID == p.id {
+			return fault.Internal("this one can't be written", nil)
+		}
+	}
+	return p.Outbox.TellEvents(ctx, list)
+}
+
+// One event that can't be written down keeps no other from leaving.
+func TestAPoisonedEventHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, 2, true)
+	p.fill(1, 50, 2)
+	var poison string
+	require.NoError(t, p.db.Owner.QueryRow(t.Context(), `SELECT id FROM events ORDER BY no LIMIT 1 OFFSET 7`).Scan(&poison))
+	send, err := sender(p.URL)
+	require.NoError(t, err)
+	defer send.Close()
+	relay := workers.NewEvents(workers.EventsConfig{Outbox: poisoned{p.db.Store, poison}, Courier: activities.NewCourier(send), Every: 20 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { relay.Run(ctx) })
+	require.Eventually(t, func() bool {
+		var left int
+		require.NoError(t, p.db.Owner.QueryRow(background, `SELECT count(*) FROM events WHERE delivered_at IS NULL`).Scan(&left))
+		return left == 2 // itself, and the one after it
+	}, 30*time.Second, 20*time.Millisecond)
+	stop()
+	done.Wait()
 }

@@ -110,7 +110,7 @@ func (h *hooked) read(t *testing.T) delivery.Endpoint {
 
 func (h *hooked) set(t *testing.T, s delivery.EndpointStatus) {
 	t.Helper()
-	_, err := h.Stage.Store.ChangeEndpoint(context.Background(), h.endpoint.Book, h.ID, h.endpoint.ID, ledger.Service("test"), func(e *delivery.Endpoint) error {
+	_, err := h.Stage.Store.ChangeEndpoint(context.Background(), h.endpoint.Ref(), ledger.Service("test"), func(e *delivery.Endpoint) error {
 		e.Status = s
 		return nil
 	})
@@ -315,7 +315,7 @@ func bothSecretsSign(t *testing.T, s *stage.Stage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Store.RotateSecret(context.Background(), h.endpoint.Book, h.ID, h.endpoint.ID, fresh, time.Hour); err != nil {
+	if _, err := s.Store.RotateSecret(context.Background(), h.endpoint.Ref(), fresh, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	for i, secret := range []delivery.Secret{h.secret, fresh} { // a receiver that knows either one verifies

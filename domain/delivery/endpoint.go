@@ -47,6 +47,15 @@ type Endpoint struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
+// EndpointRef names an endpoint for its merchant: another's is nobody's (I-25).
+type EndpointRef struct {
+	Book           id.Book
+	MerchantID, ID string
+}
+
+// Ref names the endpoint.
+func (e Endpoint) Ref() EndpointRef { return EndpointRef{e.Book, e.MerchantID, e.ID} }
+
 // The types of events about endpoints.
 const (
 	EventPing             = "endpoint.ping"
