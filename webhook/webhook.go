@@ -107,7 +107,7 @@ func New(c Config) (*Sender, error) {
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    8,
+		MaxIdleConnsPerHost:    32, // a merchant may have several endpoints on one host, each with 16 tries under way
 		MaxResponseHeaderBytes: 32 << 10,
 		DisableCompression:     true, // the cap counts what arrives
 		Protocols:              new(http.Protocols),
