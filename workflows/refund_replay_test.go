@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,17 @@ func TestEveryRefundHistoryReplays(t *testing.T) {
 			t.Parallel()
 			if err := replayRefund(t, workflows.Refund, file); err != nil {
 				t.Error(err)
+			}
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range append(decoded(raw), string(raw)) { // I-26
+				for _, secret := range []string{"tok_", "sandbox-secret", "http://", "https://", "Bearer"} {
+					if strings.Contains(text, secret) {
+						t.Errorf("it holds %q", secret)
+					}
+				}
 			}
 			if replayRefund(t, reordered, file) == nil {
 				t.Error("the gate let a reordered saga pass")
