@@ -130,8 +130,11 @@ func (s *Steps) recheck(ctx context.Context, ref Ref) error {
 		return err
 	}
 	p := d.Payment
+	if b.Record != nil && b.Record.Again != nil {
+		return nil // it was: the same Step took it off the relay's queue
+	}
 	changes := []ledger.Change{payment.RecheckAt{PaymentID: p.ID}}
-	if b.Record != nil && b.Record.Recheck && b.Record.Again == nil {
+	if b.Record != nil && b.Record.Recheck {
 		set, err := s.rules.get(ctx, p.Book, "risk", b.Risk)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -35,8 +36,9 @@ import (
 
 // Options tune a stage; the zero value is a drill's pace and everything on.
 type Options struct {
-	Pace     workflows.Pace  // default workflows.Drill
-	Risk     risk.Definition // what holds without stored rules
+	Pace workflows.Pace  // default workflows.Drill
+	Risk risk.Definition // what holds without stored rules
+	// Breaker says when circuits open; the zero never opens one: what a test scripts is to reach the channel.
 	Breaker  routing.BreakerConfig
 	Deadline time.Duration // of the API (12 s: a test may share its machine with many)
 	NoWorker bool          // workers are started by StartWorker
@@ -123,6 +125,9 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
+	if o.Breaker == (routing.BreakerConfig{}) {
+		o.Breaker.MinCalls = math.MaxInt32
+	}
 	s.Health = activities.NewHealth(o.Breaker, nil)
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
