@@ -62,6 +62,9 @@ func (c Capture) OfCharge(p Payment, strayed int64, charge Outcome) Outcome {
 	return o
 }
 
+// step is the capture's place among the captures of its payment.
+func (c Capture) step() id.Step { return id.Step{Code: id.CaptureOut, Ordinal: c.Ordinal} }
+
 // SettleCapture says what the outcome of a capture means (I-10, I-16). A
 // capture that has ended stays as it is. Nothing fails while its outcome is
 // unknown (I-14); Declined has to be meant as dead.
@@ -236,8 +239,7 @@ func (s *capturing) mismatched() error {
 	if took.Currency == p.Amount.Currency {
 		s.after.Strayed = took.Minor
 	}
-	step := id.Step{Code: id.CaptureOut, Ordinal: s.before.Ordinal}
-	s.r.Case = s.open(exception.AmountMismatch, step.String(), took, p.Parked)
+	s.r.Case = s.open(exception.AmountMismatch, s.before.step().String(), took, p.Parked)
 	s.r.Case.ChannelID = s.Attempt.ChannelID // a refund is of the charge, not of the capture
 	if !exception.Credible(took) {
 		return nil
@@ -269,8 +271,12 @@ func (r CaptureRuling) Changes(c CaptureCase) []ledger.Change {
 		list = append(list, Update{Before: c.Payment, After: r.After, Opened: true})
 	}
 	for _, change := range r.Ruling.Changes(c.Payment, c.Attempt) {
-		if m, ok := change.(MatureAt); ok {
+		switch m := change.(type) {
+		case MatureAt:
 			m.Pending = r.After.Pending.Minor
+			change = m
+		case PayOrder: // each capture may pay the order beyond its total
+			m.Excess.ID = exception.ID(c.Payment.ID, exception.DuplicatePayment, c.Capture.step().String())
 			change = m
 		}
 		list = append(list, change)
