@@ -10,12 +10,14 @@ import (
 	"paysaga/domain/payment"
 )
 
-// NextCapture is the first capture of a payment that is under way.
+// NextCapture is the first capture of a payment that is under way, and where
+// the payment stands.
 type NextCapture struct {
+	Booked
 	CaptureID string `json:"capture_id,omitempty"` // empty: there is none
 	Key       string `json:"key,omitempty"`
 	Ordinal   int    `json:"ordinal,omitempty"`
-	InDoubt   bool   `json:"in_doubt,omitempty"`
+	Doubted   bool   `json:"doubted,omitempty"` // its outcome is unknown
 }
 
 // FindCapture reads which capture comes next: one after the other, in order of
@@ -27,9 +29,9 @@ func (s *Steps) FindCapture(ctx context.Context, in Ref) (NextCapture, error) {
 	}
 	c := d.NextCapture()
 	if c == nil {
-		return NextCapture{}, nil
+		return NextCapture{Booked: booked(d.Payment)}, nil
 	}
-	return NextCapture{CaptureID: c.ID, Key: c.Key, Ordinal: c.Ordinal, InDoubt: c.InDoubt}, nil
+	return NextCapture{Booked: booked(d.Payment), CaptureID: c.ID, Key: c.Key, Ordinal: c.Ordinal, Doubted: c.InDoubt}, nil
 }
 
 // Fence keeps further captures out, before an authorization is given back: from

@@ -218,7 +218,7 @@ func (s *Store) CaptureIntent(ctx context.Context, book id.Book, key string) (ch
 	if err != nil {
 		return in, err
 	}
-	if step.Code != id.CaptureOut {
+	if step != (id.Step{Code: id.CaptureOut, Ordinal: 1}) {
 		return in, fault.NotFound("intent")
 	}
 	var sealed []byte

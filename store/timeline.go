@@ -62,13 +62,25 @@ const sqlStoryJournals = `
 			'reverses', j.reverses, 'legs', (
 				SELECT jsonb_agg(jsonb_build_object('account', a.code, 'currency', a.currency, 'minor', e.amount) ORDER BY e.leg)
 				FROM entries e JOIN accounts a ON a.no = e.account WHERE e.journal = j.no)))
-	FROM causes c JOIN journals j ON j.no = c.journal
-	WHERE c.book = $1 AND c.cause >= $2 || ':' AND c.cause < $2 || ';' ORDER BY j.no`
+	FROM (
+		SELECT $2 AS id UNION ALL SELECT k.id FROM captures k WHERE k.payment_id = $2 AND k.book = $1) o
+	CROSS JOIN LATERAL (
+		SELECT journal FROM causes WHERE book = $1 AND cause >= o.id || ':' AND cause < o.id || ';' AND journal IS NOT NULL OFFSET 0) c
+	JOIN journals j ON j.no = c.journal ORDER BY j.no`
+
+const sqlStoryCaptures = `
+	SELECT k.born_at, 'intent', 'capture ' || k.ordinal || ' at ' || k.channel || CASE WHEN k.final THEN ', the last' ELSE '' END,
+		jsonb_strip_nulls(jsonb_build_object('key', k.id || ':cp1', 'channel', k.channel, 'channel_account', k.channel_account,
+			'request_hash', encode(k.request_hash, 'hex'), 'amount_minor', k.amount, 'currency', k.currency, 'status', k.status,
+			'in_doubt', k.in_doubt, 'channel_id', k.channel_id, 'failure_code', k.failure_code))
+	FROM captures k WHERE k.payment_id = $2 AND k.book = $1 ORDER BY k.ordinal`
 
 const sqlStoryEvents = `
 	SELECT e.created_at, 'event', e.type,
 		jsonb_strip_nulls(jsonb_build_object('id', e.id, 'sequence', e.sequence, 'status', e.data->>'status', 'delivered_at', e.delivered_at))
-	FROM events e WHERE e.book = $1 AND e.object_id = $2 ORDER BY e.sequence`
+	FROM (
+		SELECT $2 AS id UNION ALL SELECT k.id FROM captures k WHERE k.payment_id = $2 AND k.book = $1) o
+	JOIN events e ON e.book = $1 AND e.object_id = o.id ORDER BY e.no`
 
 // A delivery is told once: when it was heard, else at its last try. Endpoints' URLs aren't part of a payment's story.
 const sqlStoryDeliveries = `
@@ -123,7 +135,8 @@ var refundStory = []string{sqlStoryRefunds, sqlStoryRefundIntents, ofRefunds(sql
 	ofRefunds(sqlStoryEvents), ofRefunds(sqlStoryDeliveries)}
 
 // story lists the queries in the order in which things of one instant happen.
-var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals, sqlStoryEvents, sqlStoryDeliveries,
+var story = []string{sqlStoryRequest, sqlStoryOpened, sqlStoryIntents, sqlStoryCaptures, sqlStoryCalls, sqlStoryCallbacks, sqlStoryJournals,
+	sqlStoryEvents, sqlStoryDeliveries,
 	sqlStoryActs, sqlStoryCases}
 
 // Timeline tells all that happened to a payment, in order of time. Another merchant's payment is NotFound (I-25).

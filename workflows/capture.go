@@ -35,6 +35,9 @@ func (p *paymentSaga) captureAll(ctx workflow.Context) {
 		heard := p.wanted
 		var next activities.NextCapture
 		p.commit(ctx, "find the next capture", steps.FindCapture, p.ref, &next)
+		if next.Status != "" { // a run that was reset may be behind
+			p.booked = next.Booked
+		}
 		if next.CaptureID == "" {
 			p.looked = heard
 			return
@@ -62,7 +65,7 @@ func (p *paymentSaga) capture(ctx workflow.Context, next activities.NextCapture)
 	timers, stop := workflow.WithCancel(ctx)
 	defer stop()
 	late := workflow.NewTimerWithOptions(timers, p.pace.parkAfter, workflow.TimerOptions{Summary: "then a person is shown the open capture too"})
-	doubted, flagged := next.InDoubt, false
+	doubted, flagged := next.Doubted, false
 	for {
 		a, ok := p.patiently(ctx, p.take(next.Key, doubted), func() bool {
 			return p.gone() || p.terminal() || (!flagged && late.IsReady())

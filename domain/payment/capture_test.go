@@ -218,6 +218,16 @@ func TestACaptureOfAnotherAmount(t *testing.T) {
 	require.Empty(t, r.Journals)
 	require.Equal(t, Paid, r.After.Status)
 
+	alone := newDesk(t)
+	require.NoError(t, alone.receive(CaptureWish{Amount: cny(300)}))
+	alone.outcome(1, o)
+	k := alone.about(1, o) // the charge says what its only capture took
+	k.Strayed = 299
+	r, err = Settle(k)
+	require.NoError(t, err)
+	require.Empty(t, r.Journals)
+	require.Equal(t, Canceled, r.After.Status, "nothing was captured for the merchant")
+
 	c.Outcome.AmountMinor = 450 // and 51 more than anybody asked for
 	r, err = Settle(c)
 	require.NoError(t, err)

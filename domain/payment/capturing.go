@@ -302,6 +302,10 @@ func (s *settling) finish() {
 // back, or has lapsed.
 func (s *settling) release() error {
 	s.r.Step = s.step(id.Void)
+	if s.Payment.Captured.Minor == 0 { // all that was taken went astray
+		s.end(Canceled, "")
+		return nil
+	}
 	s.finish()
 	return nil
 }
@@ -318,7 +322,9 @@ func (s *settling) heldBack() error {
 	if err := s.release(); err != nil || took.IsZero() {
 		return err
 	}
-	s.r.Attempt.AmountMinor, s.r.Attempt.Currency = said, s.Outcome.Currency
+	if s.r.Attempt != nil {
+		s.r.Attempt.AmountMinor, s.r.Attempt.Currency = said, s.Outcome.Currency
+	}
 	p := &s.r.After
 	s.r.Case = s.open(exception.AmountMismatch, s.r.Step.String(), took,
 		"amount_mismatch: the channel took another amount than we captured: "+p.Captured.Text())

@@ -123,7 +123,7 @@ func (s *settling) succeeded() error {
 		return err
 	}
 	switch {
-	case s.Payment.Captured.Minor > 0:
+	case s.Payment.Captured.Minor > 0 || s.Strayed > 0:
 		return s.heldBack()
 	case s.differs():
 		return s.mismatch()
