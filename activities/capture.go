@@ -69,9 +69,12 @@ func (s *Steps) Capture(ctx context.Context, in CaptureInput) (Answer, error) {
 	if err != nil {
 		return Answer{}, failure(ctx, err)
 	}
+	start := s.c.Now()
+	if life := c.Describe().KeyLife; in.Doubted && life > 0 && start.Sub(i.Key.BornAt) > life/2 {
+		return s.capturedByNow(ctx, in, c)
+	}
 	bounded, stop := context.WithTimeout(ctx, s.c.CallTimeout)
 	defer stop()
-	start := s.c.Now()
 	out, err := c.Capture(bounded, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Capture.ChannelID, Now: start}, i.Request)
 	s.note(channels.CallLine{Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Capture.Channel,
 		ChannelAccount: i.Capture.ChannelAccount, Operation: channels.OpCapture, StartedAt: start}, out, err)
@@ -86,6 +89,35 @@ func (s *Steps) Capture(ctx context.Context, in CaptureInput) (Answer, error) {
 		return Answer{}, notYet("the channel doesn't say whether it captured: " + out.Reason)
 	}
 	return Answer{Outcome: payment.Outcome{Verdict: payment.Unknown, Reason: out.Reason}}, nil
+}
+
+// capturedByNow asks the charge what became of a capture whose key the channel
+// may have forgotten: nothing is sent under it any more. Where a charge is
+// captured once, one that is still held was not.
+func (s *Steps) capturedByNow(ctx context.Context, in CaptureInput, c channels.Channel) (Answer, error) {
+	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	capture := d.NextCapture()
+	if capture == nil || capture.Key != in.Key {
+		return Answer{}, failure(ctx, fault.NotFound("capture under way"))
+	}
+	charged := CallInput{Ref: in.Ref, Key: id.Key(in.PaymentID, id.Step{Code: id.Charge, Ordinal: capture.Attempt})}
+	charge, err := s.call(ctx, charged, channels.OpAsk, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		return c.Ask(ctx, call, i.Request)
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	out := capture.OfCharge(d.Payment, d.Strayed(), charge.Outcome)
+	switch {
+	case out.Verdict != payment.Unknown:
+		return Answer{Outcome: out}, nil
+	case charge.Verdict == payment.Authorized && !c.Describe().MultiCapture:
+		return Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true, Decline: &payment.Decline{Code: "not_captured"}}}, nil
+	}
+	return Answer{}, notYet("the channel may have forgotten the capture's key, and its charge doesn't tell")
 }
 
 // BookCaptureInput brings what became of a capture.

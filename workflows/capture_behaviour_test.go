@@ -24,6 +24,7 @@ func init() {
 		"captures that can't be are refused, and leave none":  capturesRefused,
 		"a timeline tells of captures":                        captureTimeline,
 		"captured money matures as its own time comes":        captureMatures,
+		"a capture whose key is old is asked about":           captureOfAnOldKey,
 		"an unknown capture is shown, sent again, never lost": captureUnknown,
 	})
 }
@@ -176,5 +177,19 @@ func captureUnknown(t *testing.T, s *stage.Stage) {
 	if a := m.UntilStatus(t, id, payment.Paid); a.AmountCaptured != "3.00" || a.NeedsOperator {
 		t.Errorf("ended as %s", a.Raw)
 	}
+	settled(t, m, id, done)
+}
+
+// captureOfAnOldKey has a channel that captured, and may have forgotten the key
+// by the time it can be reached again: the key is not sent any more (I-14).
+func captureOfAnOldKey(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	id := authorize(t, m)
+	m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "capture", "fault": "garbage", "times": -1})
+	open(t, m, id, "12.34")
+	stage.Eventually(t, "the capture is in doubt", func() bool { list := m.Captures(t, id); return len(list) == 1 && list[0].InDoubt })
+	s.Exec(t, "UPDATE captures SET born_at = born_at - interval '13 hours' WHERE payment_id = $1", id)
+	m.UntilStatus(t, id, payment.Paid)
+	s.Exec(t, "UPDATE captures SET born_at = born_at + interval '13 hours' WHERE payment_id = $1", id)
 	settled(t, m, id, done)
 }
