@@ -146,6 +146,10 @@ func (silence) Note(channels.CallLine) {}
 // guard lets a charge through only where the first channel's is dead in that
 // channel's own book: refused, closed, or closed before it ever came.
 func (h *house) guard(next http.Handler) http.Handler {
+	return guard(h.servers[0], &h.caught, next)
+}
+
+func guard(first *server.Server, caught *atomic.Int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/charges" {
 			body, _ := io.ReadAll(r.Body)
@@ -155,9 +159,9 @@ func (h *house) guard(next http.Handler) http.Handler {
 			}
 			_ = json.Unmarshal(body, &q)
 			paymentID, _, _ := strings.Cut(q.Key, ":")
-			for _, c := range h.servers[0].Lookup(paymentID).Charges {
+			for _, c := range first.Lookup(paymentID).Charges {
 				if c.State != server.Closed && c.State != server.Declined && c.State != server.Expired {
-					h.caught.Add(1)
+					caught.Add(1)
 				}
 			}
 		}
@@ -171,6 +175,30 @@ var faultsOf = map[string][]string{
 		"truncated", "unknown_state", "wrong_reference", "slow", "decline", "pending", "redirect"},
 	"ask":    {"timeout_before", "timeout_after", "500", "drop", "reset_after", "garbage", "empty", "truncated", "unknown_state", "wrong_reference"},
 	"cancel": {"timeout_before", "timeout_after", "500", "500_after", "drop_after", "garbage", "unknown_state"},
+}
+
+// fault is one that the first channel is to have.
+type fault struct {
+	operation, name string
+	times           int
+}
+
+// spoil throws the faults of one payment.
+func spoil(dice *rand.Rand) (list []fault) {
+	order := func(operation string, times int) {
+		names := faultsOf[operation]
+		list = append(list, fault{operation, names[dice.IntN(len(names))], times})
+	}
+	for range 1 + dice.IntN(3) {
+		order("charge", 1+dice.IntN(5))
+	}
+	for range dice.IntN(4) {
+		order("ask", 1+dice.IntN(3))
+	}
+	for range dice.IntN(2) {
+		order("cancel", 1+dice.IntN(2))
+	}
+	return list
 }
 
 // script orders a fault of a channel, for one payment.
@@ -194,20 +222,9 @@ func (h *house) run(t *testing.T, seed uint64) {
 		return
 	}
 	var told []string
-	order := func(operation string, times int) {
-		list := faultsOf[operation]
-		f := list[dice.IntN(len(list))]
-		told = append(told, fmt.Sprintf("%s %s ×%d", operation, f, times))
-		h.script(t, 0, p.ID, operation, f, times)
-	}
-	for range 1 + dice.IntN(3) {
-		order("charge", 1+dice.IntN(5))
-	}
-	for range dice.IntN(4) {
-		order("ask", 1+dice.IntN(3))
-	}
-	for range dice.IntN(2) {
-		order("cancel", 1+dice.IntN(2))
+	for _, f := range spoil(dice) {
+		told = append(told, fmt.Sprintf("%s %s ×%d", f.operation, f.name, f.times))
+		h.script(t, 0, p.ID, f.operation, f.name, f.times)
 	}
 	if dice.IntN(4) == 0 {
 		h.script(t, 1, p.ID, "charge", "decline", 1)

@@ -39,6 +39,17 @@ func newCallbacks(t *testing.T) *callbacks {
 	return c
 }
 
+// The promises that need all of paysaga share one. Forged callbacks come first:
+// they look at every table.
+func TestOnRealParts(t *testing.T) {
+	t.Parallel()
+	c := newCallbacks(t)
+	t.Run("forged callbacks change nothing", func(t *testing.T) { forgedCallbacks(t, c) })
+	t.Run("callbacks in any order end the same", func(t *testing.T) { anyOrder(t, c) })
+	t.Run("no second channel while the first is unknown", func(t *testing.T) { secondChannel(t, c) })
+	c.Audit(t)
+}
+
 // lines is a log that many write.
 type lines struct {
 	mu  sync.Mutex
