@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/money"
 )
 
@@ -64,6 +65,10 @@ func TestAnySequenceOfOutcomesKeepsTheInvariants(t *testing.T) {
 			switch n := len(w.attempts); {
 			case rapid.IntRange(0, 9).Draw(t, "person") == 0:
 				_, _ = w.decide(n, rapid.SampledFrom([]Decision{Accept, Reject, MarkSucceeded, MarkFailed}).Draw(t, "decision"))
+			case len(w.cases) > 0 && rapid.IntRange(0, 4).Draw(t, "a case is decided") == 0:
+				about := rapid.IntRange(0, len(w.cases)-1).Draw(t, "case")
+				_, _ = w.resolve(w.cases[about].ID, rapid.SampledFrom([]exception.Decision{exception.Accept, exception.Wait, exception.Return,
+					exception.WriteOff, exception.Dismiss}).Draw(t, "decision of a case"), rapid.Bool().Draw(t, "knowing"))
 			case w.attempts[n-1].Dead && !w.payment.Status.Terminal() && n < 4 && rapid.Bool().Draw(t, "next channel"):
 				w.open()
 			case w.attempts[n-1].Dead && !w.payment.Status.Terminal() && rapid.IntRange(0, 4).Draw(t, "cancel between") == 0:
