@@ -114,7 +114,10 @@ func (b *batch) queueRefunds(m *pgx.Batch) {
 }
 
 // receiveRefund is POST /v1/payments/{id}/refunds, and a case's return: judged under the payment's lock (I-12).
-type receiveRefund struct{ refund.Receive }
+type receiveRefund struct {
+	refund.Receive
+	causes []string // of its journal, where the Step has another: a case's decision
+}
 
 func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
 	r := &c.Refund
@@ -126,7 +129,11 @@ func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
 		r.CreatedAt = w.at
 	}
 	r.CreatedAt = kept(r.CreatedAt)
-	return receiveRefund{c}, nil
+	mine := receiveRefund{Receive: c}
+	if cause := id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1}); r.Source != refund.FromSuspense && cause != w.step.Cause {
+		mine.causes = []string{cause}
+	}
+	return mine, nil
 }
 
 func (r receiveRefund) claim(l *locks) {
@@ -143,7 +150,7 @@ func (r receiveRefund) posts() posts {
 		return posts{}
 	}
 	c, m := r.Refund.Chart(), r.Refund.MerchantID
-	return posts{accounts: []ledger.Account{c.Pending(m), c.Available(m), c.Debt(m), c.Fees(), c.Refunding(m)}}
+	return posts{accounts: []ledger.Account{c.Pending(m), c.Available(m), c.Debt(m), c.Fees(), c.Refunding(m)}, causes: r.causes}
 }
 
 var insertRefund = inserting("refunds", `id text, payment_id text, order_id text, merchant_id text, part smallint, charge smallint, channel text,

@@ -170,8 +170,9 @@ type OpenCase struct {
 	Policy exception.Policy
 }
 
-// Content implements ledger.Change.
-func (c OpenCase) Content() any { return []any{"case", c.ID, c.Kind, c.Amount.Minor} }
+// Content implements ledger.Change. The channel's id is part of it: two charges
+// of one amount are two facts, not a repetition (I-10).
+func (c OpenCase) Content() any { return []any{"case", c.ID, c.Kind, c.Amount.Minor, c.ChannelID} }
 
 // PayOrder moves the sums of a payment's order. Where that pays more than the
 // order's total, the payment, or a part of it, is one too many: Excess is

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	sdk "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/client"
 
 	"paysaga/domain/exception"
@@ -28,6 +29,11 @@ func (m *Merchant) Case(t testing.TB, caseID string) exception.Case {
 // UntilCase waits until a payment's case of a kind is as wanted.
 func (m *Merchant) UntilCase(t testing.TB, paymentID string, kind exception.Kind, what string, wanted func(exception.Case) bool) (k exception.Case) {
 	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the %s of %s: %+v\n%s", kind, paymentID, k, m.Stage.pending(k.ID))
+		}
+	})
 	Eventually(t, "the "+string(kind)+" of "+paymentID+" is "+what, func() bool {
 		list, _, err := m.Stage.Store.Cases(context.Background(), exception.Filter{Book: m.Book, PaymentID: paymentID, Kind: kind, Limit: 10})
 		must(t, err)
@@ -78,4 +84,23 @@ func (m *Merchant) Suspense(t testing.TB, account int, kind exception.Kind) int6
 	t.Helper()
 	return -m.Stage.Count(t, "SELECT coalesce(sum(balance), 0)::bigint FROM accounts WHERE book = $1 AND code = $2", string(m.Book),
 		strings.Join([]string{"suspense", m.Sandboxes[account].Account, string(kind)}, "/"))
+}
+
+// pending says what a run is trying in vain.
+func (s *Stage) pending(workflowID string) (said string) {
+	d, err := s.Client.DescribeWorkflowExecution(context.Background(), workflowID, "")
+	if err != nil {
+		return err.Error()
+	}
+	said = d.WorkflowExecutionInfo.Status.String() + "\n"
+	if v, err := s.Client.QueryWorkflow(context.Background(), workflowID, "", "__temporal_workflow_metadata"); err == nil {
+		var meta sdk.WorkflowMetadata
+		if v.Get(&meta) == nil {
+			said += meta.CurrentDetails + "\n"
+		}
+	}
+	for _, a := range d.PendingActivities {
+		said += a.ActivityType.Name + ": " + a.LastFailure.GetMessage() + "\n"
+	}
+	return said
 }
