@@ -74,6 +74,7 @@ func afterEnd(end func(*testing.T, *stage.Merchant) string) func(*testing.T, *st
 func canceled(t *testing.T, m *stage.Merchant) string {
 	a := m.Pay(t, stage.QR, nil)
 	cancel(t, m, a.ID)
+	m.UntilStatus(t, a.ID, payment.Canceled)
 	return a.ID
 }
 
