@@ -60,8 +60,12 @@ func (m moveRefund) posts() posts {
 			}
 		}
 	}
-	for _, code := range []id.Code{id.Mature, id.Recover} {
-		list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: code, Ordinal: step.Ordinal}))
+	// A cause that is named must not stand: what a failure may have posted is nothing to the contradiction that follows it.
+	if !m.Contradicts {
+		list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: id.Mature, Ordinal: step.Ordinal}))
+	}
+	if !m.Contradicts || r.Status == refund.Succeeded {
+		list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: step.Ordinal}))
 	}
 	list.reverses = []string{id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1})}
 	if r.Source == refund.FromSuspense {

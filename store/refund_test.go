@@ -162,3 +162,33 @@ func TestPlacesAmongRefundsOfOneCharge(t *testing.T) {
 	_, err := h.s.ClaimRefundSlot(t.Context(), h.Book, h.s.Mint(id.Refund), time.Minute)
 	require.Equal(t, fault.KindNotFound, fault.Of(err))
 }
+
+// What was paid although it had failed is a case, also when the failure has posted more than its reversal.
+func TestPaidAfterAFailureThatMatured(t *testing.T) {
+	t.Parallel()
+	h := newShop(t, payment.Terms{SettlementDays: 2})
+	p := h.paid("A-1", cny(1000))
+	r := h.commit(h.give(p, "k", 300)).Object
+	h.commit(h.sendRefund(r, 1))
+	h.commit(h.step(p, id.Mature, 1, payment.MatureRest{PaymentID: p, MerchantID: h.MerchantID, Currency: "CNY",
+		Cause: id.Key(p, id.Step{Code: id.Mature, Ordinal: 1}), Debt: id.Key(p, id.Step{Code: id.Recover, Ordinal: 1}), At: time.Now(), Captured: 1000}))
+	h.commit(h.settleRefund(r, 1, payment.Outcome{Verdict: payment.Declined, Dead: true}))
+	require.Equal(t, int64(1000), -h.balance("merchant/"+h.MerchantID+"/available"))
+
+	h.refused(h.settleRefund(r, 1, given(300)), fault.KindConflict, "cause_conflict")
+	d, err := h.s.RefundDossier(t.Context(), h.Book, r)
+	require.NoError(t, err)
+	m := refund.Move{Refund: d.Refund, Ordinal: 1, Outcome: given(300), Contradicts: true, Now: time.Now()}
+	h.commit(ledger.Step{Book: h.Book, Cause: id.Key(r, m.Step()), Business: r, By: ledger.Service("test"), Changes: []ledger.Change{m}})
+	require.Equal(t, int64(300), h.balance("suspense/"+h.ChannelAccount+"/"+string(refund.PaidAfterAll)))
+	told, err := h.s.Timeline(t.Context(), h.Book, h.MerchantID, p)
+	require.NoError(t, err)
+	text := ""
+	for _, o := range told {
+		text += o.Kind + " " + o.Text + "; "
+	}
+	for _, part := range []string{"request refund received: " + r, "intent refund try 1 at sandbox", "journal booked: refund_opened;", "journal booked: refund_opened_reversed",
+		"event refund.created", "event refund.failed", "case case opened: refund_paid_after_all", "journal booked: suspense_returned"} {
+		require.Contains(t, text, part)
+	}
+}
