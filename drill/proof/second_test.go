@@ -32,6 +32,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/routing"
 	"paysaga/domain/trade"
 	"paysaga/store"
 	"paysaga/store/storetest"
@@ -50,7 +51,7 @@ const (
 func TestNoSecondChannelWhileTheFirstIsUnknown(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	slots := make(chan struct{}, 40)
+	slots := make(chan struct{}, 12)
 	var wg sync.WaitGroup
 	for n := range runs {
 		slots <- struct{}{}
@@ -110,7 +111,7 @@ func credentials() map[string]string {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	db := storetest.Open(t)
+	db := storetest.Open(t, func(c *store.Config) { c.MaxConns = 24 })
 	h := &house{db: db, store: db.Store, channel: sandbox.New(wire.New(wire.Config{}))}
 	var err error
 	h.merchant, err = h.store.CreateMerchant(t.Context(), store.Merchant{Book: id.Test, Name: "two channels"})
@@ -129,8 +130,10 @@ func newHouse(t *testing.T) *house {
 			BaseURL: at.URL, Credentials: credentials(), Lane: []payment.Lane{payment.Standard, payment.Express}[i], Priority: i})
 		require.NoError(t, err)
 	}
-	h.steps = activities.New(activities.Config{Committer: h.store, Files: h.store, Sealer: h.store, Calls: silence{},
-		Channels: channels.NewRegistry(h.channel), CallTimeout: 40 * time.Millisecond, ExpressTimeout: time.Second})
+	h.steps = activities.New(activities.Config{Committer: h.store, Files: h.store, Refunds: h.store, Cases: h.store, Post: h.store, Rules: h.store, Sealer: h.store, Calls: silence{},
+		Channels:    channels.NewRegistry(h.channel),
+		Health:      activities.NewHealth(routing.BreakerConfig{MinCalls: 1 << 30}, nil), // the first channel stays the first, however it fails
+		CallTimeout: 50 * time.Millisecond, ExpressTimeout: time.Second})
 	t.Cleanup(func() {
 		if n := h.caught.Load(); n != 0 {
 			t.Errorf("%d charges came to the second channel while the first one's might still succeed", n)
