@@ -138,7 +138,7 @@ func currencyDropped(b *badChannel) {
 func capturedMore(b *badChannel) {
 	b.capture = func(next channels.Channel, ctx context.Context, c channels.Call, q channels.CaptureRequest) (payment.Outcome, error) {
 		out, err := next.Capture(ctx, c, q)
-		if out.Verdict == payment.Succeeded {
+		if out.Verdict == payment.Succeeded && out.AmountMinor < 500 { // what is more than was authorized, nobody would book
 			out.AmountMinor += 100
 		}
 		return out, err

@@ -114,40 +114,59 @@ func (c Cell) Quiet() bool { return c.Fault != PostgresCut && c.Fault != Tempora
 
 // absent says why a cell can't exist; empty: it can.
 func absent(c Cell, s Scenario) string {
-	channel := c.Kind == Calls || c.Kind == Asks
+	why := ""
 	switch c.Fault {
 	case CommitLost:
-		switch {
-		case c.Kind != Commits:
-			return "only a commit's answer can be lost"
-		case c.Moment != Effect:
-			return "a commit's answer is lost after the commit and before anybody has it"
-		}
+		why = commitLost(c)
 	case ReplyLost:
 		if c.Moment != Reply {
-			return "there is no result yet that could be handed in"
+			why = "there is no result yet that could be handed in"
 		}
+	case Refused, CutBefore, CutAfter, Hang, Status500, Status429, Garbage, WrongAmount, ClockSkew:
+		why = atChannel(c)
+	case Duplicate, Reordered:
+		if !c.Told && (c.Kind != Calls || c.Moment == Before) {
+			why = "there is nothing yet that a callback could speak of"
+		}
+	}
+	switch {
+	case why != "":
+		return why
+	case c.Moment == Effect && c.Kind == Reads:
+		return "it only reads: there is no effect"
+	}
+	return s.Without[c.Boundary.String()+":"+string(c.Moment)+":"+string(c.Fault)]
+}
+
+func commitLost(c Cell) string {
+	switch {
+	case c.Kind != Commits:
+		return "only a commit's answer can be lost"
+	case c.Moment != Effect:
+		return "a commit's answer is lost after the commit and before anybody has it"
+	}
+	return ""
+}
+
+// atChannel says why a fault of a channel, or of the way to it, can't strike.
+func atChannel(c Cell) string {
+	if c.Kind != Calls && c.Kind != Asks {
+		return "only a call to a channel can meet it"
+	}
+	switch c.Fault {
 	case Refused, CutBefore, Status429, ClockSkew:
 		switch {
-		case !channel:
-			return "only a call to a channel can meet it"
 		case c.Moment != Before:
 			return "once the channel has acted, it hasn't refused"
 		case c.Fault == ClockSkew && c.Kind == Asks:
 			return "a question and a close don't age"
 		}
 	case CutAfter, Garbage:
-		switch {
-		case !channel:
-			return "only a call to a channel can meet it"
-		case c.Moment != Effect:
+		if c.Moment != Effect {
 			return "it strikes the answer on its way"
 		}
 	case Hang, Status500:
-		switch {
-		case !channel:
-			return "only a call to a channel can meet it"
-		case c.Moment == Reply:
+		if c.Moment == Reply {
 			return "the channel has answered"
 		}
 	case WrongAmount:
@@ -157,15 +176,8 @@ func absent(c Cell, s Scenario) string {
 		case c.Moment != Effect:
 			return "it is what the channel does"
 		}
-	case Duplicate, Reordered:
-		if !c.Told && (c.Kind != Calls || c.Moment == Before) {
-			return "there is nothing yet that a callback could speak of"
-		}
 	}
-	if c.Moment == Effect && c.Kind == Reads {
-		return "it only reads: there is no effect"
-	}
-	return s.Without[c.Boundary.String()+":"+string(c.Moment)+":"+string(c.Fault)]
+	return ""
 }
 
 // Scenario is one way in which money moves, with every activity that is run on that way.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"paysaga/channels/sandbox/server"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
@@ -125,15 +127,15 @@ func (r *Run) late(paymentID string) bool {
 	return false
 }
 
-const sqlBalances = `SELECT code, currency, balance FROM accounts WHERE balance <> 0 AND (code LIKE '%' || $1 || '%')`
+const sqlBalances = `SELECT code, currency, balance FROM accounts WHERE book = 'test' AND balance <> 0 AND code = ANY($1)`
 
 // money holds the ledger against the sandboxes: what a channel account's clearing shows is what its sandbox took, less what it
 // gave back; and nothing is left in doubt.
 func (r *Run) money(breaks breaker) error {
 	for _, sb := range r.merchant.Sandboxes {
-		book, held := r.balances(sb.Account)
-		if book == nil {
-			return fmt.Errorf("no balances of %s", sb.Account)
+		got, held, err := r.balances(sb.Account)
+		if err != nil {
+			return err
 		}
 		sum := sb.Summarize()
 		want := map[string]int64{}
@@ -148,7 +150,7 @@ func (r *Run) money(breaks breaker) error {
 				delete(want, currency)
 			}
 		}
-		if got := book["clearing"]; fmt.Sprint(got) != fmt.Sprint(want) {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
 			breaks("I-10: the sandbox took %v, less what it gave back, and the clearing shows %v", want, got)
 		}
 		if held != 0 {
@@ -158,32 +160,27 @@ func (r *Run) money(breaks breaker) error {
 	return nil
 }
 
-// balances are those of a channel account by currency, and how many memo accounts aren't empty.
-func (r *Run) balances(account string) (book map[string]map[string]int64, memo int) {
+// balances are the clearing of a channel account by currency, and how many of its memo accounts aren't empty.
+func (r *Run) balances(account string) (clearing map[string]int64, memo int, err error) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), readPatience)
 	defer stop()
-	rows, err := r.house.pool.Query(ctx, sqlBalances, account)
+	codes := []string{"channel/" + account + "/clearing", "memo/in_doubt/" + account, "memo/in_doubt/" + account + "/contra"}
+	rows, err := r.house.pool.Query(ctx, sqlBalances, codes)
 	if err != nil {
-		return nil, 0
+		return nil, 0, err
 	}
-	defer rows.Close()
-	book = map[string]map[string]int64{"clearing": {}, "suspense": {}}
-	for rows.Next() {
-		var code, currency string
-		var balance int64
-		if rows.Scan(&code, &currency, &balance) != nil {
-			return nil, 0
-		}
-		switch {
-		case strings.HasSuffix(code, "/clearing"):
-			book["clearing"][currency] += balance
-		case strings.HasPrefix(code, "suspense/"):
-			book["suspense"][currency] += balance
-		case strings.HasPrefix(code, "memo/"):
+	clearing = map[string]int64{}
+	var code, currency string
+	var balance int64
+	_, err = pgx.ForEachRow(rows, []any{&code, &currency, &balance}, func() error {
+		if strings.HasPrefix(code, "memo/") {
 			memo++
+		} else {
+			clearing[currency] += balance
 		}
-	}
-	return book, memo
+		return nil
+	})
+	return clearing, memo, err
 }
 
 // requests holds what was acknowledged against what is there (I-19, I-20), and what the API says against the rows.

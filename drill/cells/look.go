@@ -54,16 +54,16 @@ const sqlCallbacks = `
 	SELECT a.merchant_id, count(*) FROM callbacks c JOIN channel_accounts a ON a.id = c.channel_account
 	WHERE c.due_at IS NOT NULL AND a.merchant_id = ANY($1) GROUP BY 1`
 
-const sqlMerchant = `SELECT merchant_id FROM payments WHERE id = $1`
+const sqlMerchant = `SELECT merchant_id FROM payments WHERE book = 'test' AND id = $1`
 
 // merchantOf is whose a payment, or what belongs to one, is.
 func (h *House) merchantOf(ctx context.Context, business string) (merchant string, err error) {
 	sql := sqlMerchant
 	switch {
 	case strings.HasPrefix(business, string(id.Refund)):
-		sql = `SELECT merchant_id FROM refunds WHERE id = $1`
+		sql = `SELECT merchant_id FROM refunds WHERE book = 'test' AND id = $1`
 	case strings.HasPrefix(business, "cap_"):
-		sql = `SELECT p.merchant_id FROM captures c JOIN payments p ON p.id = c.payment_id AND p.book = c.book WHERE c.id = $1`
+		sql = `SELECT p.merchant_id FROM captures c JOIN payments p ON p.id = c.payment_id AND p.book = c.book WHERE c.book = 'test' AND c.id = $1`
 	}
 	err = h.pool.QueryRow(ctx, sql, business).Scan(&merchant)
 	return merchant, err

@@ -45,7 +45,7 @@ func Catch(ctx context.Context, dev *stage.Devstack, p Plant) (string, error) {
 	err = Sweep{House: h, Cells: due, Done: func(v Verdict) {
 		for _, what := range v.Violations {
 			if seen == "" && !v.Again && !strings.HasPrefix(what, "drill: ") {
-				seen = what + " (" + v.Cell.String() + ")"
+				seen = v.Cell.String() + ": " + brief(what)
 			}
 		}
 	}}.Run(ctx)
@@ -54,7 +54,16 @@ func Catch(ctx context.Context, dev *stage.Devstack, p Plant) (string, error) {
 	}
 	broken, err := h.Audit(ctx)
 	if len(broken) > 0 {
-		seen = "audit: " + broken[0]
+		seen = "audit: " + brief(broken[0])
 	}
 	return seen, err
+}
+
+// brief is a violation in one line that isn't long.
+func brief(what string) string {
+	line := []rune(strings.Join(strings.Fields(what), " "))
+	if len(line) > 200 {
+		return string(line[:200]) + "…"
+	}
+	return string(line)
 }

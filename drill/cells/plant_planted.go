@@ -78,7 +78,7 @@ var bugs = []bug{
 	{name: "the fee is lost", cells: []string{`express:payment/Open-1:before:forged`}, steps: committing(withoutFee)},
 	{name: "a doubt is never taken back", cells: []string{`in_doubt:payment/Ask-1:before:forged`}, steps: committing(withoutReversals)},
 	{name: "the currency is the one that was asked for", cells: []string{`other_currency:.*:before:forged`}, steps: calling(currencyDropped)},
-	{name: "more is captured than was authorized", cells: []string{`captured:payment/Capture-1:before:forged`}, steps: calling(capturedMore)},
+	{name: "more is booked than was captured", cells: []string{`captured_in_parts:payment/Capture-2:before:forged`}, steps: calling(capturedMore)},
 	{name: "a compensation is skipped", cells: []string{`(voided|canceled):payment/Close-1:before:forged`}, steps: calling(notClosed)},
 	{name: "an event leaves without its commit", cells: []string{`express:payment/Book-1:before:forged`}, steps: committing(eventAhead)},
 	{name: "a case isn't opened", cells: []string{`mismatch:payment/Book-1:before:forged`, `other_currency:.*:before:forged`}, steps: committing(withoutCases)},

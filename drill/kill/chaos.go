@@ -55,8 +55,11 @@ func (r ChaosResult) Table() []string {
 // chaosTokens are the cards that pay: most answer, some never do.
 var chaosTokens = []string{"tok_ok", "tok_ok", "tok_ok", "tok_timeout_after", "tok_timeout_before", "tok_garbage", "tok_500", "tok_pending"}
 
+// chaosKills is how many kills there are; then what was hit last has time to come back.
+const chaosKills = 12
+
 // chaosFor bounds the whole: what isn't finished by then isn't.
-const chaosFor = 100 * time.Second
+const chaosFor = 110 * time.Second
 
 // chaos is a demonstration on its way.
 type chaos struct {
@@ -141,7 +144,7 @@ func (d *chaos) show() {
 // kill kills one worker after the other until ctx ends.
 func (d *chaos) kill(ctx context.Context, stop func()) error {
 	list := d.set.killable[Worker]
-	for i := 0; rest(ctx, 2500*time.Millisecond) == nil; i++ {
+	for i := 0; i < chaosKills && rest(ctx, 2500*time.Millisecond) == nil; i++ {
 		p := list[i%len(list)]
 		p.kill()
 		d.kills.Add(1)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,7 @@ func main() {
 	seed := flag.Uint64("seed", 2026, "what chance follows from")
 	minutes := flag.Int("minutes", 55, "nothing begins later than this; run it again to go on")
 	times := flag.Int("times", 5, "how often each cell is run")
+	only := flag.String("cells", "", "run only the cells whose name matches, and leave no result")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -32,7 +34,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "campaign-drill: PAYSAGA_DEVSTACK names no devstack binary: `make campaign-drill` sets it")
 		os.Exit(1)
 	}
-	run := drill(*seed, *times, time.Duration(*minutes)*time.Minute)
+	run := drill(cells.Campaign{Times: *times, Seed: *seed, Most: time.Duration(*minutes) * time.Minute}, *only)
 	if cells.Planted > 0 {
 		run = planted
 	}
@@ -44,12 +46,19 @@ func main() {
 
 var errBroken = errors.New("a promise was broken")
 
-func drill(seed uint64, times int, most time.Duration) func(context.Context) error {
+func drill(c cells.Campaign, only string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		progress := &harness.Progress{}
-		stateFile := filepath.Join(".build", "campaign-drill.json")
-		report, done, err := cells.Campaign{Times: times, Seed: seed, Most: most, StateFile: stateFile,
-			ResultFile: filepath.Join("drill", "results", "drill.json"), Plants: plants(), Say: progress.Say, Show: progress.Show}.Run(ctx)
+		c.StateFile, c.ResultFile = filepath.Join(".build", "campaign-drill.json"), filepath.Join("drill", "results", "drill.json")
+		c.Plants, c.Say, c.Show = plants(), progress.Say, progress.Show
+		if only != "" {
+			pattern, err := regexp.Compile(only)
+			if err != nil {
+				return err
+			}
+			c.Only, c.StateFile = pattern, filepath.Join(".build", "campaign-drill-part.json")
+		}
+		report, done, err := c.Run(ctx)
 		for _, line := range report.Board() {
 			progress.Say(line)
 		}
@@ -60,7 +69,7 @@ func drill(seed uint64, times int, most time.Duration) func(context.Context) err
 			err = errBroken
 		}
 		if done {
-			_ = os.Remove(stateFile)
+			_ = os.Remove(c.StateFile)
 		}
 		progress.Say(report.Line())
 		return err
@@ -85,8 +94,7 @@ func plants() func(context.Context, int) (bool, string, error) {
 		if errors.As(err, &exit) && exit.ExitCode() == 1 {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
-		last := lastLine(string(out))
-		by, caught := strings.CutPrefix(last, "caught: ")
+		by, caught := strings.CutPrefix(lastLine(string(out)), "caught: ")
 		return caught, by, err
 	}
 }
