@@ -66,6 +66,26 @@ func refunds(amount string) func(*Run, string) error {
 	}
 }
 
+func parked(f refundRow) bool { return f.Parked != "" && !f.InDoubt }
+
+// resolveRefund decides a parked refund, and waits for its end.
+func (r *Run) resolveRefund(refundID string, d refund.Decision) error {
+	over := func() bool {
+		for _, row := range r.state().Refunds {
+			if row.ID == refundID {
+				return row.Status != "processing" || row.Parked == ""
+			}
+		}
+		return false
+	}
+	err := r.Update("refund/"+refundID, workflows.UpdateResolve, over, workflows.RefundResolution{Decision: d, Actor: "ada",
+		Reason: "seen in the channel's back office"})
+	if err != nil {
+		return err
+	}
+	return r.UntilRefund(refundID, ended)
+}
+
 // scripted spoils an operation of the sandbox before what comes then.
 func scripted(operation, fault string, times int, then func(*Run, string) error) func(*Run, string) error {
 	return func(r *Run, paymentID string) error {
@@ -81,24 +101,12 @@ func decidesRefund(d refund.Decision) func(*Run, string) error {
 	return func(r *Run, paymentID string) error {
 		f, err := r.Refund(paymentID, "10.00")
 		if err == nil {
-			err = r.UntilRefund(f, func(f refundRow) bool { return f.Parked != "" })
+			err = r.UntilRefund(f, parked)
 		}
 		if err != nil {
 			return err
 		}
-		over := func() bool {
-			for _, row := range r.state().Refunds {
-				if row.ID == f {
-					return row.Status != "processing" || row.Parked == ""
-				}
-			}
-			return false
-		}
-		err = r.Update("refund/"+f, workflows.UpdateResolve, over, workflows.RefundResolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"})
-		if err != nil {
-			return err
-		}
-		return r.UntilRefund(f, ended)
+		return r.resolveRefund(f, d)
 	}
 }
 
@@ -106,15 +114,12 @@ func decidesRefund(d refund.Decision) func(*Run, string) error {
 func Refunds() []Scenario {
 	given, lost := paid+"+refund-succeeded", paid+"+refund-failed"
 	first := of("refund", commits("OpenRefund", 1).told(), calls("Refund", 1).told(), commits("BookRefund", 1).told())
-	wrong := func(c Cell) []string {
-		if c.Fault == WrongAmount { // what went out isn't what was meant: a person looks at it
-			return []string{paid + "+refund-parked"}
-		}
-		return nil
-	}
+	// A refund of another amount parks, and a person's mark_succeeded books what was meant: the difference to the channel's book stands
+	// nowhere in ours, so that the judges can't find the books equal.
+	differs := map[string]string{"refund/Refund-1:effect:wrong_amount": "what differs is not booked: reconciliation has to find it"}
 	return []Scenario{
-		{Name: "refunded", Boundaries: first, Play: paidThen("tok_ok", refunds("")), Ends: []string{given}, Struck: wrong},
-		{Name: "refunded_standard", Boundaries: first, Standard: true, Play: paidThen("tok_ok", refunds("2.34")), Ends: []string{given}, Struck: wrong},
+		{Name: "refunded", Boundaries: first, Play: paidThen("tok_ok", refunds("")), Ends: []string{given}, Without: differs},
+		{Name: "refunded_standard", Boundaries: first, Standard: true, Play: paidThen("tok_ok", refunds("2.34")), Ends: []string{given}, Without: differs},
 		{Name: "refund_in_doubt", Silent: true, Play: paidThen("tok_ok", scripted("refund", "timeout_after", 1, refunds("10.00"))), Ends: []string{given},
 			Boundaries: of("refund", commits("BookRefund", 1).told(), asks("AskRefund", 1).told(), commits("BookRefund", 2).told())},
 		{Name: "refund_pending", Silent: true, Play: paidThen("tok_refund_pending", refunds("10.00")), Ends: []string{given},
