@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gowebpki/jcs"
+	"go.temporal.io/sdk/activity"
 
 	"paysaga/channels"
 	"paysaga/domain/fault"
@@ -325,6 +326,10 @@ func (s *Steps) ResolveRefund(ctx context.Context, in ResolveRefundInput) (Booke
 	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
 	if err != nil || d.Refund.Status.Terminal() { // whoever decides by what a run before a reset has seen learns how it ended
 		return bookedRefund(d.Refund), failure(ctx, err)
+	}
+	// A retry leaves no status that tells of it: where a try of this very step came before, and nothing is parked any more, it led.
+	if in.Decision == refund.Retry && d.Refund.Parked == "" && activity.GetInfo(ctx).Attempt > 1 {
+		return bookedRefund(d.Refund), nil
 	}
 	m := refund.Move{Refund: d.Refund, Ordinal: len(d.Attempts), Decision: in.Decision, Now: s.c.Now()}
 	r, err := s.moveRefund(ctx, m, ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}, payment.Act{
