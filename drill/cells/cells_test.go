@@ -67,6 +67,7 @@ var elsewhere = map[string]string{
 	"Settle":       "the relay of callbacks calls it, after the saga; Book is the step",
 	"SettleRefund": "the relay of callbacks calls it, after the saga; BookRefund is the step",
 	"Mature":       "the relay of maturities calls it: no saga waits for it",
+	"Recheck":      "the relay of risk calls it: no saga waits for it, and no money moves",
 	"DecideCase":   "the API calls it, and answers with what it came to; ResolveCase is the step",
 	"Deliver":      "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }

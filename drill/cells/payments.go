@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"paysaga/domain/payment"
+	"paysaga/domain/risk"
 	"paysaga/drill/stage"
 	"paysaga/workflows"
 )
@@ -138,6 +139,32 @@ func (r *Run) Update(workflowID, name string, over func() bool, args ...any) err
 	}
 }
 
+// reviewed lets risk hold a payment, and a person approve it.
+func reviewed(r *Run) error {
+	hold := risk.Definition{Rules: []risk.RuleDef{{Name: "all", When: "amount > 0", Then: risk.Review, Reason: "a person sees each"}}}
+	for { // another run may have cut the connections just now
+		err := r.scope.run(func() error { r.merchant.Risks(r.scope, hold); return nil })
+		if err == nil {
+			break
+		}
+		if r.rest(200*time.Millisecond) != nil {
+			return err
+		}
+	}
+	p, err := r.Pay(stage.Card("tok_ok"), nil)
+	if err != nil {
+		return err
+	}
+	over := func() bool {
+		return len(r.state().Payments) > 0 && payment.Status(r.state().Payments[0].Status).Terminal()
+	}
+	err = r.Update(workflows.PaymentID(p), workflows.UpdateReview, over, workflows.Judgement{Decision: risk.Approve, Actor: "ada", Reason: "called the shop"})
+	if err != nil {
+		return err
+	}
+	return r.UntilStatus(p, payment.Paid)
+}
+
 // Payments are the scenarios of the payment's saga.
 func Payments() []Scenario { return append(paying(), endings()...) }
 
@@ -233,6 +260,8 @@ func endings() []Scenario {
 			Play: qr(func(r *Run, paymentID string) error {
 				return r.Customer(map[string]any{"currency": "JPY", "amount_minor": 500}, paymentID)
 			})},
+		{Name: "reviewed", Play: reviewed, Ends: []string{paid},
+			Boundaries: of("payment", commits("Open", 1), commits("Review", 1), commits("Open", 2))},
 		{Name: "mismatch", Boundaries: of("payment", commits("Book", 1).told(), commits("Resolve", 1).told()),
 			Play: resolves("tok_wrong_amount", payment.Accept), Ends: []string{paid + "+case:amount_mismatch:accept"}},
 	}
