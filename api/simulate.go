@@ -153,12 +153,12 @@ func (s *server) SimulateRisk(c echo.Context, _ SimulateRiskParams) error {
 			return err
 		}
 	}
-	set, err := riskOf(def)
-	if err != nil {
+	if _, err := riskOf(def); err != nil {
 		return fault.Under("definition", err)
 	}
 	def.Version = label
-	if set, err = risk.Compile(def); err != nil {
+	set, err := risk.Compile(def)
+	if err != nil {
 		return err
 	}
 	return s.judged(c, set, facts)

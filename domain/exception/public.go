@@ -63,7 +63,7 @@ func shown(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	t = t.UTC().Truncate(time.Microsecond) // what the store keeps
 	return &t
 }
 

@@ -123,8 +123,11 @@ func (h Hold) Left() money.Amount {
 func (h Hold) Take(w CaptureWish) (amount money.Amount, final bool, err error) {
 	left := h.Left()
 	refuse := func(code, message string) (money.Amount, bool, error) {
-		return money.Amount{}, false, fault.Conflict(code, message).WithDetail("payment_status", string(h.Status)).
-			WithDetail("amount_capturable", left.Decimal())
+		f := fault.Conflict(code, message).WithDetail("payment_status", string(h.Status)).WithDetail("amount_capturable", left.Decimal())
+		if code == "amount_not_capturable" {
+			f = f.WithParam("amount")
+		}
+		return money.Amount{}, false, f
 	}
 	amount = w.Amount
 	if amount.Minor == 0 {
