@@ -36,6 +36,8 @@ type Opened struct {
 	Cancel    bool         `json:"cancel,omitempty"`
 	// Existing: the intent stood already, so it may have been sent.
 	Existing bool `json:"existing,omitempty"`
+	// Run is the saga's run that committed the intent.
+	Run string `json:"run,omitempty"`
 	// Review is until when a person may judge the payment; nothing is sent before.
 	Review time.Time `json:"review,omitzero"`
 }
@@ -52,6 +54,7 @@ func (s *Steps) Open(ctx context.Context, in OpenInput) (Opened, error) {
 		}
 		o, err := s.open(ctx, d, b, in)
 		if !verdictMoved(err) {
+			o.Run = runOf(ctx)
 			return o, failure(ctx, err)
 		}
 		if try == movedTries {

@@ -31,7 +31,7 @@ func chained(t *testing.T) *storetest.Database {
 			var list []ledger.Journal
 			for place := range 3 {
 				list = append(list, s.Transfer(fmt.Sprintf("pay_%d%d%d:ch1", lane, block, place),
-					chart.Clearing(fmt.Sprintf("cha_%d", lane)), chart.Suspense(fmt.Sprintf("cha_%d", lane), fmt.Sprint(place)), int64(block*3+place+1)))
+					chart.Clearing(fmt.Sprintf("cha_%d", lane)), chart.Clearing(fmt.Sprintf("cha_%d_%d", lane, place)), int64(block*3+place+1)))
 			}
 			s.Block(at.Add(time.Duration(block)*time.Minute), list...)
 		}
@@ -65,7 +65,7 @@ var tampering = map[string]struct{ sql, cause, what string }{
 	"a cause":                {`UPDATE journals SET cause = 'pay_999:ch1' WHERE cause = 'pay_011:ch1'`, "pay_999:ch1", "isn't what was booked"},
 	"a cause, everywhere":    {`UPDATE journals SET cause = 'pay_999:ch1' WHERE cause = 'pay_011:ch1'; UPDATE causes SET cause = 'pay_999:ch1' WHERE cause = 'pay_011:ch1'`, "pay_999:ch1", "isn't what was booked"},
 	"a Step's content":       {`UPDATE causes SET hash = decode(repeat('11', 32), 'hex') WHERE cause = 'pay_011:ch1'`, "pay_011:ch1", "isn't what was booked"},
-	"an account's name":      {`UPDATE accounts SET code = 'suspense/mine' WHERE code = 'suspense/cha_0/1'`, "pay_001:ch1", "isn't what was booked"},
+	"an account's name":      {`UPDATE accounts SET code = 'channel/mine/clearing' WHERE code = 'channel/cha_0_1/clearing'`, "pay_001:ch1", "isn't what was booked"},
 	"legs swapped":           {`UPDATE entries SET leg = 3 - leg WHERE journal = ` + no("pay_011:ch1"), "pay_011:ch1", "isn't what was booked"},
 	"entries swapped":        {`UPDATE entries SET journal = CASE leg WHEN 1 THEN journal ELSE journal + CASE WHEN journal = ` + no("pay_011:ch1") + ` THEN 1 ELSE -1 END END WHERE journal IN (` + no("pay_011:ch1") + `, ` + no("pay_012:ch1") + `)`, "pay_011:ch1", "isn't what was booked"},
 	"a journal deleted":      {`DELETE FROM entries WHERE journal = ` + no("pay_011:ch1") + `; DELETE FROM journals WHERE cause = 'pay_011:ch1'`, "pay_011:ch1", "is missing"},

@@ -34,7 +34,7 @@ func newMonths(t *testing.T) *months {
 	t.Helper()
 	chart := ledger.Chart{Book: id.Test, Currency: "CNY"}
 	y, m, _ := time.Now().UTC().Date()
-	b := &months{t: t, db: storetest.Open(t), clearing: chart.Clearing("cha_1"), suspense: chart.Suspense("cha_1", "late"), hot: chart.Fees(),
+	b := &months{t: t, db: storetest.Open(t), clearing: chart.Clearing("cha_1"), suspense: chart.Clearing("cha_2"), hot: chart.Fees(),
 		first: time.Date(y, m-3, 1, 0, 0, 0, 0, time.UTC)}
 	lanes := []*storetest.Scribe{b.db.Scribe(t, id.Test), b.db.Scribe(t, id.Test)}
 	for month := range 3 {
@@ -201,7 +201,7 @@ func TestAMonthStaysWhileAPaymentOfItIsInDoubt(t *testing.T) {
 	y, m, _ := time.Now().UTC().Date()
 	old := time.Date(y, m-2, 1, 0, 0, 0, 0, time.UTC)
 	s := h.db.Scribe(t, h.Book)
-	s.Block(old, s.Transfer(id.Key(doubted, id.Step{Code: id.Case, Ordinal: 1}), chart.Clearing("cha_1"), chart.Suspense("cha_1", "late"), 5))
+	s.Block(old, s.Transfer(id.Key(doubted, id.Step{Code: id.Case, Ordinal: 1}), chart.Clearing("cha_1"), chart.Clearing("cha_2"), 5))
 	h.commit(h.open(doubted, 1))
 	h.commit(h.settle(doubted, 1, payment.Outcome{Verdict: payment.Unknown}))
 	_, err := store.DetachMonth(t.Context(), h.db.OwnerURL, old, judgeMonth)

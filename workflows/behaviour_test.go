@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -25,6 +26,7 @@ import (
 var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"fifty equal requests at once are one payment":               fiftyEqualRequests,
 	"a reset to any workflow task changes no book":               resetEverywhere,
+	"a reset behind a failover replays what led to it":           resetBehindFailover,
 	"Temporal down at the request: 202, and the relay starts it": temporalDown,
 	"a poll doesn't grow the history":                            pollKeepsHistoryShort,
 	"a callback after the end has no effect":                     callbackAfterTheEnd,
@@ -68,18 +70,7 @@ func resetEverywhere(t *testing.T, s *stage.Stage) {
 		a := m.Pay(t, stage.Card("tok_timeout_after"), nil)
 		before := m.UntilStatus(t, a.ID, payment.Paid)
 		for _, event := range workflowTasks(t, s, a.ID) {
-			ctx := context.Background()
-			_, err := s.Client.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
-				Namespace: s.Dev.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflows.PaymentID(a.ID)}, Reason: "test",
-				WorkflowTaskFinishEventId: event, RequestId: fmt.Sprintf("%s-%d", a.ID, event),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r workflows.PaymentResult
-			if err := s.Client.GetWorkflow(ctx, workflows.PaymentID(a.ID), "").Get(ctx, &r); err != nil || r.Status != payment.Paid {
-				t.Errorf("after a reset to event %d the saga ended with %v, %v", event, r, err)
-			}
+			resetTo(t, s, a.ID, event)
 		}
 		if after := m.Get(t, a.ID); after.Sequence != before.Sequence || after.UpdatedAt != before.UpdatedAt {
 			t.Errorf("a reset moved the payment from %s to %s", before.Raw, after.Raw)
@@ -87,6 +78,39 @@ func resetEverywhere(t *testing.T, s *stage.Stage) {
 		if n := len(m.Sandboxes[0].Lookup(a.ID).Charges); n != 1 {
 			t.Errorf("after the resets the sandbox shows %d charges", n)
 		}
+	}
+}
+
+// resetBehindFailover resets a payment to a task that comes after its first
+// channel was given up: what the run knew then must not have changed since.
+func resetBehindFailover(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{}, stage.AccountSpec{URL: nowhere, Lane: payment.Standard}, stage.AccountSpec{Lane: payment.Standard})
+	a := m.Pay(t, stage.Card("tok_ok"), nil)
+	before := m.UntilStatus(t, a.ID, payment.Paid)
+	resetTo(t, s, a.ID, workflowTasks(t, s, a.ID)[0])
+	if after := m.Get(t, a.ID); after.Sequence != before.Sequence {
+		t.Errorf("a reset moved the payment from %s to %s", before.Raw, after.Raw)
+	}
+	if n := len(m.Sandboxes[1].Lookup(a.ID).Charges); n != 1 {
+		t.Errorf("after the reset the sandbox shows %d charges", n)
+	}
+}
+
+// resetTo runs a paid payment's saga again from a workflow task on.
+func resetTo(t *testing.T, s *stage.Stage, paymentID string, event int64) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	_, err := s.Client.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: s.Dev.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflows.PaymentID(paymentID)}, Reason: "test",
+		WorkflowTaskFinishEventId: event, RequestId: fmt.Sprintf("%s-%d", paymentID, event),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r workflows.PaymentResult
+	if err := s.Client.GetWorkflow(ctx, workflows.PaymentID(paymentID), "").Get(ctx, &r); err != nil || r.Status != payment.Paid {
+		t.Errorf("after a reset to event %d the saga ended with %v, %v", event, r, err)
 	}
 }
 

@@ -53,7 +53,7 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 			p.sent = true
 			return p.best(unknown("the call wasn't answered in time"))
 		case kind == fault.KindInvalid: // this try was refused as such; one before it may have arrived (I-09)
-			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: !p.sent,
+			return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: !p.maySent(ctx),
 				Decline: &payment.Decline{Code: "refused_by_channel"}}}
 		case kind == activities.Unsent: // our own store didn't answer: no word about the channel
 			p.pause(ctx, pause, "then the intent is read again")
@@ -85,10 +85,27 @@ func (p *paymentSaga) unreachable(ctx workflow.Context) activities.Answer {
 	case p.opened.Last:
 		p.end, p.endCode = payment.Failed, "channel_unavailable"
 	}
-	if !p.sent {
+	if !p.maySent(ctx) {
 		return activities.Answer{Outcome: payment.Outcome{Verdict: payment.Closed, Dead: true}}
 	}
 	return p.close(ctx)
+}
+
+// maySent: a try may have reached the channel. What a run sent before it was
+// reset to after its intent, this one doesn't remember, and its history must
+// not seem to: so a step looks which run had committed the intent, and that it
+// looked is in the history.
+func (p *paymentSaga) maySent(ctx workflow.Context) bool {
+	switch {
+	case p.sent:
+	case workflow.GetVersion(ctx, "which run sent", workflow.DefaultVersion, 1) == workflow.DefaultVersion:
+		info := workflow.GetInfo(ctx)
+		p.sent = info.WorkflowExecution.RunID != info.OriginalRunID
+	default:
+		in := activities.SentBeforeInput{OpenedIn: p.opened.Run}
+		p.commit(ctx, "see whether a run before this one sent", steps.SentBefore, in, &p.sent)
+	}
+	return p.sent
 }
 
 // sendAgain sends an intent that never arrived once more, under its key, a few

@@ -157,9 +157,7 @@ func (p *paymentSaga) open(ctx workflow.Context) {
 	p.opened = activities.Opened{}
 	p.commit(ctx, "open attempt "+ordinal(p.ordinal), steps.Open, in, &p.opened)
 	p.booked.Status = p.opened.Status
-	// What an earlier run sent before a reset, nobody remembers here.
-	info := workflow.GetInfo(ctx)
-	p.sent = p.opened.Existing || info.WorkflowExecution.RunID != info.OriginalRunID
+	p.sent = p.opened.Existing
 	if p.terminal() {
 		p.show(ctx)
 	}

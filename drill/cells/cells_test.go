@@ -69,6 +69,7 @@ var elsewhere = map[string]string{
 	"Mature":       "the relay of maturities calls it: no saga waits for it",
 	"Recheck":      "the relay of risk calls it: no saga waits for it, and no money moves",
 	"DecideCase":   "the API calls it, and answers with what it came to; ResolveCase is the step",
+	"SentBefore":   "it looks which run asks; it reads nothing and moves nothing",
 	"Deliver":      "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }
 
