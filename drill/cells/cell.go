@@ -5,6 +5,7 @@ package cells
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"paysaga/channels/sandbox/server"
@@ -87,6 +88,25 @@ type Cell struct {
 
 func (c Cell) String() string {
 	return fmt.Sprintf("%s:%s:%s:%s", c.Scenario, c.Boundary, c.Moment, c.Fault)
+}
+
+// Place is where it strikes: scenario, boundary and moment.
+func (c Cell) Place() string { return fmt.Sprintf("%s:%s:%s", c.Scenario, c.Boundary, c.Moment) }
+
+// Seed is one cell of each place, by a hash of the place's name, so that the kinds of faults are spread over them and a
+// place keeps its cell.
+func Seed(all []Cell) (seed []Cell) {
+	for begin := 0; begin < len(all); {
+		end, place := begin+1, all[begin].Place()
+		for end < len(all) && all[end].Place() == place {
+			end++
+		}
+		hash := fnv.New32a()
+		hash.Write([]byte(place))
+		seed = append(seed, all[begin+int(hash.Sum32()%uint32(end-begin))])
+		begin = end
+	}
+	return seed
 }
 
 // All makes the cells of some scenarios, and says of those that can't exist why.
