@@ -18,8 +18,8 @@ func TestRandomStepsKeepTheBook(t *testing.T) {
 	t.Parallel()
 	h := newShop(t)
 	chart := ledger.Chart{Book: h.Book, Currency: "CNY"}
-	accounts := []ledger.Account{chart.Clearing(h.ChannelAccount), chart.Pending(h.MerchantID), chart.Available(h.MerchantID), chart.Fees(),
-		chart.Suspense(h.ChannelAccount, "test")}
+	accounts := []ledger.Account{chart.Clearing(h.ChannelAccount), chart.Clearing("cha_other"), chart.Available(h.MerchantID), chart.Fees(),
+		chart.Clearing("cha_third")}
 	model := newModel()
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {

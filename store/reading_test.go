@@ -99,7 +99,7 @@ func (m history) checkTrial(t *testing.T, at time.Time) {
 	}
 	for _, a := range m.Accounts { // each is the one of its class
 		if want := m.Sum(a, storetest.BookedBy(at)); want != 0 {
-			class := map[string]string{"merc": "merchant/*/available", "chan": "channel/*/clearing", "inco": "income/fees", "susp": "suspense/*/late", "memo": "memo/noted/*"}[a.Code[:4]]
+			class := map[string]string{"merc": "merchant/*/available", "chan": "channel/*/clearing", "inco": "income/fees", "bank": "bank/*/cash", "memo": "memo/noted/*"}[a.Code[:4]]
 			if a.Kind == ledger.Memo && a.Normal == ledger.Credit {
 				class += "/contra"
 			}

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,7 +73,10 @@ func repeatedDecision(t *testing.T, s *stage.Stage) {
 	if err := s.Update(t, a.ID, workflows.UpdateResolve, resolve(payment.Reject)); err == nil {
 		t.Error("a payment that was accepted was rejected")
 	}
-	operate(t, m, a.ID, workflows.UpdateResolve, resolve(payment.Accept))
+	// The case's saga may have told the payment's of the decision meanwhile; then that has ended, the same way.
+	if err := s.Update(t, a.ID, workflows.UpdateResolve, resolve(payment.Accept)); err != nil && !strings.Contains(err.Error(), "already completed") {
+		t.Error(err)
+	}
 	var r workflows.PaymentResult
 	if err := s.Client.GetWorkflow(context.Background(), workflows.PaymentID(a.ID), "").Get(context.Background(), &r); err != nil || r.Status != payment.Paid {
 		t.Errorf("the saga ended with %v, %v", r, err)

@@ -163,7 +163,7 @@ var paths = []path{
 		return p.ID
 	}, status: payment.Expired, calls: 1},
 	{name: "qr_paid_just_before_expiry", accounts: silent, run: func(t *testing.T, m *stage.Merchant) string {
-		p := m.Receive(t, payment.Method{Type: payment.MethodQR}, 3*time.Second)
+		p := m.Receive(t, payment.Method{Type: payment.MethodQR}, 10*time.Second)
 		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "500", "times": -1})
 		start(t, m, p)
 		m.UntilStatus(t, p.ID, payment.RequiresAction)

@@ -20,7 +20,7 @@ import (
 // What rules, circuits and reviews promise, on real parts and over the API.
 func TestRulesOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Breaker: routing.BreakerConfig{MinCalls: 4, OpenFor: 5 * time.Second}})
+	s := stage.New(t, stage.Options{Breaker: routing.BreakerConfig{MinCalls: 4, OpenFor: 20 * time.Second}})
 	t.Run("rules", func(t *testing.T) {
 		for what, holds := range map[string]func(*testing.T, *stage.Stage){
 			"activated rules reroute the next payment":            reroutes,

@@ -17,7 +17,9 @@ func canCapture(h *Harness, d channels.Description) bool {
 	return h.Authorize != nil && d.Can(channels.OpCapture)
 }
 
-func canCaptureInParts(h *Harness, d channels.Description) bool { return canCapture(h, d) && d.MultiCapture }
+func canCaptureInParts(h *Harness, d channels.Description) bool {
+	return canCapture(h, d) && d.MultiCapture
+}
 
 // captureCall is the call of a capture of c's charge: the same payment, a step of its own.
 func (k *kit) captureCall(c channels.Call) channels.Call { return k.nthCapture(c, 1) }

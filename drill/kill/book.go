@@ -59,11 +59,12 @@ type Exception struct{ PaymentID, Kind, Decision string }
 const sqlCases = `SELECT coalesce(payment_id, ''), kind, coalesce(decision, '') FROM cases`
 
 // Waiting counts what the relays have still to do.
-type Waiting struct{ Events, Callbacks, Starts, Cancels int }
+type Waiting struct{ Events, Callbacks, Starts, Cancels, Refunds, Cases int }
 
 const sqlWaiting = `
 	SELECT (SELECT count(*) FROM events WHERE delivered_at IS NULL), (SELECT count(*) FROM callbacks WHERE due_at IS NOT NULL),
-		(SELECT count(*) FROM payments WHERE start_due_at IS NOT NULL), (SELECT count(*) FROM payments WHERE cancel_due_at IS NOT NULL)`
+		(SELECT count(*) FROM payments WHERE start_due_at IS NOT NULL), (SELECT count(*) FROM payments WHERE cancel_due_at IS NOT NULL),
+		(SELECT count(*) FROM refunds WHERE status = 'processing'), (SELECT count(*) FROM cases WHERE start_due_at IS NOT NULL OR state = 'decided')`
 
 // read takes what stands in our book into f.
 func (b *book) read(ctx context.Context, f *Facts) error {

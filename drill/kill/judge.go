@@ -158,7 +158,7 @@ func (t *trial) money(r Row, left bool) {
 	case r.Status == payment.Paid && (c.CapturedMinor != r.Captured || mismatch && t.mismatch(r.ID) != string(payment.Accept)):
 		t.breaks("I-10", r.ID, "it has captured %d, the sandbox %d", r.Captured, c.CapturedMinor)
 	case r.Status == payment.Paid, left && mismatch:
-	case mismatch && r.Status == payment.Failed && t.mismatch(r.ID) == standing: // rejected: what came in stays on suspense
+	case mismatch && r.Status == payment.Failed && t.mismatch(r.ID) == "return" && c.RefundedMinor == c.CapturedMinor: // rejected, and given back
 	default:
 		t.breaks("I-10", r.ID, "it is %s %s, and the sandbox took %d", r.Status, r.DeclineCode, c.CapturedMinor)
 	}
@@ -199,11 +199,17 @@ func (t *trial) rest() {
 		}
 	}
 	if w := t.Waiting; w != (Waiting{}) {
-		t.breaks("I-23", "", "not left or not settled: %d events, %d callbacks, %d starts, %d cancels", w.Events, w.Callbacks, w.Starts, w.Cancels)
+		t.breaks("I-23", "", "not left or not settled: %d events, %d callbacks, %d starts, %d cancels, %d refunds, %d cases",
+			w.Events, w.Callbacks, w.Starts, w.Cancels, w.Refunds, w.Cases)
 	}
 	for id := range t.open {
-		if _, stored := t.rows[id]; !stored {
+		of, isCase := strings.CutPrefix(id, "case/")
+		of, _, _ = strings.Cut(of, "/")
+		switch _, stored := t.rows[of]; {
+		case !stored:
 			t.breaks("I-18", id, "a saga is open for no payment")
+		case isCase && t.mismatch(of) != standing:
+			t.breaks("I-18", of, "its case is settled, and the case's saga is open")
 		}
 	}
 	for _, id := range t.Failed {

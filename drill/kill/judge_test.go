@@ -31,9 +31,10 @@ func facts() kill.Facts {
 	add("pay_rejected", "wrong_amount_rejected", payment.Failed, server.Succeeded, 501)
 	add("pay_left", "wrong_amount_left", payment.Processing, server.Succeeded, 501)
 	f.Rows[6].Parked = "amount_mismatch: …"
-	f.Open = []string{"payment/pay_left"}
+	f.Charges[5].RefundedMinor = 501
+	f.Open = []string{"payment/pay_left", "case/pay_left/amount_mismatch/1"}
 	f.Cases = []kill.Exception{{PaymentID: "pay_accepted", Kind: "amount_mismatch", Decision: "accept"},
-		{PaymentID: "pay_rejected", Kind: "amount_mismatch"}, {PaymentID: "pay_left", Kind: "amount_mismatch"}}
+		{PaymentID: "pay_rejected", Kind: "amount_mismatch", Decision: "return"}, {PaymentID: "pay_left", Kind: "amount_mismatch"}}
 	return f
 }
 
@@ -83,11 +84,14 @@ func TestJudgeFindsWhatIsPlanted(t *testing.T) {
 		"a case nobody planned": {func(f *kill.Facts) {
 			f.Cases = append(f.Cases, kill.Exception{PaymentID: "pay_ok", Kind: "late_success"})
 		}, "I-17", "pay_ok"},
-		"an event that stayed":   {func(f *kill.Facts) { f.Waiting.Events = 1 }, "I-23", ""},
-		"a callback that stayed": {func(f *kill.Facts) { f.Waiting.Callbacks = 1 }, "I-23", ""},
-		"books that are broken":  {func(f *kill.Facts) { f.Broken = []string{"BROKEN I-01"} }, "audit", ""},
-		"a process that gave up": {func(f *kill.Facts) { f.Ended = []string{"worker-1 ended by itself"} }, "process", ""},
-		"a client's complaint":   {func(f *kill.Facts) { f.Orders[0].Complaints = []string{"I-20: another id"} }, "I-20", "pay_ok"},
+		"a rejected one was kept": {func(f *kill.Facts) { f.Charges[5].RefundedMinor = 0 }, "I-10", "pay_rejected"},
+		"a settled case's saga":   {func(f *kill.Facts) { f.Open = append(f.Open, "case/pay_rejected/amount_mismatch/1") }, "I-18", "pay_rejected"},
+		"a refund that stayed":    {func(f *kill.Facts) { f.Waiting.Refunds = 1 }, "I-23", ""},
+		"an event that stayed":    {func(f *kill.Facts) { f.Waiting.Events = 1 }, "I-23", ""},
+		"a callback that stayed":  {func(f *kill.Facts) { f.Waiting.Callbacks = 1 }, "I-23", ""},
+		"books that are broken":   {func(f *kill.Facts) { f.Broken = []string{"BROKEN I-01"} }, "audit", ""},
+		"a process that gave up":  {func(f *kill.Facts) { f.Ended = []string{"worker-1 ended by itself"} }, "process", ""},
+		"a client's complaint":    {func(f *kill.Facts) { f.Orders[0].Complaints = []string{"I-20: another id"} }, "I-20", "pay_ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

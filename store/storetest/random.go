@@ -18,7 +18,8 @@ func chartOf(book id.Book) (list []ledger.Account, hot ledger.Account, later led
 		available.Floored = false // random amounts know no floors
 		noted, contra := chart.InDoubt("x"), chart.InDoubtContra("x")
 		noted.Code, contra.Code = "memo/noted/cha_01kahxr3v0c9m6r5w2z8t4y7qe", "memo/noted/cha_01kahxr3v0c9m6r5w2z8t4y7qe/contra"
-		list = append(list, available, chart.Clearing("cha_01kahxr3v0c9m6r5w2z8t4y7qe"), chart.Fees(), chart.Suspense("cha_01kahxr3v0c9m6r5w2z8t4y7qe", "late"), noted, contra)
+		cash := ledger.Account{Book: book, Code: "bank/cha_01kahxr3v0c9m6r5w2z8t4y7qe/cash", Currency: c, Kind: ledger.Asset, Normal: ledger.Debit}
+		list = append(list, available, chart.Clearing("cha_01kahxr3v0c9m6r5w2z8t4y7qe"), chart.Fees(), cash, noted, contra)
 	}
 	return list, list[2], list[1]
 }
