@@ -118,7 +118,15 @@ func (w *world) listen(t *testing.T, at string) {
 	eventually(t, "it has registered", func() bool { return strings.Contains(ear.said(), "is told of events") })
 	code, paid := call(t, http.MethodPost, at+"/v1/payments", w.merchant.APIKey, order("A-9", `{"type":"card_token","token":"tok_ok"}`))
 	require.Equal(t, http.StatusCreated, code, paid)
-	eventually(t, "it is told", func() bool { return strings.Contains(ear.said(), "payment.succeeded") })
+	told := func() (n int) { // how often it is told of this payment's success; of the one before it may be told, too
+		for line := range strings.Lines(ear.said()) {
+			if strings.Contains(line, "payment.succeeded") && strings.Contains(line, paid["id"].(string)) {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "it is told", func() bool { return told() == 1 })
 	require.NotContains(t, ear.said(), "refused")
 	require.NotContains(t, ear.said(), "order.")
 	_, list := call(t, http.MethodGet, at+"/v1/webhook_endpoints", w.merchant.APIKey, "")
@@ -128,9 +136,10 @@ func (w *world) listen(t *testing.T, at string) {
 	eventually(t, "the ping comes, although it wasn't asked for", func() bool { return strings.Contains(ear.said(), "endpoint.ping") })
 	eventually(t, "what was delivered is told again", func() bool {
 		code, again := call(t, http.MethodPost, endpoint+"/redeliver", w.merchant.APIKey, `{"statuses":["delivered"],"types":["payment.succeeded"]}`)
-		return code == http.StatusAccepted && again["count"] == 1.0
+		count, _ := again["count"].(float64)
+		return code == http.StatusAccepted && count >= 1
 	})
-	eventually(t, "it comes a second time", func() bool { return strings.Count(ear.said(), "payment.succeeded") == 2 })
+	eventually(t, "it comes a second time", func() bool { return told() == 2 })
 	require.Zero(t, ear.stop(t))
 	code, left := call(t, http.MethodGet, at+"/v1/webhook_endpoints", w.merchant.APIKey, "")
 	require.Equal(t, http.StatusOK, code)
