@@ -55,7 +55,9 @@ generate: ## generate the API's stubs and the Go client from api/openapi.yaml
 
 .PHONY: test
 test: devstack ## run everything that has to pass, with the race detector where it isn't whole sweeps of sagas
-	go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v -e /drill/cells$$ -e /drill/proof$$)
+	go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v -e /drill/cells$$ -e /drill/proof$$ -e /workflows$$ -e /cmd/paysaga$$ -e /drill/kill$$)
+	@# Each of these is all of paysaga with a Temporal server of its own: one at a time.
+	go test -race -shuffle=on -timeout 20m -p 1 ./workflows ./cmd/paysaga ./drill/kill
 	go test -shuffle=on -timeout 20m -p 1 ./drill/proof ./drill/cells
 	cd devstack && go test -tags disable_grpc_modules -timeout 5m ./...
 
