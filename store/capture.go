@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -228,17 +227,8 @@ func (s *Store) CaptureIntent(ctx context.Context, book id.Book, key string) (ch
 	} else if err != nil {
 		return in, failure(err)
 	}
-	text, err := s.OpenSealed(sealed)
-	if err != nil {
-		return in, err
-	}
-	if err := json.Unmarshal(text, &in.Request); err != nil {
-		return in, fault.Internal("a frozen request can't be read", err)
-	}
-	if in.Key, err = channels.NewKey(key, in.Capture.RequestHash, in.Capture.BornAt); err != nil {
-		return in, err
-	}
-	in.Account, err = s.account(ctx, db, in.Capture.ChannelAccount)
+	a := in.Capture
+	in.Key, in.Account, err = s.thaw(ctx, db, frozen{key, a.RequestHash, a.BornAt, a.ChannelAccount, sealed}, &in.Request)
 	return in, err
 }
 

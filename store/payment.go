@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -27,11 +26,7 @@ func (s *Store) newIntend(book id.Book, c payment.Intend) (move, error) {
 	if a.BornAt.IsZero() {
 		a.BornAt = s.clock()
 	}
-	hash, err := hex.DecodeString(a.RequestHash)
-	if err != nil || len(hash) != 32 || len(c.Request) == 0 {
-		return nil, fault.Internal("an intent holds its frozen request and that one's hash", err)
-	}
-	sealed, err := s.Seal(c.Request)
+	hash, sealed, err := s.freeze(a.RequestHash, c.Request)
 	return intend{c, hash, sealed}, err
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -183,17 +182,8 @@ func (s *Store) RefundIntent(ctx context.Context, book id.Book, key string) (cha
 	} else if err != nil {
 		return in, failure(err)
 	}
-	text, err := s.OpenSealed(sealed)
-	if err != nil {
-		return in, err
-	}
-	if err := json.Unmarshal(text, &in.Request); err != nil {
-		return in, fault.Internal("a frozen request can't be read", err)
-	}
-	if in.Key, err = channels.NewKey(key, in.Attempt.RequestHash, in.Attempt.BornAt); err != nil {
-		return in, err
-	}
-	in.Account, err = s.account(ctx, db, in.Attempt.ChannelAccount)
+	a := in.Attempt
+	in.Key, in.Account, err = s.thaw(ctx, db, frozen{key, a.RequestHash, a.BornAt, a.ChannelAccount, sealed}, &in.Request)
 	return in, err
 }
 
