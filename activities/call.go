@@ -52,10 +52,16 @@ func (s *Steps) Ask(ctx context.Context, in AskInput) (Answer, error) {
 	a, err := s.call(ctx, in.CallInput, channels.OpAsk, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
 		return c.Ask(ctx, call, i.Request)
 	})
+	return answered(a, err, in.Final)
+}
+
+// answered passes an answer that was waited for, and makes any other one the
+// poll's NotYet.
+func answered(a Answer, err error, final bool) (Answer, error) {
 	switch {
 	case err != nil:
 		return a, err
-	case a.Verdict.Known(), !in.Final && a.Verdict != payment.Unknown:
+	case a.Verdict.Known(), !final && a.Verdict != payment.Unknown:
 		return a, nil
 	case a.Verdict == payment.Unknown:
 		return a, notYet("the channel doesn't say: " + a.Reason)

@@ -182,15 +182,7 @@ func (s *Steps) AskRefund(ctx context.Context, in AskRefundInput) (Answer, error
 	a, err := s.callRefund(ctx, in.RefundCallInput, channels.OpAskRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
 		return c.AskRefund(ctx, call, i.Request)
 	})
-	switch {
-	case err != nil:
-		return a, err
-	case a.Verdict.Known(), !in.Final && a.Verdict != payment.Unknown:
-		return a, nil
-	case a.Verdict == payment.Unknown:
-		return a, notYet("the channel doesn't say: " + a.Reason)
-	}
-	return a, notYet("the channel says " + string(a.Verdict))
+	return answered(a, err, in.Final)
 }
 
 func (s *Steps) callRefund(ctx context.Context, in RefundCallInput, op channels.Operation,
