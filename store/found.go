@@ -22,6 +22,7 @@ type found struct {
 	rules     shelf[ruleKey, lockedRules]
 	accounts  shelf[int64, accountState]
 	users     shelf[userKey, userRow]
+	holders   shelf[string, holder]
 	placed    shelf[string, string] // a merchant's reference → the order
 
 	causes   map[string]*causeRow
@@ -43,13 +44,14 @@ func newFound() *found {
 	f.rules.init()
 	f.accounts.init()
 	f.users.init()
+	f.holders.init()
 	f.placed.init()
 	return f
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
 	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks, &f.counters, &f.rules,
-		&f.accounts, &f.users, &f.placed}
+		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 
 // keep makes what a Step has changed true for the Steps after it.

@@ -30,6 +30,8 @@ type locks struct {
 	callbacks   []string
 	counters    []string
 	rules       []string // kind/merchant
+	holders     []string // users whose wallets move
+	changed     []string // users who are changed themselves
 }
 
 // lockBatch is the first message. What is locked comes first, in the one lock order; causes and keys are read when nobody
@@ -51,6 +53,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueCallbacks(m)
 	b.queueCounters(m)
 	b.queueRules(m)
+	b.queueHolders(m)
 	b.queueAccounts(m)
 	b.queueUsers(m)
 	b.queueReversed(m)

@@ -31,22 +31,45 @@ const (
 	RiskRead      Scope = "risk:read"
 	RiskWrite     Scope = "risk:write"  // a merchant's own rules stand in for the platform's: it has to be granted
 	RiskReview    Scope = "risk:review" // operators only
+
+	UsersRead          Scope = "users:read"
+	UsersWrite         Scope = "users:write"
+	WalletsRead        Scope = "wallets:read"
+	TopUpsRead         Scope = "topups:read"
+	TopUpsWrite        Scope = "topups:write"
+	TransfersRead      Scope = "transfers:read"
+	TransfersWrite     Scope = "transfers:write"
+	PayoutsRead        Scope = "payouts:read"
+	PayoutsWrite       Scope = "payouts:write"
+	CampaignsRead      Scope = "campaigns:read"
+	CampaignsWrite     Scope = "campaigns:write"
+	RebatesRead        Scope = "rebates:read"
+	RebatesWrite       Scope = "rebates:write"
+	NotificationsRead  Scope = "notifications:read"
+	NotificationsWrite Scope = "notifications:write"
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
 var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite,
-	RoutingRead, RoutingWrite, RiskRead}
+	RoutingRead, RoutingWrite, RiskRead, UsersRead, UsersWrite, WalletsRead, TopUpsRead, TopUpsWrite, TransfersRead, TransfersWrite, PayoutsRead,
+	PayoutsWrite, CampaignsRead, CampaignsWrite, RebatesRead, RebatesWrite, NotificationsRead, NotificationsWrite}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
 var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead,
-	RoutingRead, RoutingWrite, RiskRead, RiskWrite, RiskReview}
+	RoutingRead, RoutingWrite, RiskRead, RiskWrite, RiskReview, UsersRead, UsersWrite, WalletsRead, TopUpsRead, TransfersRead, PayoutsRead, PayoutsWrite, CampaignsRead,
+	CampaignsWrite, RebatesRead, RebatesWrite, NotificationsRead, NotificationsWrite}
+
+// UserScopes are what a user who has logged in gets: their own things, and nobody else's.
+var UserScopes = []Scope{UsersRead, UsersWrite, WalletsRead, TopUpsRead, TopUpsWrite, TransfersRead, TransfersWrite, PayoutsRead, PayoutsWrite, RebatesRead,
+	NotificationsRead, NotificationsWrite}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {
 	Kind       ledger.PrincipalKind
-	ID         string // key_… of a merchant's key, opr_… of an operator
+	ID         string // key_… of a merchant's key, opr_… of an operator, usr_… of a user
 	Book       id.Book
 	MerchantID string // the merchant the caller acts for; empty for operators: all of the book
+	UserID     string // the user that acts for themselves; empty: a merchant or an operator does
 	Children   []string
 	Scopes     []Scope
 }

@@ -33,12 +33,19 @@ const (
 	Decide          Code = "cd" // a case was decided
 	Recover         Code = "dr" // a merchant's debt was paid back out of what became available
 	Review          Code = "rv" // somebody judged a payment that risk had held
+	Move            Code = "tf" // money moved inside the ledger alone: a transfer, a budget's funding
+	Hold            Code = "wh" // a wallet's part of a payment was set aside
+	Accrue          Code = "ra" // a rebate was promised; later ordinals: rated again
+	Settle          Code = "rs" // a rebate was paid into its wallet
+	ClawBack        Code = "rb" // a rebate, or a part of it, was taken back
+	Restore         Code = "rr" // what was taken back was given again: the refund had failed
 )
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
 	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, CaptureOut, Mature, Case, Contradict,
-		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review}
+		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review,
+		Move, Hold, Accrue, Settle, ClawBack, Restore}
 }
 
 // MaxOrdinal is the last ordinal of a step: two digits, so that a reference keeps its length on every channel.

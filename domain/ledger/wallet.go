@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"time"
+
+	"paysaga/domain/money"
+)
+
+// Wallet is what a user owns with us and can spend, send or take out.
+func (c Chart) Wallet(user string) Account {
+	return c.floored("user/"+user+"/wallet", user, Liability, Credit)
+}
+
+// Held is a user's money that is set aside for a payment under way: it is neither spent nor free.
+func (c Chart) Held(user string) Account {
+	return c.floored("user/"+user+"/held", user, Liability, Credit)
+}
+
+// InTransit is money that left an owner's balance for a payout over a channel account, until the outcome is known.
+func (c Chart) InTransit(channelAccount string) Account {
+	return c.account("payout/"+channelAccount+"/in_transit", channelAccount, Liability, Credit)
+}
+
+// Transferred moves money from one wallet to another. Nothing leaves the platform.
+func Transferred(cause string, c Chart, from, to string, amount money.Amount) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "transferred", Late: ToNextOpen},
+		Dr(c.Wallet(from), amount),
+		Cr(c.Wallet(to), amount))
+}
+
+// ToppedUp books what a channel has taken for a user's wallet.
+func ToppedUp(cause string, c Chart, channelAccount, user string, amount money.Amount, at time.Time) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "topped_up", EffectiveAt: at, Late: ToNextOpen},
+		Dr(c.Clearing(channelAccount), amount),
+		Cr(c.Wallet(user), amount))
+}
+
+// Payout is what the postings of a payout are made of.
+type Payout struct {
+	Chart          Chart
+	ChannelAccount string
+	From           Account // Wallet of a user, or Available of a merchant
+	Amount         money.Amount
+	At             time.Time // the channel's time of success; zero: ours
+}
+
+// PayoutOpened takes a payout's money out of its owner's reach. "No" at the channel is its exact reversal.
+func PayoutOpened(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_opened", Late: ToNextOpen},
+		Dr(p.From, p.Amount),
+		Cr(p.Chart.InTransit(p.ChannelAccount), p.Amount))
+}
+
+// PayoutDone books what the channel has paid out.
+func PayoutDone(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_done", EffectiveAt: p.At, Late: ToNextOpen},
+		Dr(p.Chart.InTransit(p.ChannelAccount), p.Amount),
+		Cr(p.Chart.Clearing(p.ChannelAccount), p.Amount))
+}
+
+// PayoutReturned books a payout that came back after it had succeeded: the channel has the money, and its owner again.
+func PayoutReturned(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_returned", EffectiveAt: p.At, Late: ToNextOpen},
+		Dr(p.Chart.Clearing(p.ChannelAccount), p.Amount),
+		Cr(p.From, p.Amount))
+}
