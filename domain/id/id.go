@@ -35,12 +35,13 @@ const (
 	Capture        Prefix = "cap"
 	Endpoint       Prefix = "whk" // where a merchant is told of events
 	ListEntry      Prefix = "lst" // of a block or allow list
+	Notice         Prefix = "ntf" // a message to a person
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice}
 }
 
 const (
