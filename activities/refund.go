@@ -2,13 +2,10 @@ package activities
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"go.temporal.io/sdk/activity"
 
 	"paysaga/channels"
@@ -19,62 +16,24 @@ import (
 	"paysaga/domain/refund"
 )
 
-// RefundRef names the refund a step works on.
-type RefundRef struct {
-	Book     id.Book `json:"book"`
-	RefundID string  `json:"refund_id"`
-}
-
-// OpenRefundInput asks for the intent of one try.
-type OpenRefundInput struct {
-	RefundRef
-	Ordinal int `json:"ordinal"` // from 1
-}
-
-// OpenedRefund says what stands now.
-type OpenedRefund struct {
-	BookedRefund
-	// Key is empty when there is nothing to send: the refund has ended, is
-	// parked, its slot hasn't come, or the channel takes no more of this charge.
-	Key     string       `json:"key,omitempty"`
-	Ordinal int          `json:"ordinal,omitempty"` // of the last try that was made, if that is a later one
-	Channel string       `json:"channel,omitempty"`
-	Lane    payment.Lane `json:"lane,omitempty"`
-	// NotBefore is when to ask again: the channel wants refunds of a charge apart.
-	NotBefore time.Time `json:"not_before,omitzero"`
-	// Limit is which of the channel's limits a person has to settle.
-	Limit    string `json:"limit,omitempty"`
-	Existing bool   `json:"existing,omitempty"` // the intent stood already, so it may have been sent
-}
-
-// BookedRefund is where the refund stands.
-type BookedRefund struct {
-	Status  refund.Status `json:"status"`
-	InDoubt bool          `json:"in_doubt,omitempty"`
-	Parked  string        `json:"parked,omitempty"`
-	// Suspense: it returns a case's money, and has no other end than to succeed
-	// or to be decided.
-	Suspense bool `json:"suspense,omitempty"`
-}
-
-func bookedRefund(r refund.Refund) BookedRefund {
-	return BookedRefund{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked, Suspense: r.Source == refund.FromSuspense}
+func bookedRefund(r refund.Refund) Sent {
+	return Sent{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked, Suspense: r.Source == refund.FromSuspense}
 }
 
 // OpenRefund commits the intent of a try: the frozen request under its key
 // (I-13). Repeated, it answers with what stands.
-func (s *Steps) OpenRefund(ctx context.Context, in OpenRefundInput) (OpenedRefund, error) {
+func (s *Steps) OpenRefund(ctx context.Context, in OpenOutInput) (OpenedOut, error) {
 	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
 	if err != nil {
-		return OpenedRefund{}, failure(ctx, err)
+		return OpenedOut{}, failure(ctx, err)
 	}
 	o, err := s.openRefund(ctx, d, in)
 	return o, failure(ctx, err)
 }
 
-func (s *Steps) openRefund(ctx context.Context, d refund.Dossier, in OpenRefundInput) (OpenedRefund, error) {
+func (s *Steps) openRefund(ctx context.Context, d refund.Dossier, in OpenOutInput) (OpenedOut, error) {
 	r := d.Refund
-	o := OpenedRefund{BookedRefund: bookedRefund(r), Channel: r.Channel, Lane: d.Charge.Lane}
+	o := OpenedOut{Sent: bookedRefund(r), Channel: r.Channel, Lane: d.Charge.Lane}
 	if r.Status.Terminal() {
 		return o, nil
 	}
@@ -133,59 +92,31 @@ func (s *Steps) refundIntent(d refund.Dossier, ordinal int) (refund.Attempt, jso
 	if chargeID == "" {
 		chargeID = d.Charge.ChannelID
 	}
-	raw, err := json.Marshal(channels.RefundRequest{ChargeKey: d.Charge.Key, ChannelID: chargeID, AmountMinor: r.Amount.Minor,
-		TotalMinor: d.Charge.AmountMinor, Currency: string(r.Amount.Currency), Reason: r.Reason})
-	if err != nil {
-		return refund.Attempt{}, nil, fault.Internal("a refund request can't be frozen", err)
-	}
-	canonical, err := jcs.Transform(raw)
-	if err != nil {
-		return refund.Attempt{}, nil, fault.Internal("a refund request can't be frozen", err)
-	}
-	hash := sha256.Sum256(canonical)
-	key, err := channels.NewKey(id.Key(r.ID, id.Step{Code: id.RefundOut, Ordinal: ordinal}), hex.EncodeToString(hash[:]), s.c.Now())
-	if err != nil {
-		return refund.Attempt{}, nil, err
-	}
-	return refund.Attempt{Book: r.Book, RefundID: r.ID, Ordinal: ordinal, Key: key.ID, Reference: key.Reference, Channel: r.Channel,
-		ChannelAccount: r.ChannelAccount, RequestHash: key.BodyHash, BornAt: key.BornAt}, canonical, nil
-}
-
-// RefundCallInput names the intent to be carried out.
-type RefundCallInput struct {
-	RefundRef
-	Key string `json:"key"`
-	// Again sends under the same key what the channel has refused, though not for
-	// good: an operator wants it tried once more.
-	Again bool `json:"again,omitempty"`
+	return s.intentOut(refund.Attempt{Book: r.Book, Of: r.ID, Ordinal: ordinal, Channel: r.Channel, ChannelAccount: r.ChannelAccount}, id.RefundOut,
+		channels.RefundRequest{ChargeKey: d.Charge.Key, ChannelID: chargeID, AmountMinor: r.Amount.Minor, TotalMinor: d.Charge.AmountMinor,
+			Currency: string(r.Amount.Currency), Reason: r.Reason})
 }
 
 // Refund sends the intent under its key. What stands already is returned
 // without a call.
-func (s *Steps) Refund(ctx context.Context, in RefundCallInput) (Answer, error) {
+func (s *Steps) Refund(ctx context.Context, in OutCallInput) (Answer, error) {
 	return s.callRefund(ctx, in, channels.OpRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
-		if i.Attempt.Verdict.Known() && (!in.Again || i.Attempt.Dead || i.Attempt.Verdict != payment.Declined) {
+		if in.stands(i.Attempt) {
 			return i.Attempt.Outcome(), nil
 		}
 		return c.Refund(ctx, call, i.Request)
 	})
 }
 
-// AskRefundInput asks what became of an intent.
-type AskRefundInput struct {
-	RefundCallInput
-	Final bool `json:"final,omitempty"` // waits for the end of what is pending
-}
-
 // AskRefund asks the channel once, as Ask does of a charge.
-func (s *Steps) AskRefund(ctx context.Context, in AskRefundInput) (Answer, error) {
-	a, err := s.callRefund(ctx, in.RefundCallInput, channels.OpAskRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
+func (s *Steps) AskRefund(ctx context.Context, in AskOutInput) (Answer, error) {
+	a, err := s.callRefund(ctx, in.OutCallInput, channels.OpAskRefund, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.RefundIntent) (payment.Outcome, error) {
 		return c.AskRefund(ctx, call, i.Request)
 	})
 	return answered(a, err, in.Final)
 }
 
-func (s *Steps) callRefund(ctx context.Context, in RefundCallInput, op channels.Operation,
+func (s *Steps) callRefund(ctx context.Context, in OutCallInput, op channels.Operation,
 	do func(context.Context, channels.Channel, channels.Call, channels.RefundIntent) (payment.Outcome, error)) (Answer, error) {
 	i, err := s.c.Refunds.RefundIntent(ctx, in.Book, in.Key)
 	if err != nil {
@@ -198,33 +129,17 @@ func (s *Steps) callRefund(ctx context.Context, in RefundCallInput, op channels.
 	})
 }
 
-// BookRefundInput brings what became of a try.
-type BookRefundInput struct {
-	RefundRef
-	Ordinal int    `json:"ordinal"`
-	Answer  Answer `json:"answer"`
-}
-
 // BookRefund commits what an outcome means for the refund: state, journals,
 // sums and events in one Step. Repeated, it answers with what stands.
-func (s *Steps) BookRefund(ctx context.Context, in BookRefundInput) (BookedRefund, error) {
-	r, err := s.SettleRefund(ctx, RefundSettlement{RefundRef: in.RefundRef, Ordinal: in.Ordinal, Outcome: in.Answer.Outcome})
+func (s *Steps) BookRefund(ctx context.Context, in BookOutInput) (Sent, error) {
+	r, err := s.SettleRefund(ctx, OutSettlement{Out: in.Out, Ordinal: in.Ordinal, Outcome: in.Answer.Outcome})
 	return bookedRefund(r), failure(ctx, err)
-}
-
-// RefundSettlement is an outcome to be settled, by the saga or by the relay of
-// callbacks.
-type RefundSettlement struct {
-	RefundRef
-	Ordinal int
-	Outcome payment.Outcome
-	By      ledger.Principal // zero: the saga
 }
 
 // SettleRefund commits what an outcome means, and returns the refund as it
 // stands then. One that contradicts a refund that has ended opens a case. Its
 // errors are faults.
-func (s *Steps) SettleRefund(ctx context.Context, in RefundSettlement) (refund.Refund, error) {
+func (s *Steps) SettleRefund(ctx context.Context, in OutSettlement) (refund.Refund, error) {
 	if in.By.Kind == "" {
 		in.By = ledger.Service("refund-saga")
 	}
@@ -266,18 +181,12 @@ func (s *Steps) moveRefund(ctx context.Context, m refund.Move, by ledger.Princip
 	return d.Refund, err
 }
 
-// ParkRefundInput asks to show a refund to a person, and why.
-type ParkRefundInput struct {
-	RefundRef
-	Reason string `json:"reason"`
-}
-
 // ParkRefund marks the refund as one that needs a person. Whatever was going on
 // goes on (I-18).
-func (s *Steps) ParkRefund(ctx context.Context, in ParkRefundInput) (BookedRefund, error) {
+func (s *Steps) ParkRefund(ctx context.Context, in ParkOutInput) (Sent, error) {
 	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
 	if err != nil {
-		return BookedRefund{}, failure(ctx, err)
+		return Sent{}, failure(ctx, err)
 	}
 	if d.Refund.Status.Terminal() || d.Refund.Parked != "" {
 		return bookedRefund(d.Refund), nil
@@ -286,34 +195,18 @@ func (s *Steps) ParkRefund(ctx context.Context, in ParkRefundInput) (BookedRefun
 	return bookedRefund(r), failure(ctx, err)
 }
 
-// HeedRefundInput names a stored callback.
-type HeedRefundInput struct {
-	RefundRef
-	CallbackID string `json:"callback_id"`
-}
-
 // HeedRefund reads a stored, verified callback of this refund. A callback of
 // another one is fault.NotFound.
-func (s *Steps) HeedRefund(ctx context.Context, in HeedRefundInput) (Heard, error) {
+func (s *Steps) HeedRefund(ctx context.Context, in HeedOutInput) (Heard, error) {
 	return s.heed(ctx, in.Book, in.RefundID, in.CallbackID)
-}
-
-// ResolveRefundInput is an operator's decision about a refund.
-type ResolveRefundInput struct {
-	RefundRef
-	Decision refund.Decision `json:"decision"`
-	Actor    string          `json:"actor"`
-	Reason   string          `json:"reason"`
-	Code     string          `json:"code,omitempty"` // from `paysaga operator sign`
 }
 
 // ResolveRefund verifies who decided, records it, and settles the refund by
 // it, as Resolve does for payments. Repeated, it answers with what stands.
-func (s *Steps) ResolveRefund(ctx context.Context, in ResolveRefundInput) (BookedRefund, error) {
-	verified, actor, err := s.verify(ctx, Verdict{Book: in.Book, BusinessID: in.RefundID, Decision: string(in.Decision), Actor: in.Actor,
-		Reason: in.Reason, Code: in.Code})
+func (s *Steps) ResolveRefund(ctx context.Context, in ResolveOutInput) (Sent, error) {
+	verified, actor, err := s.verify(ctx, in.verdict())
 	if err != nil {
-		return BookedRefund{}, failure(ctx, err)
+		return Sent{}, failure(ctx, err)
 	}
 	d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
 	if err != nil || d.Refund.Status.Terminal() { // whoever decides by what a run before a reset has seen learns how it ended

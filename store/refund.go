@@ -13,6 +13,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/remit"
 )
 
 // wholePayment is a payment under lock with all that a refund is judged by.
@@ -73,13 +74,7 @@ func (b *batch) queueWholes(m *pgx.Batch) {
 // lockedRefund is a refund under lock, with its tries.
 type lockedRefund struct {
 	refund.Refund
-	attempts []refundAttempt
-}
-
-type refundAttempt struct {
-	Ordinal int             `json:"ordinal"`
-	Verdict payment.Verdict `json:"verdict"`
-	Dead    bool            `json:"dead"`
+	attempts []remit.Tried
 }
 
 const sqlLockRefunds = `
@@ -274,7 +269,7 @@ type intendRefund struct {
 func (s *Store) newIntendRefund(book id.Book, c refund.Intend) (move, error) {
 	a := &c.Attempt
 	a.Book = book
-	if a.Key != id.Key(a.RefundID, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal}) {
+	if a.Key != id.Key(a.Of, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal}) {
 		return nil, fault.Internal("a try's key is its refund's id and its ordinal", nil)
 	}
 	if a.BornAt.IsZero() {
@@ -284,7 +279,7 @@ func (s *Store) newIntendRefund(book id.Book, c refund.Intend) (move, error) {
 	return intendRefund{c, hash, sealed}, err
 }
 
-func (i intendRefund) claim(l *locks) { l.refunds = append(l.refunds, i.Attempt.RefundID) }
+func (i intendRefund) claim(l *locks) { l.refunds = append(l.refunds, i.Attempt.Of) }
 
 var insertRefundAttempt = inserting("refund_attempts", `refund_id text, ordinal smallint, channel text, channel_account text, request_hash bytea,
 	request_sealed bytea, born_at timestamptz`)
@@ -293,7 +288,7 @@ var openRefund = updating("refunds", `id text, at timestamptz`, `id = n.id`, `op
 
 func (i intendRefund) judge(w *work) error {
 	a := i.Attempt
-	r := w.b.found.refunds.get(a.RefundID)
+	r := w.b.found.refunds.get(a.Of)
 	switch {
 	case r == nil:
 		return fault.NotFound("refund")
@@ -310,9 +305,9 @@ func (i intendRefund) judge(w *work) error {
 			return fault.Conflict("attempt_alive", "a try before this one may still succeed")
 		}
 	}
-	w.write(insertRefundAttempt, attemptKey(a.RefundID, a.Ordinal), a.RefundID, int16(a.Ordinal), a.Channel, a.ChannelAccount, i.hash, i.sealed, a.BornAt)
-	w.write(openRefund, a.RefundID, a.RefundID, w.at)
-	r.attempts = append(slices.Clone(r.attempts), refundAttempt{Ordinal: a.Ordinal})
+	w.write(insertRefundAttempt, attemptKey(a.Of, a.Ordinal), a.Of, int16(a.Ordinal), a.Channel, a.ChannelAccount, i.hash, i.sealed, a.BornAt)
+	w.write(openRefund, a.Of, a.Of, w.at)
+	r.attempts = append(slices.Clone(r.attempts), remit.Tried{Ordinal: a.Ordinal})
 	return nil
 }
 

@@ -1,14 +1,13 @@
 package store
 
 import (
-	"slices"
-
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/remit"
 	"paysaga/domain/trade"
 )
 
@@ -144,16 +143,14 @@ var setRefundAttempt = updating("refund_attempts", `refund_id text, ordinal smal
 
 // noteTry writes what is known of a try. What is certain stays (I-21).
 func (w *work) noteTry(r *lockedRefund, ordinal int, o payment.Outcome) {
-	i := slices.IndexFunc(r.attempts, func(a refundAttempt) bool { return a.Ordinal == ordinal })
-	if i < 0 || r.attempts[i].Dead || r.attempts[i].Verdict == payment.Succeeded || (r.attempts[i].Verdict.Known() && !o.Verdict.Known()) {
+	var learned bool
+	if r.attempts, learned = remit.Learn(r.attempts, ordinal, o); !learned {
 		return
 	}
 	code := ""
 	if o.Decline != nil {
 		code = o.Decline.Code
 	}
-	r.attempts = slices.Clone(r.attempts)
-	r.attempts[i] = refundAttempt{Ordinal: ordinal, Verdict: o.Verdict, Dead: o.Dead}
 	w.write(setRefundAttempt, attemptKey(r.ID, ordinal), r.ID, int16(ordinal), o.Verdict, o.Dead, orNull(o.ChannelID), orNull(code),
 		o.AmountMinor, orNull(o.Currency), optional(o.EffectiveAt))
 }

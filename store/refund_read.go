@@ -99,13 +99,13 @@ func scanRefundAttempt(row pgx.Row, more ...any) (refund.Attempt, error) {
 	var a refund.Attempt
 	var hash []byte
 	var effective *time.Time
-	err := row.Scan(append([]any{&a.Book, &a.RefundID, &a.Ordinal, &a.Channel, &a.ChannelAccount, &hash, &a.BornAt, &a.Verdict, &a.Dead,
+	err := row.Scan(append([]any{&a.Book, &a.Of, &a.Ordinal, &a.Channel, &a.ChannelAccount, &hash, &a.BornAt, &a.Verdict, &a.Dead,
 		&a.ChannelID, &a.DeclineCode, &a.AmountMinor, &a.Currency, &effective}, more...)...)
 	if err != nil {
 		return a, err
 	}
 	a.RequestHash, a.EffectiveAt = hex.EncodeToString(hash), value(effective)
-	a.Key = id.Key(a.RefundID, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal})
+	a.Key = id.Key(a.Of, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal})
 	a.Reference, err = id.Reference(a.Key)
 	return a, err
 }

@@ -40,7 +40,7 @@ func (h *shop) sendRefund(refundID string, ordinal int) ledger.Step {
 	request, err := json.Marshal(channels.RefundRequest{AmountMinor: 100, Currency: "CNY"})
 	require.NoError(h.t, err)
 	key := id.Key(refundID, id.Step{Code: id.RefundOut, Ordinal: ordinal})
-	return h.step(refundID, id.Open, ordinal, refund.Intend{Request: request, Attempt: refund.Attempt{RefundID: refundID, Ordinal: ordinal, Key: key,
+	return h.step(refundID, id.Open, ordinal, refund.Intend{Request: request, Attempt: refund.Attempt{Of: refundID, Ordinal: ordinal, Key: key,
 		Channel: "sandbox", ChannelAccount: h.ChannelAccount, RequestHash: hashOf(string(request))}})
 }
 

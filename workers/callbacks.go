@@ -78,7 +78,7 @@ func (r *Relays) placeRefund(ctx context.Context, cb channels.Received, refundID
 	case !cb.Outcome.Verdict.Known():
 		return r.see(ctx, cb, "already_booked")
 	}
-	if _, err = r.c.Settler.SettleRefund(ctx, activities.RefundSettlement{RefundRef: activities.RefundRef{Book: cb.Book, RefundID: refundID},
+	if _, err = r.c.Settler.SettleRefund(ctx, activities.OutSettlement{Out: activities.Out{Book: cb.Book, RefundID: refundID},
 		Ordinal: step.Ordinal, Outcome: cb.Outcome, By: ledger.Service("callback-relay")}); err != nil {
 		return err
 	}

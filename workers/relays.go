@@ -57,7 +57,7 @@ type Sagas interface {
 // ended.
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
-	SettleRefund(context.Context, activities.RefundSettlement) (refund.Refund, error)
+	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
 	// Mature makes a payment's captured money available, once.
 	Mature(context.Context, activities.Ref) error
 }

@@ -254,7 +254,7 @@ func refundDecisionRefused(t *testing.T, s *stage.Stage) {
 	m := s.Merchant(t, payment.Terms{}, silent...)
 	paid := paidBy(t, m, "tok_refund_pending")
 	r := m.ReceiveRefund(t, paid, 100)
-	in := workflows.RefundResolution{Decision: refund.WriteOff, Actor: "ada", Reason: "no"}
+	in := workflows.OutResolution{Decision: refund.WriteOff, Actor: "ada", Reason: "no"}
 	if err := s.UpdateRefund(r, workflows.UpdateResolve, in); err == nil {
 		t.Error("a refund that is on its way was written off")
 	}

@@ -80,7 +80,7 @@ func decided(d refund.Decision) func(*testing.T, *stage.Merchant, string) string
 
 func decide(t *testing.T, m *stage.Merchant, refundID string, d refund.Decision) {
 	t.Helper()
-	in := workflows.RefundResolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"}
+	in := workflows.OutResolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"}
 	if err := m.Stage.UpdateRefund(refundID, workflows.UpdateResolve, in); err != nil {
 		t.Fatalf("%s: %v", d, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 )
 
 // The changes a Step can make to refunds. Each is plain data, and is judged
@@ -31,27 +32,8 @@ func (r Receive) Content() any {
 	return []any{"receive_refund", r.Refund.ID, r.Idempotency, r.Refund.CaseID}
 }
 
-// Attempt is one try to give a refund's money back at its channel. Its intent
-// is committed before any call (I-13).
-type Attempt struct {
-	Book           id.Book
-	RefundID       string
-	Ordinal        int    // 1–99; the next only after this one is dead, or an operator said so
-	Key            string // "<refund id>:rf<ordinal>"
-	Reference      string // the key as the channel sees it
-	Channel        string
-	ChannelAccount string
-	RequestHash    string // hex SHA-256 of the frozen canonical request
-	BornAt         time.Time
-
-	Verdict     payment.Verdict // "" until the first answer
-	Dead        bool
-	ChannelID   string
-	DeclineCode string
-	AmountMinor int64
-	Currency    string
-	EffectiveAt time.Time
-}
+// Attempt is one try to give a refund's money back at its channel.
+type Attempt = remit.Attempt
 
 // Intend commits the intent of an attempt: nothing is sent before (I-13).
 type Intend struct {
@@ -102,7 +84,7 @@ func (m Move) Step() id.Step {
 	case m.Contradicts:
 		return id.Step{Code: id.Contradict, Ordinal: n}
 	}
-	code := m.Refund.code(m.Outcome.Vetted())
+	code := m.Refund.word(m.Outcome.Vetted()).Code(id.RefundOut)
 	if code != id.RefundOut {
 		n = again
 	}

@@ -7,16 +7,17 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 )
 
 // Decision is what an operator decides about a refund that a person was shown.
-type Decision string
+type Decision = remit.Decision
 
 // The decisions.
 const (
 	// Retry sends it again: under a new ordinal once the try before has been
 	// asked about and stands as refused.
-	Retry Decision = "retry"
+	Retry = remit.Retry
 	// PayElsewhere says that the customer was paid another way. The money waits on
 	// suspense/X/paid_elsewhere for the bank's word.
 	PayElsewhere Decision = "pay_elsewhere"
@@ -26,10 +27,8 @@ const (
 	MarkSucceeded Decision = "mark_succeeded"
 )
 
-// Valid says whether d is a decision.
-func (d Decision) Valid() bool {
-	return d == Retry || d == PayElsewhere || d == WriteOff || d == MarkSucceeded
-}
+// Decisions returns every decision once.
+func Decisions() []Decision { return []Decision{Retry, PayElsewhere, WriteOff, MarkSucceeded} }
 
 // Decide carries a decision out. Only what a person was shown can be decided;
 // otherwise it is fault.Conflict "decision_refused". What the channel still says
@@ -67,7 +66,7 @@ func (m Move) money() bool {
 	if o.Verdict != payment.Succeeded {
 		return true
 	}
-	told := m.Refund.Status == Succeeded && !m.Refund.Elsewhere && !m.Refund.another(o) // of another amount than before: whose word is right, nobody knows
+	told := m.Refund.Status == Succeeded && !m.Refund.Elsewhere && !m.Refund.word(o).Another(m.Refund.ChannelID) // of another amount than before: whose word is right, nobody knows
 	return !told && exception.Credible(money.New(o.AmountMinor, money.Currency(o.Currency)))
 }
 

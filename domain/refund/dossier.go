@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 )
 
 // Dossier is everything a step of the saga reads of one refund, in one go.
@@ -15,24 +16,7 @@ type Dossier struct {
 }
 
 // Attempt finds a try by ordinal, or nil.
-func (d *Dossier) Attempt(ordinal int) *Attempt {
-	for i := range d.Attempts {
-		if d.Attempts[i].Ordinal == ordinal {
-			return &d.Attempts[i]
-		}
-	}
-	return nil
-}
-
-// Outcome is what the try knows already, in the contract's words.
-func (a Attempt) Outcome() payment.Outcome {
-	o := payment.Outcome{Verdict: a.Verdict, ChannelID: a.ChannelID, Dead: a.Dead, AmountMinor: a.AmountMinor, Currency: a.Currency,
-		EffectiveAt: a.EffectiveAt}
-	if a.Verdict == payment.Declined {
-		o.Decline = &payment.Decline{Code: a.DeclineCode}
-	}
-	return o
-}
+func (d *Dossier) Attempt(ordinal int) *Attempt { return remit.Find(d.Attempts, ordinal) }
 
 // Slots are the places in a row of refunds of one charge that have to be apart.
 type Slots struct {

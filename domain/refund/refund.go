@@ -4,13 +4,13 @@
 package refund
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 )
 
 // Refund gives a part of a captured payment back. What it is of, its amount and
@@ -102,26 +102,14 @@ func (t Taken) Sum() (money.Amount, error) {
 }
 
 // Status is where a refund stands, as the API shows it.
-type Status string
+type Status = remit.Status
 
-// The statuses of a refund.
+// The statuses of a refund. Failed: nothing was given back.
 const (
-	Processing Status = "processing" // received and posted; the channel hasn't settled it yet
-	Succeeded  Status = "succeeded"
-	Failed     Status = "failed" // nothing was given back; the money is where it was
+	Processing = remit.Processing
+	Succeeded  = remit.Succeeded
+	Failed     = remit.Failed
 )
-
-// edges is the whole state machine (I-15).
-var edges = map[Status][]Status{Processing: {Succeeded, Failed}, Succeeded: {}, Failed: {}}
-
-// Valid says whether s is a status.
-func (s Status) Valid() bool { _, ok := edges[s]; return ok }
-
-// CanBecome says whether the state machine has an edge from s to t.
-func (s Status) CanBecome(t Status) bool { return s == t || slices.Contains(edges[s], t) }
-
-// Terminal says that nothing follows s.
-func (s Status) Terminal() bool { return len(edges[s]) == 0 }
 
 // Payment is what a refund has to know of its payment, under lock.
 type Payment = payment.Payment

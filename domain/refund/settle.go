@@ -8,6 +8,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 	"paysaga/domain/trade"
 )
 
@@ -37,27 +38,10 @@ type Ruling struct {
 	Case         *payment.OpenCase
 }
 
-// code is the step that an outcome makes of a refund.
-func (r Refund) code(o payment.Outcome) id.Code {
-	switch {
-	case o.Verdict == payment.Succeeded && !r.asMeant(o):
-		return id.Park
-	case o.Verdict == payment.Succeeded:
-		return id.RefundOut
-	case r.refusedForGood(o):
-		return id.RefundOut
-	case o.Verdict == payment.Declined || o.Verdict == payment.Closed:
-		return id.Park
-	case o.Verdict == payment.Unknown || o.Verdict == payment.Absent:
-		return id.InDoubt
-	}
-	return id.Undo
-}
-
-// refusedForGood: the "no" is proof, and the money has a place to go back to.
-// Of what stands on suspense somebody has to decide anew.
-func (r Refund) refusedForGood(o payment.Outcome) bool {
-	return (o.Verdict == payment.Declined || o.Verdict == payment.Closed) && o.Dead && r.Source != FromSuspense
+// word is a channel's outcome as this refund hears it. Of what stands on
+// suspense somebody has to decide anew.
+func (r Refund) word(o payment.Outcome) remit.Word {
+	return remit.Word{Outcome: o, Meant: r.Amount, GivesUp: r.Source != FromSuspense}
 }
 
 // Settle says what a channel's outcome means for a refund. What is unknown
@@ -75,20 +59,15 @@ func Settle(s Settling) (Ruling, error) {
 		return ruling, nil
 	}
 	note(&ruling.After, o)
-	switch r.code(o) {
+	word := r.word(o)
+	switch word.Code(id.RefundOut) {
 	case id.RefundOut:
 		if o.Verdict == payment.Succeeded {
 			return s.succeeded(ruling, id.RefundOut, s.Ordinal, o.EffectiveAt)
 		}
-		return s.failed(ruling, id.RefundOut, s.Ordinal, declineCode(o))
+		return s.failed(ruling, id.RefundOut, s.Ordinal, word.DeclineCode())
 	case id.Park:
-		why := "refund_abnormal: " + declineCode(o)
-		switch {
-		case o.Verdict == payment.Succeeded:
-			why = "amount_mismatch: the channel gave another amount back"
-		case o.Dead:
-			why = "refund_refused: " + declineCode(o)
-		}
+		why := word.Why("refund")
 		return s.move(ruling, "refund.parked", func(after *Refund) { after.InDoubt, after.Parked = false, why })
 	case id.InDoubt:
 		return s.move(ruling, "refund.in_doubt", func(after *Refund) { after.InDoubt = true })
@@ -109,23 +88,10 @@ func Show(s Settling, why string) (Ruling, error) {
 // ended holds an outcome against a refund that has ended.
 func (s Settling) ended(o payment.Outcome) (Ruling, error) {
 	r := s.Refund
-	no := o.Verdict == payment.Declined || o.Verdict == payment.Closed
-	repeats := r.Status == Succeeded && !r.Elsewhere && o.Verdict == payment.Succeeded && r.asMeant(o) && !r.another(o) ||
-		r.Status == Failed && no || r.Elsewhere && no
-	if repeats || !o.Verdict.Known() || o.Verdict == payment.Authorized || (r.Status == Succeeded && no && (!o.Dead || s.Followed || r.another(o))) {
+	if !r.word(o).Contradicts(r.Status, r.ChannelID, r.Elsewhere, s.Followed) {
 		return Ruling{Quiet: true, After: r, Payment: s.Payment}, nil
 	}
 	return Ruling{}, fault.Conflict("contradicts_state", "the channel says "+string(o.Verdict)+", the refund is "+string(r.Status))
-}
-
-// asMeant: the channel speaks of the money that was to be given back.
-func (r Refund) asMeant(o payment.Outcome) bool {
-	return o.AmountMinor == r.Amount.Minor && o.Currency == string(r.Amount.Currency)
-}
-
-// another: the channel speaks of another refund than the one that is known.
-func (r Refund) another(o payment.Outcome) bool {
-	return r.ChannelID != "" && o.ChannelID != "" && r.ChannelID != o.ChannelID
 }
 
 func note(r *Refund, o payment.Outcome) {
@@ -238,11 +204,4 @@ func (s Settling) failed(r Ruling, code id.Code, ordinal int, why string) (Rulin
 		r.Journals = append(r.Journals, m)
 	}
 	return s.count(r, "refund.failed"), nil
-}
-
-func declineCode(o payment.Outcome) string {
-	if o.Decline != nil && o.Decline.Code != "" {
-		return o.Decline.Code
-	}
-	return "refused_by_channel"
 }

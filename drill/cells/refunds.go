@@ -78,7 +78,7 @@ func (r *Run) resolveRefund(refundID string, d refund.Decision) error {
 		}
 		return false
 	}
-	err := r.Update("refund/"+refundID, workflows.UpdateResolve, over, workflows.RefundResolution{Decision: d, Actor: "ada",
+	err := r.Update("refund/"+refundID, workflows.UpdateResolve, over, workflows.OutResolution{Decision: d, Actor: "ada",
 		Reason: "seen in the channel's back office"})
 	if err != nil {
 		return err
