@@ -38,10 +38,16 @@ func (v *View) Facts() Facts { return v.facts }
 // Holds reports whether the condition is true of the payment. A Failure means
 // that nobody knows; the answer is false then.
 func (c Condition) Holds(v *View) (bool, Failure) {
+	return c.HoldsIn(&activation{view: v, env: c.env})
+}
+
+// HoldsIn reports whether the condition is true of what a package of its own
+// facts shows: their values in CEL's types, by name.
+func (c Condition) HoldsIn(facts cel.Activation) (bool, Failure) {
 	if c.program == nil {
 		return true, ""
 	}
-	out, _, err := c.program.Eval(&activation{view: v, env: c.env})
+	out, _, err := c.program.Eval(facts)
 	if err != nil {
 		return false, classify(err)
 	}

@@ -58,6 +58,16 @@ func Strings(name, text string) Fact {
 	return Fact{Name: name, Text: text, kind: cel.StringType}
 }
 
+// Texts, Integers, Durations, Times and Maps declare facts of environments that
+// hold no payment (NewEnvOf); whoever evaluates brings their values.
+func Texts(name, text string) Fact     { return Fact{Name: name, Text: text, kind: cel.StringType} }
+func Integers(name, text string) Fact  { return Fact{Name: name, Text: text, kind: cel.IntType} }
+func Durations(name, text string) Fact { return Fact{Name: name, Text: text, kind: cel.DurationType} }
+func Times(name, text string) Fact     { return Fact{Name: name, Text: text, kind: cel.TimestampType} }
+func Maps(name, text string) Fact {
+	return Fact{Name: name, Text: text, kind: cel.MapType(cel.StringType, cel.StringType)}
+}
+
 // Known returns the facts of a payment that every rule may use, in the order of
 // the documentation.
 func Known() []Fact {

@@ -7,6 +7,7 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,11 @@ type Env struct {
 }
 
 // NewEnv returns an environment with the facts of a payment and the extra ones.
-func NewEnv(extra ...Fact) (*Env, error) {
+func NewEnv(extra ...Fact) (*Env, error) { return NewEnvOf(append(Known(), extra...)...) }
+
+// NewEnvOf returns an environment with these facts alone. What a package declares of its own (Texts, Integers, …) is read with
+// HoldsIn.
+func NewEnvOf(facts ...Fact) (*Env, error) {
 	e := &Env{facts: map[string]Fact{}}
 	// Left out: what runs long (matches), what reads time zone files (the
 	// functions of timestamps), what defers a type error to the payment (dyn,
@@ -50,7 +55,7 @@ func NewEnv(extra ...Fact) (*Env, error) {
 		cel.ClearMacros(), cel.Macros(cel.HasMacro), // has() is the only macro that doesn't loop
 		cel.ParserRecursionLimit(MaxDepth), cel.ParserExpressionSizeLimit(MaxSource),
 	}
-	for _, f := range append(Known(), extra...) {
+	for _, f := range facts {
 		e.facts[f.Name] = f
 		options = append(options, cel.Variable(f.Name, f.kind))
 	}
@@ -66,6 +71,7 @@ func NewEnv(extra ...Fact) (*Env, error) {
 type Condition struct {
 	program cel.Program
 	env     *Env
+	names   []string
 }
 
 // Compile compiles a condition. Whatever can't work is Invalid "rule_invalid"
@@ -97,7 +103,19 @@ func (e *Env) Compile(param, source string) (c Condition, err error) {
 	if err != nil { // constants that can't be folded: 1/0
 		return Condition{}, fault.Invalid("rule_invalid", param, "the expression has a part that always fails")
 	}
-	return Condition{program: program, env: e}, nil
+	return Condition{program: program, env: e, names: namesIn(checked.NativeRep())}, nil
+}
+
+// Names are the facts that the condition reads, each once.
+func (c Condition) Names() []string { return c.names }
+
+func namesIn(a *ast.AST) (list []string) {
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.IdentKind && !slices.Contains(list, e.AsIdent()) {
+			list = append(list, e.AsIdent())
+		}
+	}))
+	return list
 }
 
 // position gives the first of CEL's complaints with its line and column, each

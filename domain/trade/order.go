@@ -14,6 +14,7 @@ import (
 type Line struct {
 	SKU         string       `json:"sku"`
 	Description string       `json:"description,omitempty"`
+	Category    string       `json:"category,omitempty"` // the merchant's own, for rules
 	Quantity    int64        `json:"quantity"`
 	UnitPrice   money.Amount `json:"unit_price"`
 	Discount    money.Amount `json:"discount"` // of the whole line, not per unit
