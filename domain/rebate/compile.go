@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/money"
@@ -39,12 +38,10 @@ type compiled struct {
 	levels  int  // how many beneficiaries it may have
 }
 
-var environment = sync.OnceValues(func() (*rule.Env, error) { return rule.NewEnvOf(Facts()...) })
-
 // Compile checks and compiles a version. What is wrong is Invalid and named by its path: rules[3].when, with CEL's line and column
 // in the message; rules[0].strategy.rate_bps.
 func Compile(c Campaign, v Version) (*Rules, error) {
-	env, err := environment()
+	env, err := rule.NewEnvOf(Facts()...)
 	if err != nil {
 		return nil, err
 	}
