@@ -12,9 +12,9 @@ func Guarded(operationID string) bool { _, ok := operations[operationID]; return
 func Operations() int { return len(operations) }
 
 // Matches compares an entry with what the document says of the operation.
-func Matches(operationID string, open, key bool, query []string) error {
+func Matches(operationID string, open, key, user bool, query []string) error {
 	op := operations[operationID]
-	if (op.scope == "") != open || op.key != key || !slices.Equal(slices.Sorted(slices.Values(op.query)), slices.Sorted(slices.Values(query))) {
+	if (op.scope == "") != open || op.user != user || op.key != key || !slices.Equal(slices.Sorted(slices.Values(op.query)), slices.Sorted(slices.Values(query))) {
 		return fmt.Errorf("the code has %+v", op)
 	}
 	return nil

@@ -46,6 +46,7 @@ type memory struct {
 	endpoints map[string]delivery.Endpoint
 	fail      map[string]error
 	rules     ruleBook
+	sessions  map[string]access.Session
 }
 
 type first struct{ hash, object string }
@@ -55,7 +56,7 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
-		rules: ruleBook{inForce: map[string]int{}},
+		rules: ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{},
 	}
 }
 

@@ -58,6 +58,8 @@ type front struct {
 	account string
 	// merchant is the shop's id on the real store.
 	merchant string
+	// signIn opens a session of a user, and returns its token.
+	signIn func(t testing.TB, merchant, user string) string
 }
 
 // logBuffer lets a handler write while a test reads.
@@ -103,6 +105,10 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	f := &front{store: newMemory(), clock: &clock{}, logs: &logBuffer{}, account: mint(id.ChannelAccount)}
 	f.clock.now.Store(time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC).UnixMicro())
 	f.sagas = &sagas{store: f.store}
+	f.signIn = func(t testing.TB, merchant, user string) string {
+		session := f.store.newSession(merchant, user)
+		return tokenOf(t, f.store, session, f.clock.Now())
+	}
 	f.store.keys = principals()
 	f.store.open = []channels.OpenAccount{{ID: f.account, Channel: "sandbox"}, {ID: mint(id.ChannelAccount), Channel: "cards", Priority: 1}}
 	f.store.accounts[f.account] = channels.Account{ID: f.account, Channel: "sandbox", Book: id.Test}
@@ -112,7 +118,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	registry := prometheus.NewRegistry()
 	var err error
 	f.handler, err = api.New(cfg, api.Parts{
-		Keys: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
+		Keys: f.store, Sessions: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
 		Rules: f.store, Lists: f.store, Sealer: f.store,
 		Channels: channels.NewRegistry(

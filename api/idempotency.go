@@ -67,7 +67,7 @@ func idempotency(c echo.Context, who caller, body []byte) (access.Idempotency, e
 	sum := sha256.Sum256(canonical)
 	key, _ := c.Get(keyOfKey).(string)
 	scope := who.merchant
-	if scope == "" { // an operator who acts for the whole book
+	if scope == "" || who.user != "" { // an operator who acts for the whole book; a user, whose keys are no other user's
 		scope = who.ID
 	}
 	return access.Idempotency{

@@ -23,6 +23,14 @@ type Keys interface {
 	Authenticate(ctx context.Context, token string) (access.Principal, error)
 }
 
+// Sessions knows users who have logged in.
+type Sessions interface {
+	// TokenKey is what signs the tokens of a book in a period; it is made when there is none yet.
+	TokenKey(ctx context.Context, book id.Book, period int) (access.TokenKey, error)
+	// Session reads one that is open, of a user who is neither closed nor erased; any other is fault.NotFound.
+	Session(ctx context.Context, book id.Book, sessionID string) (access.Session, error)
+}
+
 // Accounts knows the accounts at channels.
 type Accounts interface {
 	// OpenAccounts lists the accounts that are open to a merchant in a book.

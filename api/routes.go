@@ -16,6 +16,8 @@ type operation struct {
 	key bool
 	// merchant: one merchant's business, which an operator has to name.
 	merchant bool
+	// user: a user who is logged in may call it, about what is theirs (caller.owns).
+	user  bool
 	query    []string // the query parameters it knows
 	// values judges query parameters that mean something else here than elsewhere.
 	values map[string]func(string) bool

@@ -39,6 +39,7 @@ func (c Config) withDefaults() (Config, error) {
 // Parts are what the front works with. All are required but Poke, Health and Now.
 type Parts struct {
 	Keys     Keys
+	Sessions Sessions
 	Accounts Accounts
 	Book     Book
 	Reader   Reader
@@ -72,7 +73,7 @@ type Parts struct {
 
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
-		"Keys": p.Keys == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
+		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
@@ -89,6 +90,7 @@ type server struct {
 	Config
 	Parts
 	docs    http.Handler
+	tokens  echo.MiddlewareFunc // finds out which user a token is
 	schemas map[string]*openapi3.Schema
 }
 
@@ -115,6 +117,9 @@ func New(cfg Config, parts Parts) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{Config: cfg, Parts: parts, docs: docsPage(), schemas: schemas}
+	if s.tokens, err = s.readTokens(); err != nil {
+		return nil, err
+	}
 	return s.routes()
 }
 

@@ -62,12 +62,20 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 		keyOfLive:     storetest.Plant(t, s, id.Live).Token,
 	}}
 	f := &front{logs: &logBuffer{}, account: seed.ChannelAccount, merchant: seed.MerchantID, sagas: &sagas{}}
+	f.signIn = func(t testing.TB, merchant, user string) string {
+		session := access.Session{ID: mint(id.Session), Book: id.Test, MerchantID: merchant, UserID: user}
+		if _, err := db.Owner.Exec(t.Context(), `INSERT INTO user_sessions (book, id, user_id, merchant_id, created_at, refreshed_at, expires_at)
+			VALUES ('test', $1, $2, $3, now(), now(), now() + interval '1 day')`, session.ID, user, merchant); err != nil {
+			t.Fatal(err)
+		}
+		return tokenOf(t, s, session, time.Now())
+	}
 	f.sagas.accepting(func(context.Context, payment.Payment) error { return fault.Unknown("saga_unanswered", "x", nil) })
 	f.sagas.canceling(func(context.Context, payment.Payment) error { return fault.Unknown("saga_unanswered", "x", nil) })
 	all := []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}
 	registry := prometheus.NewRegistry()
 	f.handler, err = api.New(api.Config{Deadline: time.Second, StoreTimeout: time.Minute}, api.Parts{
-		Keys: keys, Accounts: s, Book: s, Reader: s, Refunds: s, Ledger: s, Cases: s, Judge: newMemory(), Inbox: s, Store: s, Starter: f.sagas,
+		Keys: keys, Sessions: s, Accounts: s, Book: s, Reader: s, Refunds: s, Ledger: s, Cases: s, Judge: newMemory(), Inbox: s, Store: s, Starter: f.sagas,
 		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
 		Rules:    s, Lists: s, Sealer: s,
 		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),

@@ -57,6 +57,8 @@ type Store struct {
 	cache caches
 	// digesting holds each book's secret under which personal values are digested.
 	digesting sync.Map
+	// tokenKeys holds what signs users' tokens, by book and period.
+	tokenKeys sync.Map
 
 	limits limits
 }

@@ -108,7 +108,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprintln(out, `{"status":"ok"}`) })
 		return mux, w.metricsAddress, nil
 	}
-	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
+	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
 		Rules: p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})

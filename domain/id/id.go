@@ -36,12 +36,14 @@ const (
 	Endpoint       Prefix = "whk" // where a merchant is told of events
 	ListEntry      Prefix = "lst" // of a block or allow list
 	Notice         Prefix = "ntf" // a message to a person
+	Session        Prefix = "ses" // of a user who has logged in
+	Destination    Prefix = "dst" // where a user can be paid out to
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination}
 }
 
 const (

@@ -157,7 +157,7 @@ func New(t testing.TB, o Options) *Stage {
 // front serves the API.
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
-	parts := api.Parts{Keys: s.Store, Accounts: s.Store, Book: s.Store,
+	parts := api.Parts{Keys: s.Store, Sessions: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Refunds: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
 		Rules: s.Store, Lists: s.Store, Sealer: s.Store, Health: s.Health.Of,
