@@ -216,7 +216,7 @@ func (s *Steps) ResolveRefund(ctx context.Context, in ResolveOutInput) (Sent, er
 	if in.Decision == refund.Retry && d.Refund.Parked == "" && activity.GetInfo(ctx).Attempt > 1 {
 		return bookedRefund(d.Refund), nil
 	}
-	m := refund.Move{Refund: d.Refund, Ordinal: len(d.Attempts), Decision: in.Decision, Now: s.c.Now()}
+	m := refund.Move{Refund: d.Refund, Ordinal: len(d.Attempts), Decision: in.Decision, Told: refund.Told(d.Attempts), Now: s.c.Now()}
 	r, err := s.moveRefund(ctx, m, ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}, payment.Act{
 		PaymentID: d.Refund.PaymentID, Act: "resolve_refund", Decision: string(in.Decision), Actor: actor, Verified: verified, Reason: in.Reason})
 	return bookedRefund(r), failure(ctx, err)

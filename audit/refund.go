@@ -28,7 +28,7 @@ const ofRefund = `c.book = r.book AND c.cause >= r.id || ':' AND c.cause < r.id 
 
 const refundHere = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofRefund + `), false)`
 
-// What a case has posted later, step rt, is its own.
+// What differs from what was meant, steps rt and cs, is its case's own.
 const sqlRefundJournals = `
 	SELECT format('%s is %s: set aside %s, done %s, reversed %s, of %s', r.id, r.status, coalesce(t.opened, 0), coalesce(t.done, 0),
 		coalesce(t.reversed, 0), coalesce(t.amount, 0))
@@ -39,7 +39,7 @@ const sqlRefundJournals = `
 			max(e.amount) FILTER (WHERE t.kind IN ('refund_done', 'refund_paid_elsewhere', 'suspense_returned')) AS amount
 		FROM ` + ofRefunds + ` t
 		LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM entries WHERE journal = t.no AND amount > 0) e ON true
-		WHERE t.step !~ '^rt' GROUP BY t.book, t.id) t ON t.book = r.book AND t.id = r.id
+		WHERE t.step !~ '^(rt|cs)' GROUP BY t.book, t.id) t ON t.book = r.book AND t.id = r.id
 	WHERE ` + movedRefund + ` AND CASE WHEN coalesce(t.opened, 0) <> (r.source = 'merchant')::int
 		OR coalesce(t.done, 0) <> (r.status = 'succeeded')::int
 		OR coalesce(t.reversed, 0) <> (r.status = 'failed' AND r.source = 'merchant')::int

@@ -79,7 +79,8 @@ type lockedRefund struct {
 
 const sqlLockRefunds = `
 	SELECT` + refundColumns + `,
-		(SELECT json_agg(json_build_object('ordinal', a.ordinal, 'verdict', coalesce(a.verdict, ''), 'dead', a.dead) ORDER BY a.ordinal)
+		(SELECT json_agg(json_build_object('ordinal', a.ordinal, 'verdict', coalesce(a.verdict, ''), 'dead', a.dead,
+			'amount', coalesce(a.amount, 0), 'currency', coalesce(a.amount_currency, '')) ORDER BY a.ordinal)
 			FROM refund_attempts a WHERE a.book = r.book AND a.refund_id = r.id)
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (SELECT * FROM refunds WHERE book = $1 AND id = n.id FOR UPDATE) r`
 

@@ -27,11 +27,23 @@ func (m moveRefund) claim(l *locks) {
 	l.payments = append(l.payments, r.PaymentID)
 	l.wholes = append(l.wholes, r.PaymentID)
 	l.refunds = append(l.refunds, r.ID)
-	if m.Contradicts {
-		if ruling, err := refund.Contradict(m.settling(r)); err == nil {
-			l.cases = append(l.cases, ruling.Case.ID)
-		}
+	if c := m.ruledAsRead().Case; c != nil {
+		l.cases = append(l.cases, c.ID)
 	}
+}
+
+// ruledAsRead is what a contradiction or a decision comes to by what was read: it names the case and the accounts.
+func (m moveRefund) ruledAsRead() refund.Ruling {
+	s := m.settling(m.Refund)
+	s.Told = m.Told
+	var ruling refund.Ruling
+	switch {
+	case m.Contradicts:
+		ruling, _ = refund.Contradict(s)
+	case m.Decision != "":
+		ruling, _ = refund.Decide(s, m.Decision, m.Step().Ordinal)
+	}
+	return ruling
 }
 
 // settling is the question to the rules, about r.
@@ -50,14 +62,13 @@ func (m moveRefund) posts() posts {
 	if reason := r.SuspenseReason(); reason != "" {
 		list.accounts = append(list.accounts, c.Suspense(r.ChannelAccount, reason))
 	}
-	if m.Contradicts {
-		if ruling, err := refund.Contradict(m.settling(r)); err == nil {
-			for _, j := range ruling.Journals {
-				for _, e := range j.Entries() {
-					list.accounts = append(list.accounts, e.Account)
-				}
-			}
+	for _, j := range m.ruledAsRead().Journals {
+		for _, e := range j.Entries() {
+			list.accounts = append(list.accounts, e.Account)
 		}
+	}
+	if m.Decision != "" && !m.Told.IsZero() {
+		list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: id.Case, Ordinal: step.Ordinal}))
 	}
 	// A cause that is named must not stand: what a failure may have posted is nothing to the contradiction that follows it.
 	if !m.Contradicts {
@@ -86,7 +97,10 @@ func (m moveRefund) judge(w *work) error {
 	}
 	s := m.settling(r.Refund)
 	s.Payment, s.Matured, s.Now = p.Payment, p.matured, dated(m.Now, w.at)
-	s.Followed = m.Ordinal > 0 && m.Ordinal < len(r.attempts)
+	s.Followed, s.Told = m.Ordinal > 0 && m.Ordinal < len(r.attempts), remit.Told(r.attempts)
+	if m.Decision != "" && s.Told != m.Told {
+		return fault.Conflict("stale_state", "the refund has moved since it was read")
+	}
 	ruling, err := m.rule(s)
 	if err != nil {
 		return err
@@ -102,7 +116,9 @@ func (m moveRefund) judge(w *work) error {
 		return err
 	}
 	if ruling.Case != nil {
-		return openCase{*ruling.Case}.judge(w)
+		if err := (openCase{*ruling.Case}).judge(w); err != nil || m.Contradicts {
+			return err
+		}
 	}
 	after := ruling.After
 	after.UpdatedAt = kept(after.UpdatedAt)

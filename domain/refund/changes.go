@@ -55,6 +55,9 @@ type Move struct {
 	Outcome payment.Outcome // what the channel said
 	// Decision is an operator's, instead of an outcome.
 	Decision Decision
+	// Told is what Settling.Told was when it was decided; if it is another
+	// amount under the lock, the decision is refused.
+	Told money.Amount
 	// Contradicts: Settle has refused the outcome as one that can't be any more;
 	// this opens the case.
 	Contradicts bool
@@ -66,6 +69,15 @@ type Move struct {
 // Content implements ledger.Change.
 func (m Move) Content() any {
 	return []any{"move_refund", m.Refund.ID, m.Ordinal, m.Outcome.Verdict, m.Outcome.Dead, m.Outcome.AmountMinor, m.Decision, m.Contradicts, m.Park != ""}
+}
+
+// Told is remit.Told of tries as they are read.
+func Told(tries []Attempt) money.Amount {
+	list := make([]remit.Tried, len(tries))
+	for i, t := range tries {
+		list[i] = t.Tried()
+	}
+	return remit.Told(list)
 }
 
 // Step is the move's place in the refund: a function of what was said and of

@@ -23,7 +23,8 @@ const (
 	PayElsewhere Decision = "pay_elsewhere"
 	// WriteOff ends it as failed: the merchant keeps the money.
 	WriteOff Decision = "write_off"
-	// MarkSucceeded says that the channel did give it back, as meant.
+	// MarkSucceeded says that the refund is done. If the channel told of another
+	// amount, what differs goes to suspense, under a case.
 	MarkSucceeded Decision = "mark_succeeded"
 )
 
@@ -38,18 +39,61 @@ func Decide(s Settling, d Decision, act int) (Ruling, error) {
 	if s.Refund.Status.Terminal() || s.Refund.Parked == "" {
 		return r, fault.Conflict("decision_refused", "the refund is "+string(s.Refund.Status)+" and not parked: there is nothing to decide")
 	}
+	var err error
+	booked := money.Zero(s.Refund.Amount.Currency) // what our book says the channel gave back
 	switch d {
 	case Retry:
 		return s.move(r, "refund.updated", func(after *Refund) { after.Parked = "" })
 	case PayElsewhere:
 		r.After.Elsewhere = true
-		return s.succeeded(r, id.Act, act, s.Now)
+		r, err = s.succeeded(r, id.Act, act, s.Now)
 	case MarkSucceeded:
-		return s.succeeded(r, id.Act, act, s.Now)
+		booked = s.Refund.Amount
+		r, err = s.succeeded(r, id.Act, act, s.Now)
 	case WriteOff:
-		return s.failed(r, id.Act, act, "written_off")
+		r, err = s.failed(r, id.Act, act, "written_off")
+	default:
+		return r, fault.Invalid("decision_unknown", "decision", "a decision is retry, pay_elsewhere, write_off or mark_succeeded")
 	}
-	return r, fault.Invalid("decision_unknown", "decision", "a decision is retry, pay_elsewhere, write_off or mark_succeeded")
+	if err != nil || s.Told.IsZero() {
+		return r, err
+	}
+	if booked.IsZero() {
+		booked.Currency = s.Told.Currency
+	}
+	if booked.Currency != s.Told.Currency {
+		return Ruling{}, fault.Conflict("decision_refused", "the channel gave another currency back: pay it another way, or write it off")
+	}
+	return s.difference(r, booked, act)
+}
+
+// difference keeps our book with the channel's where the channel told of another amount than is booked now: what it gave beyond that
+// stands on suspense as paid after all, what it kept as returned, and a case tells of it (I-10, I-17).
+func (s Settling) difference(r Ruling, booked money.Amount, act int) (Ruling, error) {
+	kind, post, more := PaidAfterAll, ledger.SuspenseReturned, money.New(s.Told.Minor-booked.Minor, booked.Currency)
+	switch {
+	case more.IsZero():
+		return r, nil
+	case more.Sign() < 0:
+		kind, post, more.Minor = ReturnedCase, ledger.SuspenseFound, -more.Minor
+	}
+	step := id.Step{Code: id.Case, Ordinal: act}
+	reference, err := id.Reference(id.Key(s.Refund.ID, step))
+	if err != nil {
+		return r, err
+	}
+	posting := s.Refund.ledger()
+	posting.At, posting.Gross, posting.Reason = s.Now, more, string(kind)
+	posting.Chart.Currency = more.Currency
+	j, err := post(id.Key(s.Refund.ID, step), posting)
+	if err != nil {
+		return r, err
+	}
+	r.Journals = append(r.Journals, j)
+	r.Case = &payment.OpenCase{ID: exception.ID(s.Refund.PaymentID, kind, reference), Book: s.Refund.Book, MerchantID: s.Refund.MerchantID,
+		PaymentID: s.Refund.PaymentID, ChannelAccount: s.Refund.ChannelAccount, Kind: kind, Amount: more,
+		Reason: "refund " + s.Refund.ID + ": the channel gave " + s.Told.Decimal() + " " + string(s.Told.Currency) + " back instead of " + booked.Decimal()}
+	return r, nil
 }
 
 // ReturnedCase is the kind of case of a refund that came back after it had

@@ -6,9 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
 
@@ -59,6 +61,43 @@ func TestDecide(t *testing.T) {
 	require.True(t, fault.Is(err, fault.KindConflict, "decision_refused"), "what is on its way isn't decided: %v", err)
 	_, err = Decide(parked(t), "guess", 1)
 	require.True(t, fault.Is(err, fault.KindInvalid, "decision_unknown"), "%v", err)
+}
+
+// What the channel gave back, and what a person makes of it, are both booked: the clearing shows what the channel did (I-10).
+func TestDecideWhatDiffers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		told int64
+		d    Decision
+		kind exception.Kind
+		legs map[string]int64
+	}{
+		"less, taken as done":   {60, MarkSucceeded, ReturnedCase, map[string]int64{"merchant/mer_1/refunding": 100, "channel/cha_1/clearing": -60, "suspense/cha_1/refund_returned": -40}},
+		"more, taken as done":   {130, MarkSucceeded, PaidAfterAll, map[string]int64{"merchant/mer_1/refunding": 100, "channel/cha_1/clearing": -130, "suspense/cha_1/refund_paid_after_all": 30}},
+		"as meant after all":    {100, MarkSucceeded, "", map[string]int64{"merchant/mer_1/refunding": 100, "channel/cha_1/clearing": -100}},
+		"less, and written off": {60, WriteOff, PaidAfterAll, map[string]int64{"merchant/mer_1/refunding": 100, "merchant/mer_1/available": -97, "income/fees": -3, "suspense/cha_1/refund_paid_after_all": 60, "channel/cha_1/clearing": -60}},
+		"less, and paid elsewhere": {60, PayElsewhere, PaidAfterAll, map[string]int64{"merchant/mer_1/refunding": 100, "suspense/cha_1/paid_elsewhere": -100,
+			"suspense/cha_1/refund_paid_after_all": 60, "channel/cha_1/clearing": -60}},
+	} {
+		s := parked(t)
+		s.Told = cny(c.told)
+		r, err := Decide(s, c.d, 2)
+		require.NoError(t, err, name)
+		require.Equal(t, c.legs, legs(r.Journals), name)
+		if c.kind == "" {
+			require.Nil(t, r.Case, name)
+			continue
+		}
+		require.Equal(t, c.kind, r.Case.Kind, name)
+		require.Equal(t, r.After.ID+":cs2", r.Journals[len(r.Journals)-1].Cause(), name)
+	}
+	s := parked(t)
+	s.Told = money.New(100, "USD")
+	_, err := Decide(s, MarkSucceeded, 2)
+	require.True(t, fault.Is(err, fault.KindConflict, "decision_refused"), "another currency was not as meant: %v", err)
+	r, err := Decide(s, WriteOff, 2)
+	require.NoError(t, err)
+	require.Equal(t, money.New(100, "USD"), r.Case.Amount)
 }
 
 func TestContradict(t *testing.T) {

@@ -23,7 +23,10 @@ type Settling struct {
 	// after all still counts.
 	Followed bool
 	Outcome  payment.Outcome
-	Now      time.Time
+	// Told is what the channel says that it gave back while the refund still
+	// stands as not done, since that isn't what was meant; zero: it says nothing.
+	Told money.Amount
+	Now  time.Time
 }
 
 // Ruling is what an outcome does: one Step's worth.

@@ -74,6 +74,11 @@ func (a Attempt) Outcome() payment.Outcome {
 	return o
 }
 
+// Tried is the try as it is judged by.
+func (a Attempt) Tried() Tried {
+	return Tried{Ordinal: a.Ordinal, Verdict: a.Verdict, Dead: a.Dead, Amount: a.AmountMinor, Currency: a.Currency}
+}
+
 // Find finds a try by ordinal, or nil.
 func Find(list []Attempt, ordinal int) *Attempt {
 	for i := range list {
@@ -151,9 +156,22 @@ func (w Word) Contradicts(s Status, known string, elsewhere, followed bool) bool
 
 // Tried is what of a try is judged under its owner's lock.
 type Tried struct {
-	Ordinal int             `json:"ordinal"`
-	Verdict payment.Verdict `json:"verdict"`
-	Dead    bool            `json:"dead"`
+	Ordinal  int             `json:"ordinal"`
+	Verdict  payment.Verdict `json:"verdict"`
+	Dead     bool            `json:"dead"`
+	Amount   int64           `json:"amount"` // what the channel says that left, minor units
+	Currency string          `json:"currency"`
+}
+
+// Told is what the channel says that left, by the tries of money that isn't
+// done; zero: it says nothing.
+func Told(tries []Tried) (told money.Amount) {
+	for _, t := range tries {
+		if t.Verdict == payment.Succeeded {
+			told = money.New(t.Amount, money.Currency(t.Currency))
+		}
+	}
+	return told
 }
 
 // Learn is the list of tries once the word about one of them is noted; false:
@@ -164,6 +182,6 @@ func Learn(list []Tried, ordinal int, o payment.Outcome) ([]Tried, bool) {
 		return list, false
 	}
 	list = slices.Clone(list)
-	list[i] = Tried{Ordinal: ordinal, Verdict: o.Verdict, Dead: o.Dead}
+	list[i] = Tried{Ordinal: ordinal, Verdict: o.Verdict, Dead: o.Dead, Amount: o.AmountMinor, Currency: o.Currency}
 	return list, true
 }

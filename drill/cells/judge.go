@@ -1,7 +1,6 @@
 package cells
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -162,7 +161,7 @@ func (r *Run) money(breaks breaker) error {
 
 // balances are the clearing of a channel account by currency, and how many of its memo accounts aren't empty.
 func (r *Run) balances(account string) (clearing map[string]int64, memo int, err error) {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), readPatience)
+	ctx, stop := r.judging()
 	defer stop()
 	codes := []string{"channel/" + account + "/clearing", "memo/in_doubt/" + account, "memo/in_doubt/" + account + "/contra"}
 	rows, err := r.house.pool.Query(ctx, sqlBalances, codes)

@@ -3,9 +3,12 @@ package cells
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"paysaga/channels/sandbox/server"
+	"paysaga/domain/exception"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/drill/stage"
@@ -62,7 +65,32 @@ func refunds(amount string) func(*Run, string) error {
 		if err != nil {
 			return err
 		}
-		return r.UntilRefund(f, ended)
+		if err := r.UntilRefund(f, differs); err != nil || !slices.ContainsFunc(r.state().Refunds, differs) {
+			return err
+		}
+		if err := r.resolveRefund(f, refund.MarkSucceeded); err != nil {
+			return err
+		}
+		kind := exception.RefundReturned // the whole can only be given back short of something
+		if amount != "" {
+			kind = exception.RefundPaidAfterAll
+		}
+		return r.decide(kind, exception.WriteOff)
+	}
+}
+
+// differs: the channel gave another amount back than was meant, and a person has to decide.
+func differs(f refundRow) bool {
+	return f.Status == "processing" && strings.HasPrefix(f.Parked, "amount_mismatch")
+}
+
+// misgiven is how it ends besides, where the sandbox gives back another amount than was meant.
+func misgiven(kind exception.Kind) func(Cell) []string {
+	return func(c Cell) []string {
+		if c.Fault == WrongAmount {
+			return []string{paid + "+refund-succeeded+case:" + string(kind) + ":write_off"}
+		}
+		return nil
 	}
 }
 
@@ -114,12 +142,10 @@ func decidesRefund(d refund.Decision) func(*Run, string) error {
 func Refunds() []Scenario {
 	given, lost := paid+"+refund-succeeded", paid+"+refund-failed"
 	first := of("refund", commits("OpenRefund", 1).told(), calls("Refund", 1).told(), commits("BookRefund", 1).told())
-	// A refund of another amount parks, and a person's mark_succeeded books what was meant: the difference to the channel's book stands
-	// nowhere in ours, so that the judges can't find the books equal.
-	differs := map[string]string{"refund/Refund-1:effect:wrong_amount": "what differs is not booked: reconciliation has to find it"}
 	return []Scenario{
-		{Name: "refunded", Boundaries: first, Play: paidThen("tok_ok", refunds("")), Ends: []string{given}, Without: differs},
-		{Name: "refunded_standard", Boundaries: first, Standard: true, Play: paidThen("tok_ok", refunds("2.34")), Ends: []string{given}, Without: differs},
+		{Name: "refunded", Boundaries: first, Play: paidThen("tok_ok", refunds("")), Ends: []string{given}, Struck: misgiven(exception.RefundReturned)},
+		{Name: "refunded_standard", Boundaries: first, Standard: true, Play: paidThen("tok_ok", refunds("2.34")), Ends: []string{given},
+			Struck: misgiven(exception.RefundPaidAfterAll)},
 		{Name: "refund_in_doubt", Silent: true, Play: paidThen("tok_ok", scripted("refund", "timeout_after", 1, refunds("10.00"))), Ends: []string{given},
 			Boundaries: of("refund", commits("BookRefund", 1).told(), asks("AskRefund", 1).told(), commits("BookRefund", 2).told())},
 		{Name: "refund_pending", Silent: true, Play: paidThen("tok_refund_pending", refunds("10.00")), Ends: []string{given},

@@ -119,11 +119,18 @@ func (r *Run) sagasAgree() bool {
 }
 
 func (r *Run) open(workflowID string) (bool, error) {
-	d, err := r.house.Stage.Client.DescribeWorkflowExecution(r.ctx, workflowID, "")
+	ctx, stop := r.judging()
+	defer stop()
+	d, err := r.house.Stage.Client.DescribeWorkflowExecution(ctx, workflowID, "")
 	if err != nil {
 		return false, err
 	}
 	return d.WorkflowExecutionInfo.Status.String() == "Running", nil
+}
+
+// judging is for reading what is there, also after the run's own time is over.
+func (r *Run) judging() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.ctx), readPatience)
 }
 
 // nudge is the operator: what a saga is parked for is gone by now, so it may go on. At most every two seconds.
@@ -155,7 +162,9 @@ func (r *Run) nudge() error {
 // details are what operators see of a saga.
 
 func (r *Run) details(workflowID string) (string, error) {
-	v, err := r.house.Stage.Client.QueryWorkflow(r.ctx, workflowID, "", "__temporal_workflow_metadata")
+	ctx, stop := r.judging()
+	defer stop()
+	v, err := r.house.Stage.Client.QueryWorkflow(ctx, workflowID, "", "__temporal_workflow_metadata")
 	if err != nil {
 		return "", err
 	}

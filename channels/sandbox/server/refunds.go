@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -89,7 +90,8 @@ func tooSoon(wait time.Duration) *problem {
 // decideRefund plays the bank that gets the money back. It may run again: whoever repeats an abnormal refund tries it
 // once more.
 func (s *Server) decideRefund(m *Move, c *Charge, f fault, now time.Time) {
-	if f.name == "" && m.Calls == 1 {
+	// What is scripted for the answer only takes nothing from what the token says of the effect.
+	if m.Calls == 1 && !slices.Contains(faultsEffect, f.name) {
 		f.name = refundTokens[c.Method.Token]
 	}
 	m.UpdatedAt, m.Decline = now, nil
