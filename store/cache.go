@@ -6,6 +6,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/rebate"
 )
 
 // maxCached bounds each cache; a full one starts anew, which costs one read per entry.
@@ -52,22 +53,36 @@ func (t *timed[K, V]) get(key K, read func() (V, error)) (V, error) {
 	return v, nil
 }
 
+// drop forgets one.
+func (t *timed[K, V]) drop(key K) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.rows, key)
+}
+
 func (t *timed[K, V]) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows = map[K]timedRow[V]{}
 }
 
+const forEver = 1000 * time.Hour
+
 type caches struct {
 	keys     *timed[[32]byte, access.Principal]
 	accounts *timed[string, channels.Account]
 	open     *timed[[2]string, []channels.OpenAccount]
+	// What these know never changes, so they remember it for as long as there is room.
+	campaigns *timed[historyKey, termsHistory]
+	versions  *timed[versionKey, *rebate.Rules]
 }
 
 func newCaches(life time.Duration, now func() time.Time) caches {
 	return caches{
-		keys:     newTimed[[32]byte, access.Principal](life, now),
-		accounts: newTimed[string, channels.Account](life, now),
-		open:     newTimed[[2]string, []channels.OpenAccount](life, now),
+		keys:      newTimed[[32]byte, access.Principal](life, now),
+		accounts:  newTimed[string, channels.Account](life, now),
+		open:      newTimed[[2]string, []channels.OpenAccount](life, now),
+		campaigns: newTimed[historyKey, termsHistory](forEver, now),
+		versions:  newTimed[versionKey, *rebate.Rules](forEver, now),
 	}
 }

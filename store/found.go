@@ -19,7 +19,9 @@ type found struct {
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
 	counters  shelf[string, lockedCounter]
+	caps      shelf[string, lockedCap]
 	rules     shelf[ruleKey, lockedRules]
+	campaigns shelf[string, lockedCampaign]
 	accounts  shelf[int64, accountState]
 	users     shelf[userKey, userRow]
 	holders   shelf[string, holder]
@@ -41,7 +43,9 @@ func newFound() *found {
 	f.cases.init()
 	f.callbacks.init()
 	f.counters.init()
+	f.caps.init()
 	f.rules.init()
+	f.campaigns.init()
 	f.accounts.init()
 	f.users.init()
 	f.holders.init()
@@ -50,7 +54,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks, &f.counters, &f.rules,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 

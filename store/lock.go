@@ -29,7 +29,9 @@ type locks struct {
 	cases       []string
 	callbacks   []string
 	counters    []string
+	caps        []string // counters of rebates
 	rules       []string // kind/merchant
+	campaigns   []string
 	holders     []string // users whose wallets move
 	changed     []string // users who are changed themselves
 }
@@ -52,7 +54,9 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueCounters(m)
+	b.queueCaps(m)
 	b.queueRules(m)
+	b.queueCampaigns(m)
 	b.queueHolders(m)
 	b.queueAccounts(m)
 	b.queueUsers(m)

@@ -20,7 +20,7 @@ type orderRow struct{ trade.Order }
 const orderColumns = `
 	o.book::text, o.id, o.merchant_id, o.reference, o.type, o.currency, o.total, o.authorized, o.paid, o.refunded, o.status, o.sequence,
 	o.created_at,
-	(SELECT json_agg(json_build_array(l.sku, l.description, l.quantity, l.unit_price, l.discount, l.tax) ORDER BY l.line)
+	(SELECT json_agg(json_build_array(l.sku, l.description, l.quantity, l.unit_price, l.discount, l.tax, l.category) ORDER BY l.line)
 		FROM order_lines l WHERE l.book = o.book AND l.order_id = o.id),
 	(SELECT json_agg(json_build_array(a.type, a.amount) ORDER BY a.line)
 		FROM order_adjustments a WHERE a.book = o.book AND a.order_id = o.id)`
@@ -40,7 +40,7 @@ func scanOrder(row pgx.CollectableRow) (*orderRow, error) {
 }
 
 func (o *orderRow) readContent(lines, adjustments []byte) error {
-	var rows [][6]json.RawMessage
+	var rows [][7]json.RawMessage
 	if lines != nil {
 		if err := json.Unmarshal(lines, &rows); err != nil {
 			return err
@@ -48,7 +48,7 @@ func (o *orderRow) readContent(lines, adjustments []byte) error {
 	}
 	for _, r := range rows {
 		l := trade.Line{UnitPrice: money.Zero(o.Currency), Discount: money.Zero(o.Currency), Tax: money.Zero(o.Currency)}
-		for i, to := range []any{&l.SKU, &l.Description, &l.Quantity, &l.UnitPrice.Minor, &l.Discount.Minor, &l.Tax.Minor} {
+		for i, to := range []any{&l.SKU, &l.Description, &l.Quantity, &l.UnitPrice.Minor, &l.Discount.Minor, &l.Tax.Minor, &l.Category} {
 			if err := json.Unmarshal(r[i], to); err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func (b *batch) queueOrders(m *pgx.Batch) {
 }
 
 var insertLine = inserting("order_lines", `order_id text, line smallint, sku text, description text, quantity bigint, unit_price bigint,
-	discount bigint, tax bigint`)
+	discount bigint, tax bigint, category text`)
 
 var insertAdjustment = inserting("order_adjustments", `order_id text, line smallint, type text, amount bigint`)
 
@@ -132,7 +132,7 @@ func (w *work) place() (*orderRow, error) {
 		mine.Sequence, mine.CreatedAt)
 	for i, l := range mine.Lines {
 		w.write(insertLine, mine.ID+"/"+strconv.Itoa(i+1), mine.ID, int16(i+1), l.SKU, l.Description, l.Quantity, l.UnitPrice.Minor,
-			l.Discount.Minor, l.Tax.Minor)
+			l.Discount.Minor, l.Tax.Minor, l.Category)
 	}
 	for i, a := range mine.Adjustments {
 		w.write(insertAdjustment, mine.ID+"/"+strconv.Itoa(i+1), mine.ID, int16(i+1), a.Type, a.Amount.Minor)

@@ -10,6 +10,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
 	"paysaga/domain/rule"
@@ -146,6 +147,14 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return recheckAt{c}, nil
 	case risk.Count:
 		return count{c}, nil
+	case rebate.Create:
+		return createCampaign{c}, nil
+	case rebate.SaveVersion:
+		return saveVersion{c}, nil
+	case rebate.Revise:
+		return reviseCampaign{c}, nil
+	case rebate.Fund:
+		return fundCampaign{c, book}, nil
 	case rule.Failed:
 		return ruleFailed{c}, nil
 	case payment.RequestCancel:

@@ -55,6 +55,15 @@ type Campaign struct {
 	UpdatedAt time.Time
 }
 
+// Filter narrows a list of campaigns; what is empty narrows nothing.
+type Filter struct {
+	Book       id.Book
+	MerchantID string
+	Status     Status
+	After      string // only those before this id
+	Limit      int
+}
+
 // Chart makes the accounts of the campaign.
 func (c Campaign) Chart() ledger.Chart { return ledger.Chart{Book: c.Book, Currency: c.Currency} }
 

@@ -31,6 +31,16 @@ type Rules struct {
 // Definition is what was compiled, with its defaults filled in.
 func (r *Rules) Definition() Definition { return r.def }
 
+// Of is the same version under other terms of its campaign.
+func (r *Rules) Of(c Campaign) *Rules {
+	if r.Campaign == c {
+		return r
+	}
+	other := *r
+	other.Campaign = c
+	return &other
+}
+
 type compiled struct {
 	Rule
 	when    rule.Condition

@@ -104,6 +104,10 @@ func (l *Line) total(cur money.Currency) (money.Amount, error) {
 		return money.Amount{}, fault.Invalid("description_invalid", "description",
 			fmt.Sprintf("a description is at most %d characters, none of them a control character", MaxDescription))
 	}
+	if !shortText(l.Category, MaxCategory) {
+		return money.Amount{}, fault.Invalid("category_invalid", "category",
+			fmt.Sprintf("a category is at most %d characters, none of them a control character", MaxCategory))
+	}
 	if l.Quantity < 1 || l.Quantity > MaxQuantity {
 		return money.Amount{}, fault.Invalid("quantity_invalid", "quantity", fmt.Sprintf("a quantity is a whole number from 1 to %d", MaxQuantity))
 	}

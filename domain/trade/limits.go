@@ -10,6 +10,8 @@ const (
 	MaxReference = 64
 	// MaxSKU is longer than any GTIN, ASIN or usual shop code.
 	MaxSKU = 64
+	// MaxCategory is a path in a shop's tree of goods.
+	MaxCategory = 64
 	// MaxDescription is a line on a receipt, not a page.
 	MaxDescription = 255
 	// MaxQuantity is a truck full of screws; times the largest price it is overflow-checked all the same.

@@ -27,6 +27,7 @@ type Public struct {
 // PublicLine is a line with its amounts as decimals.
 type PublicLine struct {
 	SKU         string `json:"sku"`
+	Category    string `json:"category,omitempty"`
 	Description string `json:"description,omitempty"`
 	Quantity    int64  `json:"quantity"`
 	UnitPrice   string `json:"unit_price"`
@@ -51,7 +52,7 @@ func (o Order) Public() Public {
 		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(),
 	}
 	for i, l := range o.Lines {
-		v.Lines[i] = PublicLine{SKU: l.SKU, Description: l.Description, Quantity: l.Quantity,
+		v.Lines[i] = PublicLine{SKU: l.SKU, Category: l.Category, Description: l.Description, Quantity: l.Quantity,
 			UnitPrice: l.UnitPrice.Decimal(), Discount: l.Discount.Decimal(), Tax: l.Tax.Decimal()}
 	}
 	for i, a := range o.Adjustments {
