@@ -234,7 +234,8 @@ const sqlEventMerchants = `
 	LEFT JOIN captures x ON x.book = e.book AND x.id = e.object_id
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
-	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id,
+	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
+	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)

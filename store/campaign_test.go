@@ -50,7 +50,7 @@ func (h *shop) credit(minor int64) {
 	chart := ledger.Chart{Book: h.Book, Currency: "CNY"}
 	cause := h.s.Mint(id.Request)
 	j, err := ledger.Post(ledger.Posting{Cause: id.Key(cause, id.Step{Code: id.Explain, Ordinal: 1}), Kind: "explained", Late: ledger.ToNextOpen},
-		ledger.Dr(chart.Suspense(h.ChannelAccount, "given"), cny(minor)), ledger.Cr(chart.Available(h.MerchantID), cny(minor)))
+		ledger.Dr(chart.Fees(), cny(minor)), ledger.Cr(chart.Available(h.MerchantID), cny(minor)))
 	require.NoError(h.t, err)
 	step := h.step(cause, id.Explain, 1)
 	step.Journals = []ledger.Journal{j}
