@@ -61,6 +61,7 @@ type Config struct {
 	Committer Committer
 	Files     Files
 	Refunds   RefundFiles
+	Transfers TransferFiles
 	Cases     Cases
 	Sealer    Sealer
 	Calls     CallLog

@@ -19,6 +19,7 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/trade"
+	"paysaga/domain/transfer"
 )
 
 // minted makes ids for the fakes: in order, and never twice in a process.
@@ -46,6 +47,7 @@ type memory struct {
 	endpoints map[string]delivery.Endpoint
 	fail      map[string]error
 	rules     ruleBook
+	wallets   wallets
 	sessions  map[string]access.Session
 }
 
@@ -56,7 +58,8 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
-		rules: ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{},
+		wallets: wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
+		rules:   ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{},
 	}
 }
 
@@ -78,7 +81,7 @@ func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
-		len(m.rules.sets) + len(m.rules.lines)
+		len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers)
 }
 
 func (m *memory) committed() []ledger.Step {
@@ -164,6 +167,8 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 		key, object = c.Idempotency, c.Order.ID
 	case refund.Receive:
 		key, object = c.Idempotency, c.Refund.ID
+	case transfer.Receive:
+		key, object = c.Idempotency, c.Transfer.ID
 	}
 	if old, found, err := m.replayed(s.Book, key); err != nil || found {
 		return ledger.Receipt{Cause: s.Cause, Replayed: found, Object: old}, err
@@ -197,6 +202,8 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		return m.standing(c.Order)
 	case refund.Receive:
 		return object, m.receiveRefund(c)
+	case transfer.Receive:
+		return object, m.receiveTransfer(c)
 	}
 	return object, nil
 }
@@ -345,7 +352,8 @@ type sagas struct {
 	capture  atomic.Pointer[func(context.Context, payment.Payment, string) error]
 	health   atomic.Pointer[error]
 
-	acceptRefund atomic.Pointer[func(context.Context, refund.Refund) error]
+	acceptRefund   atomic.Pointer[func(context.Context, refund.Refund) error]
+	acceptTransfer atomic.Pointer[func(context.Context, transfer.Transfer) error]
 }
 
 func (s *sagas) Accept(ctx context.Context, p payment.Payment) error {

@@ -15,6 +15,7 @@ import (
 	"paysaga/domain/risk"
 	"paysaga/domain/rule"
 	"paysaga/domain/trade"
+	"paysaga/domain/transfer"
 )
 
 // Keys knows the API keys.
@@ -142,6 +143,8 @@ type Starter interface {
 	CaseMoved(ctx context.Context, c exception.Case) error
 	// AcceptRefund returns nil once the refund has ended, with the errors of Accept.
 	AcceptRefund(ctx context.Context, r refund.Refund) error
+	// AcceptTransfer returns nil once the transfer has ended, with the errors of Accept.
+	AcceptTransfer(ctx context.Context, t transfer.Transfer) error
 	// Review carries an operator's word on a payment that risk holds to its saga; code proves who they are. Conflict "review_over"
 	// is a payment that nobody has to judge.
 	Review(ctx context.Context, p payment.Payment, v access.Vouch, code string) error

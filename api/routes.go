@@ -18,7 +18,7 @@ type operation struct {
 	merchant bool
 	// user: a user who is logged in may call it, about what is theirs (caller.owns).
 	user  bool
-	query    []string // the query parameters it knows
+	query []string // the query parameters it knows
 	// values judges query parameters that mean something else here than elsewhere.
 	values map[string]func(string) bool
 	// anyone: an operator's key needn't name a merchant all the same.
@@ -41,6 +41,9 @@ var operations = map[string]operation{
 	"listPaymentRefunds": {scope: access.RefundsRead, query: []string{"status", "created_from", "created_before", "limit", "starting_after"}, after: isRefund, values: refundValues},
 	"listRefunds":        {scope: access.RefundsRead, query: []string{"payment_id", "status", "created_from", "created_before", "limit", "starting_after"}, after: isRefund, values: refundValues},
 	"getRefund":          {scope: access.RefundsRead},
+	"createTransfer":     {scope: access.TransfersWrite, key: true, user: true},
+	"listTransfers":      {scope: access.TransfersRead, user: true, query: []string{"user_id", "status", "created_from", "created_before", "limit", "starting_after"}, after: isTransfer, values: transferValues},
+	"getTransfer":        {scope: access.TransfersRead, user: true},
 	"createOrder":        {scope: access.OrdersWrite, key: true},
 	"getOrder":           {scope: access.OrdersRead},
 	"listCases":          {scope: access.CasesRead, query: []string{"status", "kind", "payment_id", "limit", "starting_after"}, after: isCase, values: map[string]func(string) bool{"status": isCaseStatus}},

@@ -44,13 +44,15 @@ type Parts struct {
 	Book     Book
 	Reader   Reader
 	Refunds  Refunds
-	Ledger   Ledger
-	Cases    Cases
-	Judge    Judge
-	Rules    Rules
-	Lists    Lists
-	Sealer   Sealer
-	Inbox    Inbox
+	// Transfers reads transfers between wallets.
+	Transfers Transfers
+	Ledger    Ledger
+	Cases     Cases
+	Judge     Judge
+	Rules     Rules
+	Lists     Lists
+	Sealer    Sealer
+	Inbox     Inbox
 	// Endpoints, Outbox, Again and Hooks are what merchants are told by.
 	Endpoints Endpoints
 	Outbox    Outbox
@@ -76,7 +78,8 @@ func (p Parts) check() error {
 		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
-		"Metrics": p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
+		"Transfers": p.Transfers == nil,
+		"Metrics":   p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,
 	} {
 		if missing {
 			return errors.New("api: the part " + name + " is missing")

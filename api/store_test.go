@@ -78,6 +78,7 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 		Keys: keys, Sessions: s, Accounts: s, Book: s, Reader: s, Refunds: s, Ledger: s, Cases: s, Judge: newMemory(), Inbox: s, Store: s, Starter: f.sagas,
 		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
 		Rules:    s, Lists: s, Sealer: s,
+		Transfers: s,
 		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),
 		Metrics: registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),

@@ -225,6 +225,9 @@ const sqlForeignMoney = `
 	JOIN refunds r ON r.book = j.book AND r.id = split_part(j.cause, ':', 1)
 	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> r.merchant_id`
 
+// judgedApart are the objects whose own checks hold the merchant of their events.
+const judgedApart = `'transfer'`
+
 const sqlEventMerchants = `
 	SELECT format('%s of %s names %s', e.id, e.object_id, e.merchant_id)
 	FROM events e
@@ -235,7 +238,7 @@ const sqlEventMerchants = `
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
 	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
-	WHERE e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
+	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)

@@ -6,6 +6,7 @@ import (
 	"paysaga/domain/access"
 	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
+	"paysaga/domain/transfer"
 )
 
 // found is what a batch found, under lock or before its unique keys decide, and what its accepted Steps have made of it.
@@ -16,6 +17,7 @@ type found struct {
 	attempts  shelf[string, []lockedAttempt] // of a payment
 	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
+	transfers shelf[string, transfer.Transfer]
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
 	counters  shelf[string, lockedCounter]
@@ -40,6 +42,7 @@ func newFound() *found {
 	f.attempts.init()
 	f.refunds.init()
 	f.captures.init()
+	f.transfers.init()
 	f.cases.init()
 	f.callbacks.init()
 	f.counters.init()
@@ -54,7 +57,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 

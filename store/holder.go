@@ -50,7 +50,11 @@ func (b *batch) queueHolders(m *pgx.Batch) {
 // holds answers whether the wallets of a user of this merchant may move now: NotFound for a stranger (I-25), Conflict "wallet_frozen" or
 // "wallet_closed". The Step has to have claimed the user as a holder.
 func (w *work) holds(merchantID, user string) error {
-	h := w.b.found.holders.get(user)
+	return w.b.found.holders.get(user).moves(merchantID)
+}
+
+// moves is the rule of holds; nil is a user whom nobody knows.
+func (h *holder) moves(merchantID string) error {
 	switch {
 	case h == nil || h.merchantID != merchantID:
 		return fault.NotFound("user")

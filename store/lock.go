@@ -26,6 +26,7 @@ type locks struct {
 	attempts    []string // payment ids: all attempts of each
 	refunds     []string
 	captures    []string
+	transfers   []string
 	cases       []string
 	callbacks   []string
 	counters    []string
@@ -51,6 +52,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueAttempts(m)
 	b.queueCaptures(m)
 	b.queueRefunds(m)
+	b.queueTransfers(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueCounters(m)

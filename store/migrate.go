@@ -88,6 +88,9 @@ GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amo
 GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
     not_before, start_due_at, start_tries) ON refunds TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON refund_attempts TO %[1]s;
+GRANT INSERT ON transfers TO %[1]s;
+GRANT UPDATE (status, failure_code, sequence, updated_at, start_due_at, start_tries) ON transfers TO %[1]s;
+GRANT UPDATE (status) ON users TO %[1]s; -- and it may lock them
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;

@@ -15,6 +15,7 @@ import (
 	"paysaga/domain/risk"
 	"paysaga/domain/rule"
 	"paysaga/domain/trade"
+	"paysaga/domain/transfer"
 )
 
 // work is one Step on its way through a batch.
@@ -169,6 +170,10 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return newMoveRefund(book, c)
 	case refund.Recover:
 		return recovery{c, book}, nil
+	case transfer.Receive:
+		return w.newReceiveTransfer(c)
+	case transfer.Move:
+		return newMoveTransfer(book, c)
 	case payment.PayOrder:
 		return payOrder{c}, nil
 	case exception.Move:

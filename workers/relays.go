@@ -14,6 +14,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
+	"paysaga/domain/transfer"
 )
 
 // Waiting reads what has been received and still waits. Each row is claimed by
@@ -21,6 +22,7 @@ import (
 type Waiting interface {
 	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
 	UnstartedRefunds(ctx context.Context, olderThan time.Duration, limit int) ([]refund.Refund, error)
+	UnstartedTransfers(ctx context.Context, olderThan time.Duration, limit int) ([]transfer.Transfer, error)
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CapturesWaiting(ctx context.Context, limit int) ([]payment.Capture, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
@@ -46,6 +48,7 @@ type Outbox interface {
 type Sagas interface {
 	Start(context.Context, payment.Payment) error
 	StartRefund(context.Context, refund.Refund) error
+	StartTransfer(context.Context, transfer.Transfer) error
 	Cancel(context.Context, payment.Payment) error
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	Deliver(ctx context.Context, businessID, callbackID string) error
@@ -139,6 +142,7 @@ func NewRelays(c RelayConfig) *Relays {
 	r.again = newRelay("deliveries", c.Every, r.tellAgain)
 	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("refund starts", c.Every, r.startRefunds),
+		newRelay("transfer starts", c.Every, r.startTransfers),
 		newRelay("cancels", c.Every, r.deliverCancels),
 		newRelay("captures", c.Every, r.deliverCaptures),
 		r.callbacks, r.cases, r.again,
@@ -187,6 +191,12 @@ func (r *Relays) startCases(ctx context.Context) (bool, error) {
 func (r *Relays) startRefunds(ctx context.Context) (bool, error) {
 	list, err := r.c.Waiting.UnstartedRefunds(ctx, r.c.StartAfter, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartRefund)
+}
+
+// startTransfers starts the transfers that were acknowledged and have no saga.
+func (r *Relays) startTransfers(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.UnstartedTransfers(ctx, r.c.StartAfter, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartTransfer)
 }
 
 // deliverCancels reaches the sagas of payments whose cancel was acknowledged.

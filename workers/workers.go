@@ -131,6 +131,7 @@ func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
 	w.RegisterWorkflowWithOptions(workflows.Refund, workflow.RegisterOptions{Name: "Refund"})
 	w.RegisterWorkflowWithOptions(workflows.Case, workflow.RegisterOptions{Name: "Case"})
+	w.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: "Transfer"})
 	w.RegisterWorkflowWithOptions(workflows.Guardian, workflow.RegisterOptions{Name: "Guardian"})
 }
 
@@ -139,7 +140,7 @@ func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
 		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture,
 		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase,
 		"OpenRefund": s.OpenRefund, "BookRefund": s.BookRefund, "HeedRefund": s.HeedRefund, "ParkRefund": s.ParkRefund,
-		"ResolveRefund": s.ResolveRefund})
+		"ResolveRefund": s.ResolveRefund, "MoveTransfer": s.MoveTransfer})
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {

@@ -40,6 +40,12 @@ func TestOnRealParts(t *testing.T) {
 				walkRefund(t, s, p)
 			})
 		}
+		for _, p := range transferPaths {
+			t.Run("transfer/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkTransfer(t, s, p)
+			})
+		}
 		for what, holds := range refundBehaviours {
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()

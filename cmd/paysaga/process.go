@@ -110,7 +110,8 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
-		Rules: p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
+		Transfers: p.store,
+		Rules:     p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
@@ -158,7 +159,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
 	var opened func()
 	courier := activities.NewCourier(p.hooks)
-	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Cases: p.store,
+	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Transfers: p.store, Cases: p.store,
 		Rules: p.store, Health: p.health,
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})

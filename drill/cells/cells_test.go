@@ -77,6 +77,7 @@ var elsewhere = map[string]string{
 	"Recheck":      "the relay of risk calls it: no saga waits for it, and no money moves",
 	"DecideCase":   "the API calls it, and answers with what it came to; ResolveCase is the step",
 	"SentBefore":   "it looks which run asks; it reads nothing and moves nothing",
+	"MoveTransfer": "one Step that only the ledger knows of; workflows/transfer_paths_test.go",
 	"Deliver":      "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }
 

@@ -1,0 +1,106 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/transfer"
+	"paysaga/workflows"
+)
+
+// User makes a user of the merchant's with so many minor units of CNY in the wallet, and returns its id.
+func (m *Merchant) User(t testing.TB, holds int64) string {
+	t.Helper()
+	s := m.Stage
+	user := s.Store.Mint(id.User)
+	s.Exec(t, `INSERT INTO users (book, id, merchant_id, created_at) VALUES ($1, $2, $3, now())`, m.Book, user, m.ID)
+	if holds > 0 {
+		topUp := s.Store.Mint(id.TopUp)
+		cause := id.Key(topUp, id.Step{Code: id.Charge, Ordinal: 1})
+		j, err := ledger.ToppedUp(cause, ledger.Chart{Book: m.Book, Currency: "CNY"}, m.Sandboxes[0].Account, user, money.New(holds, "CNY"), time.Now())
+		must(t, err)
+		_, err = s.Store.Commit(context.Background(), ledger.Step{Book: m.Book, Cause: cause, Business: topUp, By: ledger.Service("stage"), Journals: []ledger.Journal{j}})
+		must(t, err)
+	}
+	return user
+}
+
+// SetUserStatus freezes, closes or thaws a user.
+func (m *Merchant) SetUserStatus(t testing.TB, user, status string) {
+	t.Helper()
+	m.Stage.Exec(t, `UPDATE users SET status = $2 WHERE id = $1`, user, status)
+}
+
+// Wallet is what a user's wallet of the test book holds, in minor units of all currencies.
+func (s *Stage) Wallet(t testing.TB, user string) int64 {
+	t.Helper()
+	return -s.Balance(t, "user/"+user+"/wallet")
+}
+
+// TransferAnswer is what the API answered about a transfer.
+type TransferAnswer struct {
+	Code int
+	transfer.Public
+	Problem   string // the code of a problem document
+	Available string // what it says is there
+	Raw       []byte
+}
+
+// Transfer asks for a transfer of CNY.
+func (m *Merchant) Transfer(t testing.TB, from, to, amount string) TransferAnswer {
+	t.Helper()
+	m.n++
+	return asTransfer(t, m.Do(t, http.MethodPost, "/v1/transfers", fmt.Sprintf("transfer-%d", m.n),
+		map[string]any{"from": from, "to": to, "amount": amount, "currency": "CNY"}))
+}
+
+// GetTransfer reads a transfer.
+func (m *Merchant) GetTransfer(t testing.TB, transferID string) TransferAnswer {
+	t.Helper()
+	return asTransfer(t, m.Do(t, http.MethodGet, "/v1/transfers/"+transferID, "", nil))
+}
+
+func asTransfer(t testing.TB, a Answer) TransferAnswer {
+	t.Helper()
+	r := TransferAnswer{Code: a.Code, Problem: a.Problem, Raw: a.Raw}
+	if a.Code < 400 {
+		must(t, json.Unmarshal(a.Raw, &r.Public))
+		return r
+	}
+	var p struct{ Available string }
+	must(t, json.Unmarshal(a.Raw, &p))
+	r.Available = p.Available
+	return r
+}
+
+// UntilTransfer reads a transfer until it has ended.
+func (m *Merchant) UntilTransfer(t testing.TB, transferID string) (a TransferAnswer) {
+	t.Helper()
+	Eventually(t, transferID+" has ended", func() bool { a = m.GetTransfer(t, transferID); return a.Status.Terminal() })
+	return a
+}
+
+// ReceiveTransfer commits a transfer as the API does, without starting its saga.
+func (m *Merchant) ReceiveTransfer(t testing.TB, from, to string, minor int64) transfer.Transfer {
+	t.Helper()
+	s := m.Stage.Store
+	one := transfer.Transfer{ID: s.Mint(id.Transfer), MerchantID: m.ID, From: from, To: to, Amount: money.New(minor, "CNY")}
+	_, err := s.Commit(context.Background(), ledger.Step{Book: m.Book, Business: one.ID, By: ledger.Service("stage"),
+		Cause: id.Key(one.ID, id.Step{Code: id.Receive, Ordinal: 1}), Changes: []ledger.Change{transfer.Receive{Transfer: one}}})
+	must(t, err)
+	one, err = s.Transfer(context.Background(), m.Book, m.ID, one.ID)
+	must(t, err)
+	return one
+}
+
+// UpdateTransfer sends an Update to a transfer's saga, as an operator does.
+func (s *Stage) UpdateTransfer(transferID, name string, args ...any) error {
+	return s.UpdateWorkflow(workflows.TransferID(transferID), name, args...)
+}
