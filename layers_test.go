@@ -74,16 +74,18 @@ var layers = []layer{
 		never: []string{"log", "log/slog", "os"}, neverAtAll: []string{pgx, temporal, echo}},
 	{name: "webhook", of: []string{"webhook"}, may: []string{"domain"}, never: []string{"log", "log/slog", "os"},
 		neverAtAll: []string{pgx, temporal, echo}, calls: environ},
+	{name: "notify", of: []string{"notify"}, may: []string{"domain"}, never: []string{"log", "log/slog", "os"},
+		neverAtAll: []string{pgx, temporal, echo}, calls: environ},
 	{name: "sandbox server", of: []string{"channels/sandbox/server"}, neverAtAll: []string{pgx, temporal, echo}, calls: environ},
 	{name: "export", of: []string{"export"}, may: []string{"domain"}, never: []string{"net/http", "os", "database/sql"},
 		neverAtAll: []string{pgx, temporal, echo}, calls: join(environ, clocks)},
 	{name: "bench", of: []string{"bench", "bench/*"}, may: []string{"api", "client", "workers", "workflows", "activities", "store", "audit",
 		"domain", "contract", "wire", "adapter"}, calls: environ},
 	{name: "cmd", of: []string{"cmd/*"}, may: []string{"api", "client", "workers", "workflows", "activities", "store", "audit", "domain",
-		"contract", "wire", "adapter", "webhook", "sandbox server", "bench", "export"}},
+		"contract", "wire", "adapter", "webhook", "notify", "sandbox server", "bench", "export"}},
 	// What only tests import. No layer above may.
-	{name: "tests", of: []string{".", "channels/channeltest", "channels/stripe/fake", "store/storetest", "drill/*"}, may: []string{"api", "client",
-		"workers", "workflows", "activities", "store", "audit", "domain", "contract", "wire", "adapter", "webhook", "sandbox server", "bench"}},
+	{name: "tests", of: []string{".", "channels/channeltest", "channels/stripe/fake", "notify/fake", "store/storetest", "drill/*"}, may: []string{"api", "client",
+		"workers", "workflows", "activities", "store", "audit", "domain", "contract", "wire", "adapter", "webhook", "notify", "sandbox server", "bench"}},
 }
 
 // pkg is what `go list` says of a package.

@@ -16,6 +16,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
+	"paysaga/domain/notice"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/trade"
@@ -49,6 +50,7 @@ type memory struct {
 	rules     ruleBook
 	wallets   wallets
 	sessions  map[string]access.Session
+	notices   noticeBook
 }
 
 type first struct{ hash, object string }
@@ -58,6 +60,7 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
+		notices: noticeBook{settings: map[string]notice.Settings{}},
 		wallets: wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
 		rules:   ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{},
 	}
@@ -81,7 +84,7 @@ func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
-		len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers)
+		len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings)
 }
 
 func (m *memory) committed() []ledger.Step {

@@ -88,6 +88,13 @@ var operations = map[string]operation{
 	"removeRiskEntry": {scope: access.RiskWrite},
 	"reviewPayment":   {scope: access.RiskReview},
 
+	"listNotifications": {scope: access.NotificationsRead, merchant: true, query: []string{"user_id", "status", "medium", "limit", "starting_after"},
+		after: isNotice, values: map[string]func(string) bool{"user_id": isUser, "status": isNoticeState, "medium": isNoticeMedium}},
+	"listUserNotifications": {scope: access.NotificationsRead, merchant: true, user: true, query: []string{"status", "medium", "limit", "starting_after"},
+		after: isNotice, values: map[string]func(string) bool{"status": isNoticeState, "medium": isNoticeMedium}},
+	"getNotificationSettings": {scope: access.NotificationsRead, merchant: true},
+	"putNotificationSettings": {scope: access.NotificationsWrite, merchant: true},
+
 	"receiveCallback":  {anyQ: true},
 	"getHealth":        {anyQ: true},
 	"getReadiness":     {anyQ: true},

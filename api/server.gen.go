@@ -12,6 +12,7 @@ import (
 	"paysaga/domain/delivery"
 	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
+	"paysaga/domain/notice"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
@@ -793,6 +794,45 @@ type MethodRequest struct {
 // that the channel knows by a token).
 type MethodType = payment.MethodType
 
+// Notification defines model for Notification.
+type Notification = notice.Public
+
+// NotificationID defines model for NotificationID.
+type NotificationID = string
+
+// NotificationLanguage defines model for NotificationLanguage.
+type NotificationLanguage = notice.Language
+
+// NotificationList defines model for NotificationList.
+type NotificationList struct {
+	Data []Notification `json:"data"`
+
+	// HasMore Whether more follow; pass the last id as `starting_after`.
+	HasMore bool `json:"has_more"`
+}
+
+// NotificationMedium defines model for NotificationMedium.
+type NotificationMedium = notice.Medium
+
+// NotificationSettings defines model for NotificationSettings.
+type NotificationSettings = notice.PublicSettings
+
+// NotificationSettingsRequest defines model for NotificationSettingsRequest.
+type NotificationSettingsRequest struct {
+	Language *NotificationLanguage `json:"language,omitempty"`
+	Media    []NotificationMedium  `json:"media"`
+
+	// QuietHours A daily span in which nothing rings, over midnight if it begins after it ends. Mail comes all the same.
+	QuietHours *QuietHours `json:"quiet_hours,omitempty"`
+
+	// Sender Example: Lantern Books
+	Sender *string `json:"sender,omitempty"`
+}
+
+// NotificationStatus pending waits for its time, for quiet hours to end, or for another try; sent was taken by who brings it; failed was taken by nobody; skipped was
+// not wanted, or there was no way to reach the user any more.
+type NotificationStatus = notice.State
+
 // Occurrence defines model for Occurrence.
 type Occurrence = payment.Occurrence
 
@@ -989,6 +1029,15 @@ type Problem struct {
 	// Type Always about:blank; `code` tells problems apart.
 	Type                 string                 `json:"type"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// QuietHours A daily span in which nothing rings, over midnight if it begins after it ends. Mail comes all the same.
+type QuietHours struct {
+	// From Example: 22:00
+	From string `json:"from"`
+
+	// To Example: 08:00
+	To string `json:"to"`
 }
 
 // Reason Why. It is kept.
@@ -1693,6 +1742,42 @@ type GetJournalParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// GetNotificationSettingsParams defines parameters for GetNotificationSettings.
+type GetNotificationSettingsParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// PutNotificationSettingsParams defines parameters for PutNotificationSettings.
+type PutNotificationSettingsParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListNotificationsParams defines parameters for ListNotifications.
+type ListNotificationsParams struct {
+	// UserID Only what this user is told.
+	UserID *UserID `form:"user_id,omitempty" json:"user_id,omitempty"`
+
+	// Status Only those that stand so.
+	Status *NotificationStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Medium Only those by this medium.
+	Medium *NotificationMedium `form:"medium,omitempty" json:"medium,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last notification you have; the page starts with the one after it.
+	StartingAfter *NotificationID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // CreateOrderParams defines parameters for CreateOrder.
 type CreateOrderParams struct {
 	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
@@ -2029,6 +2114,25 @@ type GetTrialBalanceParams struct {
 	Currency *Currency `form:"currency,omitempty" json:"currency,omitempty"`
 }
 
+// ListUserNotificationsParams defines parameters for ListUserNotifications.
+type ListUserNotificationsParams struct {
+	// Status Only those that stand so.
+	Status *NotificationStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Medium Only those by this medium.
+	Medium *NotificationMedium `form:"medium,omitempty" json:"medium,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last notification you have; the page starts with the one after it.
+	StartingAfter *NotificationID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
 type ListWebhookDeliveriesParams struct {
 	// EndpointID Only deliveries to this endpoint.
@@ -2123,6 +2227,9 @@ type TestWebhookEndpointParams struct {
 
 // ResolveCaseJSONRequestBody defines body for ResolveCase for application/json ContentType.
 type ResolveCaseJSONRequestBody = CaseResolution
+
+// PutNotificationSettingsJSONRequestBody defines body for PutNotificationSettings for application/json ContentType.
+type PutNotificationSettingsJSONRequestBody = NotificationSettingsRequest
 
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = OrderRequest
@@ -2396,6 +2503,15 @@ type ServerInterface interface {
 	// GetJournal Read a journal with its entries
 	// (GET /v1/journals/{journal_id})
 	GetJournal(ctx echo.Context, journalID JournalID, params GetJournalParams) error
+	// GetNotificationSettings Read how a merchant's people are told
+	// (GET /v1/notification_settings)
+	GetNotificationSettings(ctx echo.Context, params GetNotificationSettingsParams) error
+	// PutNotificationSettings Say how a merchant's people are told
+	// (PUT /v1/notification_settings)
+	PutNotificationSettings(ctx echo.Context, params PutNotificationSettingsParams) error
+	// ListNotifications List what people were told
+	// (GET /v1/notifications)
+	ListNotifications(ctx echo.Context, params ListNotificationsParams) error
 	// CreateOrder Create an order
 	// (POST /v1/orders)
 	CreateOrder(ctx echo.Context, params CreateOrderParams) error
@@ -2489,6 +2605,9 @@ type ServerInterface interface {
 	// GetTrialBalance The trial balance of the whole book
 	// (GET /v1/trial-balance)
 	GetTrialBalance(ctx echo.Context, params GetTrialBalanceParams) error
+	// ListUserNotifications List what a user was told
+	// (GET /v1/users/{user_id}/notifications)
+	ListUserNotifications(ctx echo.Context, userID UserID, params ListUserNotificationsParams) error
 	// ListWebhookDeliveries List deliveries, those of the newest events first
 	// (GET /v1/webhook_deliveries)
 	ListWebhookDeliveries(ctx echo.Context, params ListWebhookDeliveriesParams) error
@@ -3093,6 +3212,127 @@ func (w *ServerInterfaceWrapper) GetJournal(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetJournal(ctx, journalID, params)
+	return err
+}
+
+// GetNotificationSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNotificationSettings(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetNotificationSettingsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNotificationSettings(ctx, params)
+	return err
+}
+
+// PutNotificationSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) PutNotificationSettings(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutNotificationSettingsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutNotificationSettings(ctx, params)
+	return err
+}
+
+// ListNotifications converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNotifications(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNotificationsParams
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "medium" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "medium", ctx.QueryParams(), &params.Medium, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter medium: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNotifications(ctx, params)
 	return err
 }
 
@@ -4415,6 +4655,69 @@ func (w *ServerInterfaceWrapper) GetTrialBalance(ctx echo.Context) error {
 	return err
 }
 
+// ListUserNotifications converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUserNotifications(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUserNotificationsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "medium" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "medium", ctx.QueryParams(), &params.Medium, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter medium: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUserNotifications(ctx, userID, params)
+	return err
+}
+
 // ListWebhookDeliveries converts echo context to params.
 func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
 	var err error
@@ -4923,6 +5226,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/webhook_endpoints/:endpoint_id/redeliver", wrapper.RedeliverWebhooks, options.OperationMiddlewares["redeliverWebhooks"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:event_id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
+	router.GET(options.BaseURL+"/v1/notifications", wrapper.ListNotifications, options.OperationMiddlewares["listNotifications"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/notifications", wrapper.ListUserNotifications, options.OperationMiddlewares["listUserNotifications"]...)
+	router.GET(options.BaseURL+"/v1/notification_settings", wrapper.GetNotificationSettings, options.OperationMiddlewares["getNotificationSettings"]...)
+	router.PUT(options.BaseURL+"/v1/notification_settings", wrapper.PutNotificationSettings, options.OperationMiddlewares["putNotificationSettings"]...)
 	router.GET(options.BaseURL+"/v1/webhook_deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
 	router.GET(options.BaseURL+"/v1/webhook_deliveries/:event_id/:endpoint_id", wrapper.GetWebhookDelivery, options.OperationMiddlewares["getWebhookDelivery"]...)
 	router.POST(options.BaseURL+"/v1/webhook_deliveries/:event_id/:endpoint_id/redeliver", wrapper.RedeliverWebhook, options.OperationMiddlewares["redeliverWebhook"]...)

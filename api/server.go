@@ -58,9 +58,12 @@ type Parts struct {
 	Outbox    Outbox
 	Again     Again
 	Hooks     Hooks
-	Store     Pinger
-	Starter   Starter
-	Channels  channels.Registry
+	// Notices and Writer are what people are told.
+	Notices  Notices
+	Writer   Writer
+	Store    Pinger
+	Starter  Starter
+	Channels channels.Registry
 	// Poke wakes the relay that carries stored callbacks on; it must not block. nil: the relay finds them by itself.
 	Poke func()
 	// Health is what this process has lately seen of channel accounts. nil: it calls none.

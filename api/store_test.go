@@ -79,6 +79,7 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
 		Rules:    s, Lists: s, Sealer: s,
 		Transfers: s,
+		Notices:   s, Writer: words{},
 		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),
 		Metrics: registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),

@@ -121,6 +121,9 @@ GRANT INSERT ON campaigns, campaign_versions, campaign_terms, campaign_fundings,
 GRANT UPDATE (name, status, version, latest_version, starts_at, ends_at, priority, exclusive, funded, sequence, updated_at) ON campaigns TO %[1]s;
 GRANT UPDATE (minor) ON rebate_counters TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
+GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
+GRANT INSERT, UPDATE ON notice_settings TO %[1]s;
+GRANT INSERT, UPDATE (status, reason, tries, due_at, tried_at, sent_at) ON notifications TO %[1]s;
 `
 
 func grants(role AppRole) string {

@@ -139,6 +139,9 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lastin
 			return err
 		}
 		n = len(events)
+		if err := s.pickNotices(ctx, tx, events); err != nil {
+			return err
+		}
 		targets, err := s.targets(ctx, tx, events)
 		if err != nil {
 			return err

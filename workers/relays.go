@@ -91,6 +91,9 @@ type RelayConfig struct {
 	Judge interface {
 		Recheck(ctx context.Context, ref activities.Ref) error
 	}
+	// Notices and Carriers tell people; nil: somebody else does.
+	Notices  Notices
+	Carriers Carriers
 	// StartAfter is how long the API has before a relay starts a payment (5 s).
 	StartAfter time.Duration
 	// OrphanAfter is how long an unknown reference is tried (1 h).
@@ -147,6 +150,7 @@ func NewRelays(c RelayConfig) *Relays {
 		newRelay("captures", c.Every, r.deliverCaptures),
 		r.callbacks, r.cases, r.again,
 		newRelay("maturities", max(c.Every, time.Second), r.mature)}
+	r.all = append(r.all, r.noticeRelays()...)
 	if c.Months != nil {
 		r.all = append(r.all, newRelay("months", time.Hour, r.makeMonths))
 	}

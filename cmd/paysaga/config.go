@@ -172,6 +172,7 @@ type workConfig struct {
 	AuditEvery      time.Duration `name:"audit-every" setting:"PAYSAGA_AUDIT_EVERY" default:"1h" help:"How often a worker checks the books; 0 turns it off."`
 	CheckpointDir   string        `name:"checkpoint-dir" setting:"PAYSAGA_CHECKPOINT_DIR" placeholder:"DIR" help:"Where a worker leaves a signed checkpoint of each book every day, after it has walked the chain. By default nowhere."`
 	checkpointKey   `embed:""`
+	noticeConfig    `embed:""`
 }
 
 func (c workConfig) check(maxConns int) error {

@@ -37,6 +37,7 @@ type commands struct {
 	Operator operatorCommand `cmd:"" help:"Create operators, and sign their decisions about money."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
 	Listen   listenCommand   `cmd:"" help:"Be a merchant's endpoint on this machine: register, show each event that comes, and go at ctrl-C."`
+	Notify   notifyCommand   `cmd:"" help:"What people are told of their orders and their money."`
 	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
 	Months   monthsCommand   `cmd:"" help:"The ledger's months: list them, make those to come, take old ones out and bring them back."`
 	Period   periodCommand   `cmd:"" help:"Close a book's dates."`

@@ -18,6 +18,7 @@ import (
 	"paysaga/api"
 	"paysaga/channels"
 	"paysaga/domain/routing"
+	"paysaga/notify"
 	"paysaga/store"
 	"paysaga/webhook"
 	"paysaga/workers"
@@ -108,10 +109,15 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprintln(out, `{"status":"ok"}`) })
 		return mux, w.metricsAddress, nil
 	}
+	written, err := notify.NewTemplates()
+	if err != nil {
+		return nil, "", err
+	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
 		Transfers: p.store,
 		Rules:     p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
+		Notices: p.store, Writer: written,
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})
 	return h, front.HTTPAddress, err
 }
@@ -167,7 +173,12 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	if !w.serves(workflows.TaskQueue) { // who runs no sagas books nothing
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Judge: w.steps, Log: p.log})
+	carriers, err := w.noticeConfig.sender()
+	if err != nil {
+		p.fail(err)
+		return nil
+	}
+	relays := workers.NewRelays(workers.RelayConfig{Notices: p.store, Carriers: carriers, Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Judge: w.steps, Log: p.log})
 	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {

@@ -21,7 +21,7 @@ type serveCommand struct {
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(a *app) error {
-	if err := first(c.apiConfig.check, c.sagaConfig.check, c.webhookConfig.check, func() error { return c.workConfig.check(c.MaxConns) }); err != nil {
+	if err := first(c.apiConfig.check, c.sagaConfig.check, c.webhookConfig.check, c.noticeConfig.check, func() error { return c.workConfig.check(c.MaxConns) }); err != nil {
 		return err
 	}
 	return c.whileParentLives(a, func(a *app) error {
@@ -82,7 +82,7 @@ func (c *workerCommand) Run(a *app) error {
 			return wrong("PAYSAGA_QUEUES", "names the unknown queue "+q+"; there are "+strings.Join(known, ", "))
 		}
 	}
-	if err := first(c.sagaConfig.check, c.webhookConfig.check, func() error { return c.workConfig.check(c.MaxConns) },
+	if err := first(c.sagaConfig.check, c.webhookConfig.check, c.noticeConfig.check, func() error { return c.workConfig.check(c.MaxConns) },
 		func() error { return checkAddress("PAYSAGA_METRICS_ADDRESS", c.MetricsAddress) }); err != nil {
 		return err
 	}

@@ -81,6 +81,8 @@ type Row struct {
 	Type       string // of the event
 	ObjectType string
 	ObjectID   string
+	Sequence   int64
+	Language   Language
 	State      State
 	Reason     string // why it is skipped or failed, or the last try did; snake_case
 	Tries      int

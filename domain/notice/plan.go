@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paysaga/domain/delivery"
+	"paysaga/domain/fault"
 )
 
 // Stale is how old an event may be when somebody first thinks of telling it. Who hears a week later that a payment failed is only
@@ -121,4 +122,24 @@ func Judge(ref Ref, tries int, o Outcome, at time.Time) Verdict {
 		return Verdict{State: Failed, Reason: o.Reason, Tried: true}
 	}
 	return Verdict{State: Pending, Reason: o.Reason, NextAt: at.Add(wait), Tried: true}
+}
+
+const maxSender = 60
+
+// Check refuses settings that can't be gone by.
+func (s Settings) Check() error {
+	for i, m := range s.Media {
+		if !m.Valid() || slices.Contains(s.Media[:i], m) {
+			return fault.Invalid("media_invalid", "media["+strconv.Itoa(i)+"]", "the media are mail, sms and push, each once")
+		}
+	}
+	switch {
+	case !s.Language.Valid():
+		return fault.Invalid("language_unknown", "language", "messages are written in en and zh")
+	case len(s.Media) > 0 && s.Sender == "":
+		return fault.Invalid("field_required", "sender", "people are to see who tells them: name the shop")
+	case len([]rune(s.Sender)) > maxSender:
+		return fault.Invalid("sender_invalid", "sender", "a sender's name has at most 60 characters")
+	}
+	return s.Quiet.Check("quiet_hours")
 }

@@ -71,3 +71,6 @@ func Object(kind string) string {
 	object, _, _ := strings.Cut(kind, ".")
 	return object
 }
+
+// DefaultMedia are the media by which a type of events is told to who has said nothing.
+func DefaultMedia(kind string) []Medium { return slices.Clone(topics[kind].media) }

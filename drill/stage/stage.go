@@ -41,6 +41,7 @@ type Options struct {
 	// Breaker says when circuits open; the zero never opens one: what a test scripts is to reach the channel.
 	Breaker  routing.BreakerConfig
 	Deadline time.Duration // of the API (12 s: a test may share its machine with many)
+	Notices  bool          // people are told, by Carriers
 	NoWorker bool          // workers are started by StartWorker
 	// Dev is a devstack that runs already, on which the stage has a database of its own; nil: one is started.
 	Dev *Devstack
@@ -77,6 +78,9 @@ type Stage struct {
 	// Receiver is where endpoints of tests are, Webhooks what reaches it.
 	Receiver *Receiver
 	Webhooks *webhook.Sender
+
+	// Carriers bring messages to people; nil without Options.Notices.
+	Carriers *Carriers
 
 	// Health is what the stage sees of its channels.
 	Health *activities.Health
@@ -138,6 +142,9 @@ func New(t testing.TB, o Options) *Stage {
 	s.Steps = activities.New(config)
 	relays := workers.RelayConfig{Waiting: s.Store, Outbox: s.Store, Courier: config.Courier, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
 		Payments: s.Store, Risk: s.Store, Judge: s.Steps, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
+	if o.Notices {
+		s.carriers(t, &relays)
+	}
 	change(o.Wire.Relays, &relays)
 	s.relays = workers.NewRelays(relays)
 	s.channels, s.wire = config.Channels, o.Wire
@@ -160,6 +167,7 @@ func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	parts := api.Parts{Keys: s.Store, Sessions: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Refunds: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Transfers: s.Store,
+		Notices:   s.Store, Writer: templates(t),
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
 		Rules: s.Store, Lists: s.Store, Sealer: s.Store, Health: s.Health.Of,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
