@@ -116,4 +116,3 @@ func (s *server) PutNotificationSettings(c echo.Context, _ PutNotificationSettin
 func isNotice(text string) bool       { return id.Is(id.Notice, text) }
 func isNoticeState(text string) bool  { return notice.State(text).Valid() }
 func isNoticeMedium(text string) bool { return notice.Medium(text).Valid() }
-func isUser(text string) bool         { return id.Is(id.User, text) }
