@@ -62,6 +62,7 @@ type Config struct {
 	Files     Files
 	Refunds   RefundFiles
 	Transfers TransferFiles
+	Payouts   PayoutFiles
 	Cases     Cases
 	Sealer    Sealer
 	Calls     CallLog

@@ -25,6 +25,7 @@ type locks struct {
 	wholes      []string // payments that are read whole, too
 	attempts    []string // payment ids: all attempts of each
 	refunds     []string
+	payouts     []string
 	captures    []string
 	transfers   []string
 	cases       []string
@@ -53,6 +54,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueCaptures(m)
 	b.queueRefunds(m)
 	b.queueTransfers(m)
+	b.queuePayouts(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueCounters(m)

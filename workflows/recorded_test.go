@@ -46,6 +46,12 @@ func TestOnRealParts(t *testing.T) {
 				walkTransfer(t, s, p)
 			})
 		}
+		for _, p := range payoutPaths {
+			t.Run("payout/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkPayout(t, s, p)
+			})
+		}
 		for what, holds := range refundBehaviours {
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()
