@@ -62,7 +62,6 @@ type Config struct {
 	Files     Files
 	Refunds   RefundFiles
 	Transfers TransferFiles
-	Payouts   PayoutFiles
 	Cases     Cases
 	Sealer    Sealer
 	Calls     CallLog

@@ -90,7 +90,7 @@ func (s *Steps) Settle(ctx context.Context, in Settlement) (payment.Payment, err
 
 func (s *Steps) settle(ctx context.Context, d payment.Dossier, in Settlement) (payment.Payment, error) {
 	c := payment.Case{Payment: d.Payment, Attempt: d.Attempt(in.Ordinal), Terms: d.Terms, Calendar: d.Calendar,
-		Now: s.c.Now(), Outcome: explained(in.Outcome, d.Attempt(in.Ordinal)), Last: in.Last, End: in.End, EndCode: in.EndCode, Strayed: d.Strayed(),
+		Now: s.c.Now(), Outcome: explained(in.Outcome, d.Attempt(in.Ordinal)), Last: in.Last, End: in.End, EndCode: in.EndCode, Captures: d.Captures, Strayed: d.Strayed(),
 		Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)}
 	r, err := payment.Settle(c)
 	if fault.Is(err, fault.KindConflict, "contradicts_state") {

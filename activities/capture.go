@@ -168,7 +168,7 @@ func (s *Steps) bookCapture(ctx context.Context, in BookCaptureInput) (CaptureBo
 		}
 	}
 	k := payment.CaptureCase{Capture: *c, Others: d.Captures, Case: payment.Case{Payment: d.Payment, Attempt: d.Attempt(c.Attempt), Terms: d.Terms,
-		Calendar: d.Calendar, Now: s.c.Now(), Outcome: out}}
+		Calendar: d.Calendar, Now: s.c.Now(), Outcome: out, Captures: d.Captures}}
 	r, err := payment.SettleCapture(k)
 	if err != nil || r.Quiet {
 		return CaptureBooked{booked(d.Payment), c.Status}, err

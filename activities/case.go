@@ -198,5 +198,5 @@ func (s *Steps) view(ctx context.Context, k exception.Case) (caseView, error) {
 
 // of is what the rules of payments look at.
 func (v caseView) of() payment.Case {
-	return payment.Case{Payment: v.d.Payment, Attempt: v.d.Attempt(v.Case.Attempt), Terms: v.d.Terms, Calendar: v.d.Calendar, Now: v.Now, Last: true}
+	return payment.Case{Payment: v.d.Payment, Attempt: v.d.Attempt(v.Case.Attempt), Terms: v.d.Terms, Calendar: v.d.Calendar, Now: v.Now, Captures: v.d.Captures, Last: true}
 }

@@ -83,7 +83,7 @@ func (s *Steps) conclude(d payment.Dossier, k exception.Case, j judgement, step 
 // charge that brought it.
 func returning(d payment.Dossier, k exception.Case, refundID string) refund.Refund {
 	r := refund.Refund{Book: k.Book, ID: refundID, PaymentID: k.PaymentID, OrderID: d.Payment.OrderID, MerchantID: k.MerchantID,
-		Amount: k.Amount, Reason: string(k.Kind), Source: refund.FromMerchant, CaseID: k.ID}
+		Amount: k.Amount, Reason: string(k.Kind), Source: refund.FromMerchant, CaseID: k.ID, User: walletOf(d.Payment)}
 	if k.Booked {
 		return r
 	}
@@ -92,6 +92,14 @@ func returning(d payment.Dossier, k exception.Case, refundID string) refund.Refu
 		r.Part, r.Channel = a.Part, a.Channel
 	}
 	return r
+}
+
+// walletOf is whose wallet a refund of a payment may go to; empty: none.
+func walletOf(p payment.Payment) string {
+	if p.WalletPart() == nil {
+		return ""
+	}
+	return p.CustomerID
 }
 
 // DecideCase carries a person's decision out, at once. Its errors are faults:

@@ -96,6 +96,9 @@ func (s *Steps) open(ctx context.Context, d payment.Dossier, b risk.Briefing, in
 		}
 		move.Risk = asJSON(j.record)
 	}
+	if p.ChannelPart() == nil {
+		return s.payFromWallet(ctx, d, move.Risk, j)
+	}
 	plan, fresh, err := s.plan(ctx, d, b)
 	if err != nil {
 		return Opened{}, err
@@ -174,11 +177,36 @@ func (s *Steps) refuse(ctx context.Context, p payment.Payment, step id.Step, j r
 	after.Status, after.DeclineCode = payment.Failed, "risk_refused"
 	after.Sequence++
 	after.UpdatedAt = s.c.Now()
-	_, err := s.c.Committer.Commit(ctx, ledger.Step{
-		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
+	back, err := p.GiveBack(s.c.Now())
+	if err != nil {
+		return Opened{}, err
+	}
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{
+		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"), Journals: back,
 		Changes: append([]ledger.Change{payment.Update{Before: p, After: after, Event: "payment.failed", Opened: true, Risk: asJSON(j.record)}}, j.changes...),
 	})
 	return Opened{Status: payment.Failed}, err
+}
+
+// payFromWallet ends a payment that needs no channel: what was set aside of the
+// wallet becomes the merchant's, in the Step that would have committed an intent.
+func (s *Steps) payFromWallet(ctx context.Context, d payment.Dossier, record []byte, j riskVerdict) (Opened, error) {
+	p := d.Payment
+	r, err := payment.PayFromWallet(payment.Case{Payment: p, Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now()})
+	if err != nil {
+		return Opened{}, err
+	}
+	step := ledger.Step{Book: p.Book, Cause: id.Key(p.ID, r.Step), Business: p.ID, By: ledger.Service("payment-saga"), Journals: r.Journals}
+	for _, c := range r.Changes(p, nil) {
+		if u, ok := c.(payment.Update); ok {
+			u.Risk = record
+			c = u
+		}
+		step.Changes = append(step.Changes, c)
+	}
+	step.Changes = append(append(step.Changes, j.changes...), recovers(d, step.Cause, r.Journals)...)
+	_, err = s.c.Committer.Commit(ctx, step)
+	return Opened{Status: r.After.Status}, err
 }
 
 // intent freezes what will be sent: canonical JSON (RFC 8785) and its hash.
@@ -186,7 +214,7 @@ func (s *Steps) intent(d payment.Dossier, r routing.Route, ordinal int) (payment
 	p := d.Payment
 	expires := p.ExpiresAt.UTC()
 	canonical, hash, err := channels.Freeze(channels.ChargeRequest{
-		AmountMinor: p.Amount.Minor, Currency: string(p.Amount.Currency),
+		AmountMinor: p.OverChannel().Minor, Currency: string(p.Amount.Currency),
 		Method:  payment.Method{Type: p.Method, Token: d.Secrets.Token},
 		Capture: p.Capture != payment.CaptureManual, Description: d.Secrets.Description,
 		ReturnURL: d.Secrets.ReturnURL, CallbackURL: s.callbackURL(r), ExpiresAt: &expires,
@@ -199,7 +227,7 @@ func (s *Steps) intent(d payment.Dossier, r routing.Route, ordinal int) (payment
 		return payment.Attempt{}, nil, err
 	}
 	return payment.Attempt{
-		Book: p.Book, PaymentID: p.ID, Part: 1, Ordinal: ordinal, Key: key.ID, Reference: key.Reference,
+		Book: p.Book, PaymentID: p.ID, Part: p.ChannelPart().Ordinal, Ordinal: ordinal, Key: key.ID, Reference: key.Reference,
 		Channel: r.Channel, ChannelAccount: r.ChannelAccount, Lane: r.Lane, RequestHash: key.BodyHash, BornAt: key.BornAt,
 	}, canonical, nil
 }

@@ -84,7 +84,7 @@ func (s *Steps) resolve(ctx context.Context, in ResolveInput, actor string, veri
 		return Booked{}, err
 	}
 	attempt := d.Attempt(in.Ordinal)
-	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: attempt, Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now(), Last: true}, k, in.Decision)
+	r, err := payment.Decide(payment.Case{Payment: d.Payment, Attempt: attempt, Terms: d.Terms, Calendar: d.Calendar, Now: s.c.Now(), Captures: d.Captures, Last: true}, k, in.Decision)
 	if err != nil {
 		return Booked{}, err
 	}

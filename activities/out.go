@@ -57,7 +57,7 @@ type Sent struct {
 	InDoubt bool         `json:"in_doubt,omitempty"`
 	Parked  string       `json:"parked,omitempty"`
 	// Suspense: a dead "no" doesn't end it, since a person has to decide anew: it
-	// returns a case's money.
+	// returns a case's money, or money of a payment that came in part from a wallet.
 	Suspense bool `json:"suspense,omitempty"`
 }
 

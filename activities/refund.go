@@ -17,7 +17,7 @@ import (
 )
 
 func bookedRefund(r refund.Refund) Sent {
-	return Sent{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked, Suspense: r.Source == refund.FromSuspense}
+	return Sent{Status: r.Status, InDoubt: r.InDoubt, Parked: r.Parked, Suspense: r.Source == refund.FromSuspense || r.Combined}
 }
 
 // OpenRefund commits the intent of a try: the frozen request under its key
@@ -43,6 +43,9 @@ func (s *Steps) openRefund(ctx context.Context, d refund.Dossier, in OpenOutInpu
 	}
 	if r.Parked != "" {
 		return o, nil
+	}
+	if r.OverChannel() == 0 {
+		return s.refundToWallet(ctx, r)
 	}
 	c, err := s.c.Channels.Get(r.Channel)
 	if err != nil {
@@ -74,6 +77,14 @@ func (s *Steps) openRefund(ctx context.Context, d refund.Dossier, in OpenOutInpu
 	return o, err
 }
 
+// refundToWallet ends a refund that goes to a wallet alone: no channel is asked.
+func (s *Steps) refundToWallet(ctx context.Context, r refund.Refund) (OpenedOut, error) {
+	now := s.c.Now()
+	done, err := s.moveRefund(ctx, refund.Move{Refund: r, Now: now, Outcome: payment.Outcome{Verdict: payment.Succeeded,
+		Currency: string(r.Amount.Currency), EffectiveAt: now}}, ledger.Service("refund-saga"))
+	return OpenedOut{Sent: bookedRefund(done), Channel: r.Channel}, err
+}
+
 // limitOf names the limit of the channel that the refund is beyond; empty: none.
 func limitOf(rules channels.Description, d refund.Dossier, now time.Time) string {
 	switch {
@@ -93,7 +104,7 @@ func (s *Steps) refundIntent(d refund.Dossier, ordinal int) (refund.Attempt, jso
 		chargeID = d.Charge.ChannelID
 	}
 	return s.intentOut(refund.Attempt{Book: r.Book, Of: r.ID, Ordinal: ordinal, Channel: r.Channel, ChannelAccount: r.ChannelAccount}, id.RefundOut,
-		channels.RefundRequest{ChargeKey: d.Charge.Key, ChannelID: chargeID, AmountMinor: r.Amount.Minor, TotalMinor: d.Charge.AmountMinor,
+		channels.RefundRequest{ChargeKey: d.Charge.Key, ChannelID: chargeID, AmountMinor: r.OverChannel(), TotalMinor: d.Charge.AmountMinor,
 			Currency: string(r.Amount.Currency), Reason: r.Reason})
 }
 

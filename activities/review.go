@@ -87,7 +87,13 @@ func (s *Steps) review(ctx context.Context, in ReviewInput, actor string, verifi
 	if in.Decision != risk.Approve {
 		after.Status, after.DeclineCode, event = payment.Failed, "risk_refused", "payment.failed"
 	}
-	step := ledger.Step{Book: p.Book, Cause: id.Key(p.ID, stepReviewed), Business: p.ID, By: ledger.Service("payment-saga"),
+	var back []ledger.Journal
+	if after.Status == payment.Failed {
+		if back, err = p.GiveBack(s.c.Now()); err != nil {
+			return Booked{}, err
+		}
+	}
+	step := ledger.Step{Book: p.Book, Cause: id.Key(p.ID, stepReviewed), Business: p.ID, By: ledger.Service("payment-saga"), Journals: back,
 		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: event, Opened: true, Risk: asJSON(record)}}}
 	if in.Decision != risk.Deadline {
 		step.By = ledger.Principal{Kind: ledger.ByOperator, ID: actor, Reason: in.Reason}

@@ -64,6 +64,9 @@ func (in intake) payment(r PaymentRequest) (payment.Receive, error) {
 	if r.CaptureMethod != nil {
 		p.Capture = *r.CaptureMethod
 	}
+	if p.Parts, err = in.parts(r, amount); err != nil {
+		return payment.Receive{}, err
+	}
 	if r.Metadata != nil {
 		p.Metadata = *r.Metadata
 	}
@@ -127,7 +130,7 @@ func checkMethod(r PaymentRequest) error {
 	switch r.Method.Type {
 	case "":
 		return required("method.type", "say how the customer pays")
-	case payment.MethodQR, payment.MethodRedirect:
+	case payment.MethodQR, payment.MethodRedirect, payment.MethodWallet:
 		if r.Method.Token != nil {
 			return fault.Invalid("token_unexpected", "method.token", "only a card_token has a token")
 		}
@@ -145,7 +148,7 @@ func checkMethod(r PaymentRequest) error {
 			return fault.Invalid("token_invalid", "method.fingerprint", "a fingerprint is 1 to 255 visible ASCII characters")
 		}
 	default:
-		return fault.Invalid("method_unsupported", "method.type", "a method is qr, redirect or card_token")
+		return fault.Invalid("method_unsupported", "method.type", "a method is qr, redirect, card_token or wallet")
 	}
 	if m := r.CaptureMethod; m != nil && *m != payment.CaptureAutomatic && *m != payment.CaptureManual {
 		return fault.Invalid("capture_method_invalid", "capture_method", "a capture is automatic or manual")

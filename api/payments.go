@@ -100,6 +100,9 @@ func objectOf(r ledger.Receipt, minted string) (objectID string, replayed bool) 
 
 // routable refuses, before anything is stored, what no channel could ever take.
 func (s *server) routable(ctx context.Context, p payment.Payment) error {
+	if p.Method == payment.MethodWallet {
+		return nil
+	}
 	open, err := s.Accounts.OpenAccounts(ctx, p.Book, p.MerchantID)
 	if err != nil {
 		return err

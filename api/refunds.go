@@ -116,6 +116,9 @@ func (in intake) refund(r RefundRequest, p payment.Payment) (refund.Receive, err
 		}
 		mine.Metadata = *r.Metadata
 	}
+	if p.WalletPart() != nil {
+		mine.User = p.CustomerID
+	}
 	return refund.Receive{Refund: mine, All: r.Amount == nil}, nil
 }
 

@@ -160,7 +160,8 @@ func TestDocumentHasTheEnumsOfTheDomain(t *testing.T) {
 		"AccountKind":           texts([]ledger.Kind{ledger.Asset, ledger.Liability, ledger.Income, ledger.Expense, ledger.Equity, ledger.Memo}),
 		"Side":                  texts([]ledger.Side{ledger.Debit, ledger.Credit}),
 		"Dating":                texts([]ledger.Dating{ledger.ByBooking, ledger.ByEffective}),
-		"MethodType":            texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}),
+		"MethodType":            texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken, payment.MethodWallet}),
+		"PartSource":            texts([]payment.Source{payment.FromChannel, payment.FromWallet}),
 		"WebhookEndpointStatus": texts(delivery.EndpointStatuses()),
 		"WebhookDeliveryStatus": texts(delivery.States()),
 		"WebhookOutcome":        texts(delivery.Outcomes()),
@@ -190,7 +191,7 @@ func TestDocumentHasEveryFieldOfTheObjects(t *testing.T) {
 	now := time.Now()
 	p := payment.Payment{
 		CustomerID: "usr", Channel: "sandbox", DeclineCode: "x", DeclineClass: "soft", ReviewDue: now, RiskFlag: "r@1", Status: payment.RequiresAction, BusinessDate: "2026-01-01", EffectiveAt: now,
-		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test,
+		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test, Parts: []payment.Part{{Source: payment.FromWallet, Amount: money.New(1, "CNY")}},
 	}
 	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
 	hooked := delivery.Endpoint{Reason: "gone", FailingSince: now, LastSuccessAt: now, Schedule: delivery.Schedule{JitterPercent: 1}}.Public()

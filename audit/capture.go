@@ -21,7 +21,9 @@ const sqlCaptureSums = `
 			count(*) AS n, bool_or(final AND status = 'processing') AS final
 		FROM captures GROUP BY book, payment_id) k ON k.book = p.book AND k.payment_id = p.id
 	WHERE coalesce(k.open, 0) <> p.capturing OR coalesce(k.n, 0) <> p.capture_count OR coalesce(k.final, false) <> p.capture_final
-		OR (k.done IS NOT NULL AND k.done <> p.captured) OR coalesce(k.done, 0) + coalesce(k.open, 0) > p.amount`
+		OR (k.done IS NOT NULL AND k.done <> p.captured - CASE WHEN p.wallet = 0 THEN 0 ELSE (SELECT t.captured FROM payment_parts t
+			WHERE t.book = p.book AND t.payment_id = p.id AND t.source = 'wallet') END)
+		OR coalesce(k.done, 0) + coalesce(k.open, 0) > p.amount - p.wallet`
 
 const sqlCaptureJournals = `
 	SELECT format('%s is %s: %s, fee %s; journals %s of %s, fee %s', k.id, k.status, k.amount, k.fee, j.n, j.amount, j.fee)

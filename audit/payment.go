@@ -4,7 +4,7 @@ var paymentChecks = []invariant{
 	{"I-08", "a payment's parts sum to its amount", sqlPartsSum, false},
 	{"I-09", "at most one charge per part succeeded or is authorized", sqlOneSuccess, false},
 	{"I-09", "a part's captures never exceed what was authorized for it", sqlPartsCaptured, false},
-	{"I-10", "each captured payment has one capture journal of its amount and fee, or one per capture", sqlCaptureJournal, false},
+	{"I-10", "each captured payment has one capture journal of its amount and fee, or one per capture, and one of a wallet's part", sqlCaptureJournal, false},
 	{"I-10", "each capture journal has its captured payment", sqlJournalCaptured, false},
 	{"I-10", "what is captured and not available yet will be", sqlMature, false},
 	{"I-12", "refunds never exceed what was captured", sqlRefunds, false},
@@ -79,8 +79,11 @@ const sqlCaptureJournal = `
 			-sum(e.amount) FILTER (WHERE a.code = 'income/fees') AS fee
 		FROM ` + ofPayments + ` t LEFT JOIN entries e ON e.journal = t.no LEFT JOIN accounts a ON a.no = e.account
 		WHERE t.kind = 'captured' GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
-	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> greatest(1, (
-		SELECT count(*) FROM captures k WHERE k.payment_id = p.id AND k.book = p.book AND k.status = 'succeeded'))) OR coalesce(t.captured, 0) <> p.captured
+	LEFT JOIN LATERAL (SELECT captured FROM payment_parts
+		WHERE p.wallet > 0 AND book = p.book AND payment_id = p.id AND source = 'wallet' OFFSET 0) w ON true
+	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> coalesce(w.captured > 0, false)::int
+			+ CASE WHEN p.captured > coalesce(w.captured, 0) THEN greatest(1, (
+		SELECT count(*) FROM captures k WHERE k.payment_id = p.id AND k.book = p.book AND k.status = 'succeeded')) ELSE 0 END) OR coalesce(t.captured, 0) <> p.captured
 		OR coalesce(t.fee, 0) <> p.fee THEN ` + here + ` END`
 
 const sqlJournalCaptured = `
@@ -128,7 +131,7 @@ const sqlDoubtSums = `
 	FROM (SELECT b.book, b.currency, sum(b.balance) AS total FROM (` + balances + `) b
 		WHERE b.code LIKE 'memo/in\_doubt/%' AND b.normal = 'debit' GROUP BY b.book, b.currency) m
 	FULL JOIN (SELECT o.book, o.currency, sum(o.amount) AS total FROM (
-		SELECT book, currency, amount FROM payments WHERE in_doubt
+		SELECT book, currency, amount - wallet AS amount FROM payments WHERE in_doubt
 		UNION ALL SELECT book, currency, amount FROM captures WHERE in_doubt) o GROUP BY o.book, o.currency) d
 		ON d.book = m.book AND d.currency = m.currency
 	WHERE coalesce(m.total, 0) <> coalesce(d.total, 0)`
@@ -174,21 +177,19 @@ const sqlAcknowledged = `
 	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND p.merchant_id = i.merchant_id
 	LEFT JOIN orders o ON o.book = i.book AND o.id = i.object AND o.merchant_id = i.merchant_id
 	LEFT JOIN refunds r ON r.book = i.book AND r.id = i.object AND r.merchant_id = i.merchant_id
-	LEFT JOIN payouts y ON y.book = i.book AND y.id = i.object AND i.merchant_id IN (y.merchant_id, y.user_id)
-	WHERE (i.object LIKE 'pyt\_%' AND y.id IS NULL) OR (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
+	WHERE (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
 
 const sqlOneKey = `
 	SELECT format('%s: %s keys', i.object, count(*)) FROM idempotency i
-	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' OR i.object LIKE 'pyt\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
+	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
 
 const sqlEventSequences = `
-	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last))
+	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, e.last))
 	FROM (SELECT book, object_id, count(*) AS n, min(sequence) AS first, max(sequence) AS last FROM events GROUP BY book, object_id) e
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
-	LEFT JOIN payouts y ON y.book = e.book AND y.id = e.object_id
-	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last)
+	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, e.last)
 	UNION ALL
 	SELECT format('%s: no events', p.id) FROM payments p
 	WHERE NOT EXISTS (SELECT FROM events e WHERE e.book = p.book AND e.object_id = p.id)`
@@ -239,9 +240,8 @@ const sqlEventMerchants = `
 	LEFT JOIN captures x ON x.book = e.book AND x.id = e.object_id
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
-	LEFT JOIN payouts y ON y.book = e.book AND y.id = e.object_id
 	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
-	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, y.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
+	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)
@@ -258,8 +258,6 @@ const sqlSealed = `
 		UNION ALL SELECT 'secrets of payment', payment_id, secrets_sealed FROM payment_details
 		UNION ALL SELECT 'request of', payment_id, request_sealed FROM attempts
 		UNION ALL SELECT 'request of', refund_id, request_sealed FROM refund_attempts
-		UNION ALL SELECT 'request of', payout_id, request_sealed FROM payout_attempts
-		UNION ALL SELECT 'destination of', payout_id, destination_sealed FROM payout_details
 		UNION ALL SELECT 'action of', id, next_action_sealed FROM payments WHERE next_action_sealed IS NOT NULL
 		UNION ALL SELECT 'callback', id, body_sealed FROM callbacks
 		UNION ALL SELECT 'secret of event', id, secret_sealed FROM events WHERE secret_sealed IS NOT NULL) s

@@ -34,9 +34,9 @@ const sqlRefundJournals = `
 		coalesce(t.reversed, 0), coalesce(t.amount, 0))
 	FROM refunds r LEFT JOIN (
 		SELECT t.book, t.id, count(*) FILTER (WHERE t.kind = 'refund_opened') AS opened,
-			count(*) FILTER (WHERE t.kind IN ('refund_done', 'refund_paid_elsewhere', 'suspense_returned')) AS done,
+			count(*) FILTER (WHERE t.kind IN ('refund_done', 'refund_paid_elsewhere', 'refund_to_wallet', 'suspense_returned')) AS done,
 			count(*) FILTER (WHERE t.kind = 'refund_opened_reversed') AS reversed,
-			max(e.amount) FILTER (WHERE t.kind IN ('refund_done', 'refund_paid_elsewhere', 'suspense_returned')) AS amount
+			max(e.amount) FILTER (WHERE t.kind IN ('refund_done', 'refund_paid_elsewhere', 'refund_to_wallet', 'suspense_returned')) AS amount
 		FROM ` + ofRefunds + ` t
 		LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM entries WHERE journal = t.no AND amount > 0) e ON true
 		WHERE t.step !~ '^(rt|cs)' GROUP BY t.book, t.id) t ON t.book = r.book AND t.id = r.id
@@ -105,4 +105,4 @@ const sqlRefundReferences = `
 	FROM refunds r LEFT JOIN payments p ON p.book = r.book AND p.id = r.payment_id
 	LEFT JOIN attempts a ON a.book = r.book AND a.payment_id = r.payment_id AND a.ordinal = r.charge
 	WHERE ` + movedRefund + ` AND (p.merchant_id IS DISTINCT FROM r.merchant_id OR p.order_id IS DISTINCT FROM r.order_id
-		OR a.channel_account IS DISTINCT FROM r.channel_account OR (r.source = 'merchant' AND p.currency <> r.currency))`
+		OR (r.charge > 0 AND a.channel_account IS DISTINCT FROM r.channel_account) OR (r.source = 'merchant' AND p.currency <> r.currency))`

@@ -27,7 +27,7 @@ const paymentColumns = `
 		coalesce(p.pending, CASE WHEN p.mature_due_at IS NULL THEN 0 ELSE p.captured - p.fee END), coalesce(p.decline_code, ''),
 		coalesce(to_char(p.business_date, 'YYYY-MM-DD'), ''), p.effective_at, p.updated_at, p.next_action_sealed,
 		p.cancel_requested_at, coalesce(p.decline_class, ''), p.review_due_at, coalesce(p.risk_flag, ''),
-		(SELECT json_agg(json_build_array(t.part, t.source, t.amount, t.authorized, t.captured, t.refunded) ORDER BY t.part)
+		(SELECT json_agg(json_build_array(t.part, t.source, t.amount, t.authorized, t.captured, t.refunded, t.refunding, t.matures_at) ORDER BY t.part)
 			FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id)`
 
 // scanned is a payment row on its way.
@@ -62,7 +62,7 @@ func (s *Store) finish(r *scanned) (payment.Payment, error) {
 		a.Currency = cur
 	}
 	p.EffectiveAt, p.CancelRequested, p.ReviewDue = value(r.effective), value(r.cancel), value(r.review)
-	var rows [][6]json.RawMessage
+	var rows [][8]json.RawMessage
 	if r.parts != nil {
 		if err := json.Unmarshal(r.parts, &rows); err != nil {
 			return *p, err
@@ -70,8 +70,9 @@ func (s *Store) finish(r *scanned) (payment.Payment, error) {
 	}
 	for _, row := range rows {
 		zero := money.Zero(cur)
-		part := payment.Part{Amount: zero, Authorized: zero, Captured: zero, Refunded: zero}
-		for i, to := range []any{&part.Ordinal, &part.Source, &part.Amount.Minor, &part.Authorized.Minor, &part.Captured.Minor, &part.Refunded.Minor} {
+		part := payment.Part{Amount: zero, Authorized: zero, Captured: zero, Refunded: zero, Refunding: zero}
+		for i, to := range []any{&part.Ordinal, &part.Source, &part.Amount.Minor, &part.Authorized.Minor, &part.Captured.Minor, &part.Refunded.Minor,
+			&part.Refunding.Minor, &part.MaturesAt} {
 			if err := json.Unmarshal(row[i], to); err != nil {
 				return *p, err
 			}
@@ -192,14 +193,15 @@ func scanTerms(row pgx.Row, before ...any) (payment.Terms, error) {
 	var zone string
 	var cut int64
 	var policies struct {
-		Cases exception.Policies `json:"cases"`
+		Cases       exception.Policies `json:"cases"`
+		RefundParts string             `json:"refund_parts"`
 	}
 	err := row.Scan(append(before, &t.MerchantID, &t.FeeBasisPoints, &t.FeeFixed, &t.FeeOnRefund, &t.SettlementDays,
 		&t.DebtLimit, &zone, &cut, &policies)...)
 	if err != nil {
 		return t, err
 	}
-	t.Policies = policies.Cases
+	t.Policies, t.RefundParts = policies.Cases, policies.RefundParts
 	t.DayCut = time.Duration(cut) * time.Second
 	t.Zone, err = time.LoadLocation(zone)
 	return t, err

@@ -17,7 +17,6 @@ type found struct {
 	attempts  shelf[string, []lockedAttempt] // of a payment
 	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
-	payouts   shelf[string, lockedPayout]
 	transfers shelf[string, transfer.Transfer]
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
@@ -42,7 +41,6 @@ func newFound() *found {
 	f.wholes.init()
 	f.attempts.init()
 	f.refunds.init()
-	f.payouts.init()
 	f.captures.init()
 	f.transfers.init()
 	f.cases.init()
@@ -59,7 +57,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 

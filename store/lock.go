@@ -25,7 +25,6 @@ type locks struct {
 	wholes      []string // payments that are read whole, too
 	attempts    []string // payment ids: all attempts of each
 	refunds     []string
-	payouts     []string
 	captures    []string
 	transfers   []string
 	cases       []string
@@ -54,7 +53,6 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueCaptures(m)
 	b.queueRefunds(m)
 	b.queueTransfers(m)
-	b.queuePayouts(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueCounters(m)
@@ -144,7 +142,7 @@ type lockedPayment struct {
 	status     payment.Status
 	sequence   int64
 	cancel     *time.Time
-	amount     money.Amount
+	amount     money.Amount // over a channel
 	captured   int64
 	capturing  int64
 	captures   int
@@ -155,7 +153,7 @@ type lockedPayment struct {
 const sqlLockPayments = `
 	SELECT p.*
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
-		SELECT id, merchant_id, status, sequence, cancel_requested_at, amount, currency, captured, capturing,
+		SELECT id, merchant_id, status, sequence, cancel_requested_at, amount - wallet, currency, captured, capturing,
 			capture_count, capture_final
 		FROM payments WHERE book = $1 AND id = n.id FOR UPDATE) p`
 

@@ -14,6 +14,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/refund"
 )
 
 // Merchant is a merchant in one book: the terms of test and of live are two rows with one id.
@@ -53,6 +54,9 @@ func (s *Store) CreateMerchant(ctx context.Context, m Merchant) (string, error) 
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		return "", fault.Invalid("time_zone_unknown", "time_zone", "this is not an IANA time zone")
 	}
+	if t.RefundParts != "" && !refund.ValidParts(t.RefundParts) {
+		return "", fault.Invalid("policy_invalid", "refund_parts", "refunds of two parts are divided channel_first or pro_rata")
+	}
 	for kind, policy := range t.Policies {
 		if err := policy.Check(kind); err != nil {
 			return "", err
@@ -60,16 +64,38 @@ func (s *Store) CreateMerchant(ctx context.Context, m Merchant) (string, error) 
 	}
 	_, err = db.pool.Exec(ctx, sqlInsertMerchant, pgx.NamedArgs{"book": m.Book, "id": m.ID, "parent": m.ParentID, "name": m.Name,
 		"bps": t.FeeBasisPoints, "fixed": t.FeeFixed, "on_refund": fallback(t.FeeOnRefund, "return"), "days": t.SettlementDays,
-		"debt": t.DebtLimit, "zone": zone, "cut": int64(t.DayCut / time.Second), "policies": policiesOf(t.Policies), "at": s.clock()})
+		"debt": t.DebtLimit, "zone": zone, "cut": int64(t.DayCut / time.Second), "policies": policiesOf(t), "at": s.clock()})
 	return m.ID, failure(err)
 }
 
 // policiesOf is a merchant's row of policies.
-func policiesOf(cases exception.Policies) map[string]any {
-	if len(cases) == 0 {
-		return map[string]any{}
+func policiesOf(t payment.Terms) map[string]any {
+	row := map[string]any{}
+	if len(t.Policies) > 0 {
+		row["cases"] = t.Policies
 	}
-	return map[string]any{"cases": cases}
+	if t.RefundParts != "" {
+		row["refund_parts"] = t.RefundParts
+	}
+	return row
+}
+
+const sqlSetRefundParts = `UPDATE merchants SET policies = policies || jsonb_build_object('refund_parts', $3::text) WHERE book = $1 AND id = $2`
+
+// SetRefundParts changes how refunds of a merchant's payments of two parts are divided from now on: refund.ChannelFirst or refund.ProRata.
+func (s *Store) SetRefundParts(ctx context.Context, book id.Book, merchantID, how string) error {
+	db, err := s.db(book)
+	if err != nil {
+		return err
+	}
+	if !refund.ValidParts(how) {
+		return fault.Invalid("policy_invalid", "refund_parts", "refunds of two parts are divided channel_first or pro_rata")
+	}
+	tag, err := db.pool.Exec(ctx, sqlSetRefundParts, book, merchantID, how)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fault.NotFound("merchant")
+	}
+	return failure(err)
 }
 
 const sqlSetCasePolicies = `

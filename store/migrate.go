@@ -73,27 +73,24 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
-    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts, payouts, payout_details, payout_attempts,
+    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts,
     rule_sets, active_rules, rule_activations, risk_counters, risk_lists, risk_secrets TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
     cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final,
-    review_due_at, risk_flag, decline_class, recheck_due_at) ON payments TO %[1]s;
+    review_due_at, risk_flag, decline_class, recheck_due_at, parts_seen) ON payments TO %[1]s;
 GRANT UPDATE (status, in_doubt, channel_id, failure_code, strayed, fee, sequence, updated_at, effective_at, matures_at, due_at, tries)
     ON captures TO %[1]s;
-GRANT UPDATE (authorized, captured, refunded) ON payment_parts TO %[1]s;
+GRANT UPDATE (authorized, captured, refunded, refunding, matures_at) ON payment_parts TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amount_currency, expires_at, effective_at,
     refund_slot_at, refund_sent_at) ON attempts TO %[1]s; -- I-13: the frozen request stays
-GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
+GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, to_wallet, sequence, channel_id, effective_at, updated_at, opened_at,
     not_before, start_due_at, start_tries) ON refunds TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON refund_attempts TO %[1]s;
 GRANT INSERT ON transfers TO %[1]s;
 GRANT UPDATE (status, failure_code, sequence, updated_at, start_due_at, start_tries) ON transfers TO %[1]s;
 GRANT UPDATE (status) ON users TO %[1]s; -- and it may lock them
-GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
-    start_due_at, start_tries) ON payouts TO %[1]s;
-GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON payout_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
@@ -123,7 +120,7 @@ GRANT INSERT, UPDATE, DELETE ON login_throttles, user_profiles TO %[1]s;
 GRANT INSERT ON campaigns, campaign_versions, campaign_terms, campaign_fundings, rebate_counters TO %[1]s;
 GRANT UPDATE (name, status, version, latest_version, starts_at, ends_at, priority, exclusive, funded, sequence, updated_at) ON campaigns TO %[1]s;
 GRANT UPDATE (minor) ON rebate_counters TO %[1]s;
-GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; -- erasable on request
+GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;
 GRANT INSERT, UPDATE (status, reason, tries, due_at, tried_at, sent_at) ON notifications TO %[1]s;

@@ -111,14 +111,15 @@ var updatePayment = updating("payments", `id text, channel text, status text, in
 		channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
 		captured = n.captured, capturing = n.capturing, capture_final = n.capture_final, refunded = n.refunded,
 		fee = n.fee, decline_code = n.decline_code, business_date = n.business_date, effective_at = n.effective_at, updated_at = n.updated_at,
-		decline_class = n.decline_class, review_due_at = n.review_due_at, risk_flag = n.risk_flag,
+		parts_seen = CASE WHEN t.wallet > 0 THEN n.sequence END, decline_class = n.decline_class, review_due_at = n.review_due_at, risk_flag = n.risk_flag,
 		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE t.next_action_sealed END,
 		opened_at = coalesce(t.opened_at, n.opened_at), plan = coalesce(n.plan, t.plan), risk = coalesce(n.risk, t.risk),
 		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE t.start_due_at END,
 		cancel_due_at = CASE WHEN n.ended THEN NULL ELSE t.cancel_due_at END`)
 
-var updatePart = updating("payment_parts", `payment_id text, part smallint, authorized bigint, captured bigint, refunded bigint`,
-	`payment_id = n.payment_id AND part = n.part`, `authorized = n.authorized, captured = n.captured, refunded = n.refunded`)
+var updatePart = updating("payment_parts", `payment_id text, part smallint, authorized bigint, captured bigint, refunded bigint, matures_at timestamptz`,
+	`payment_id = n.payment_id AND part = n.part`,
+	`authorized = n.authorized, captured = n.captured, refunded = n.refunded, matures_at = n.matures_at`)
 
 func (u update) judge(w *work) error {
 	row := w.b.found.payments.get(u.Before.ID)
@@ -145,7 +146,8 @@ func (u update) judge(w *work) error {
 		u.Opened, after.Status.Terminal(), orNull(after.DeclineClass), optional(after.ReviewDue), orNull(after.RiskFlag))
 	if !slices.Equal(before.Parts, after.Parts) {
 		for _, p := range after.Parts {
-			w.write(updatePart, after.ID+"/"+strconv.Itoa(p.Ordinal), after.ID, int16(p.Ordinal), p.Authorized.Minor, p.Captured.Minor, p.Refunded.Minor)
+			w.write(updatePart, after.ID+"/"+strconv.Itoa(p.Ordinal), after.ID, int16(p.Ordinal), p.Authorized.Minor, p.Captured.Minor, p.Refunded.Minor,
+				optional(p.MaturesAt))
 		}
 	}
 	row.status, row.sequence = after.Status, after.Sequence

@@ -46,9 +46,14 @@ func (w *work) newReceive(c payment.Receive) (move, error) {
 		if text, err = json.Marshal(c.Customer.Details); err != nil {
 			return nil, fault.Internal("details that are no JSON", err)
 		}
-		r.details, err = s.Seal(text)
+		if r.details, err = s.Seal(text); err != nil {
+			return nil, err
+		}
 	}
-	return r, err
+	if p.WalletPart() != nil {
+		return newReceiveHeld(r)
+	}
+	return r, nil
 }
 
 func (r *receive) claim(l *locks) {
@@ -65,16 +70,22 @@ func (r *receive) claim(l *locks) {
 
 var insertPayment = inserting("payments", `id text, merchant_id text, order_id text, order_reference text, customer_id text,
 	amount bigint, currency text, method text, capture_method text, channel text, metadata jsonb, created_at timestamptz,
-	expires_at timestamptz, status text, sequence bigint, updated_at timestamptz, start_due_at timestamptz`)
+	expires_at timestamptz, status text, sequence bigint, updated_at timestamptz, start_due_at timestamptz, wallet bigint`)
 
 var insertPart = inserting("payment_parts", `payment_id text, part smallint, source text, amount bigint`)
 
 var insertSecrets = inserting("payment_details", `payment_id text, secrets_sealed bytea`)
 
 func (r *receive) judge(w *work) error {
+	_, err := r.received(w)
+	return err
+}
+
+// received writes the payment, as it begins.
+func (r *receive) received(w *work) (payment.Payment, error) {
 	order, err := r.order(w)
 	if err != nil {
-		return err
+		return r.Payment, err
 	}
 	p := r.Payment
 	p.OrderID, p.OrderRef = order.ID, order.Reference
@@ -85,30 +96,31 @@ func (r *receive) judge(w *work) error {
 		p.Amount.Currency = order.Currency
 	}
 	if err := order.Admit(p.Amount, r.AllowPartial); err != nil {
-		return err
+		return p, err
 	}
 	if r.Customer != nil {
 		if p.CustomerID, err = r.customer(w); err != nil {
-			return err
+			return p, err
 		}
 	}
 	if err := r.start(&p); err != nil {
-		return err
+		return p, err
 	}
 	if p.Metadata == nil {
 		p.Metadata = map[string]string{}
 	}
 	metadata, err := json.Marshal(p.Metadata)
 	if err != nil {
-		return fault.Internal("metadata that is no JSON", err)
+		return p, fault.Internal("metadata that is no JSON", err)
 	}
 	w.write(insertPayment, p.ID, p.ID, p.MerchantID, p.OrderID, p.OrderRef, orNull(p.CustomerID), p.Amount.Minor, p.Amount.Currency,
-		p.Method, p.Capture, orNull(p.Channel), string(metadata), p.CreatedAt, p.ExpiresAt, p.Status, int64(1), p.CreatedAt, p.CreatedAt)
+		p.Method, p.Capture, orNull(p.Channel), string(metadata), p.CreatedAt, p.ExpiresAt, p.Status, int64(1), p.CreatedAt, p.CreatedAt,
+		p.FromWallet().Minor)
 	for i, part := range p.Parts {
 		w.write(insertPart, p.ID+"/"+strconv.Itoa(i+1), p.ID, int16(i+1), part.Source, part.Amount.Minor)
 	}
 	w.write(insertSecrets, p.ID, p.ID, r.secrets)
-	return w.emitPayment("payment.created", p)
+	return p, w.emitPayment("payment.created", p)
 }
 
 // order is the one that the request brought or named. Another merchant's is not there (I-25).
@@ -132,18 +144,7 @@ func (r *receive) start(p *payment.Payment) error {
 	if p.Capture == "" {
 		p.Capture = payment.CaptureAutomatic
 	}
-	if len(p.Parts) == 0 {
-		p.Parts = []payment.Part{{Ordinal: 1, Source: payment.FromChannel, Amount: p.Amount}}
-	}
-	sum := zero
-	for _, part := range p.Parts {
-		var err error
-		if sum, err = sum.Add(part.Amount); err != nil {
-			return err
-		}
-	}
-	if sum != p.Amount {
-		return fault.Invalid("parts_differ", "parts", "the parts sum to the amount")
-	}
-	return nil
+	var err error
+	p.Parts, err = payment.Split(p.Parts, p.Amount)
+	return err
 }

@@ -20,7 +20,7 @@ import (
 type wholePayment struct {
 	payment.Payment
 	matured bool
-	terms   payment.Terms // only FeeOnRefund and DebtLimit
+	terms   payment.Terms // only FeeOnRefund, DebtLimit and RefundParts
 	charges []charge
 }
 
@@ -35,13 +35,13 @@ type charge struct {
 
 // The rows are locked by queuePayments, in the one order.
 const sqlReadWholes = `
-	SELECT` + paymentColumns + `, p.mature_due_at IS NULL, m.fee_on_refund, m.debt_limit,
+	SELECT` + paymentColumns + `, p.mature_due_at IS NULL, m.fee_on_refund, m.debt_limit, m.refund_parts,
 		(SELECT json_agg(json_build_object('ordinal', a.ordinal, 'part', a.part, 'channel', a.channel, 'account', a.channel_account,
 				'channel_id', coalesce(a.channel_id, '')) ORDER BY a.verdict = 'succeeded' DESC, a.ordinal)
 			FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id AND a.verdict IN ('succeeded', 'authorized'))
 	FROM unnest($2::text[]) AS n(id)
 	CROSS JOIN LATERAL (SELECT * FROM payments WHERE book = $1 AND id = n.id OFFSET 0) p
-	CROSS JOIN LATERAL (SELECT fee_on_refund, debt_limit FROM merchants WHERE book = $1 AND id = p.merchant_id OFFSET 0) m`
+	CROSS JOIN LATERAL (SELECT fee_on_refund, debt_limit, coalesce(policies->>'refund_parts', '') AS refund_parts FROM merchants WHERE book = $1 AND id = p.merchant_id OFFSET 0) m`
 
 func (b *batch) queueWholes(m *pgx.Batch) {
 	list := b.claimed(func(l *locks) []string { return l.wholes })
@@ -53,7 +53,7 @@ func (b *batch) queueWholes(m *pgx.Batch) {
 			var r scanned
 			var p wholePayment
 			var charges []byte
-			if err := rows.Scan(append(r.targets(), &p.matured, &p.terms.FeeOnRefund, &p.terms.DebtLimit, &charges)...); err != nil {
+			if err := rows.Scan(append(r.targets(), &p.matured, &p.terms.FeeOnRefund, &p.terms.DebtLimit, &p.terms.RefundParts, &charges)...); err != nil {
 				return err
 			}
 			var err error
@@ -97,8 +97,10 @@ func (b *batch) queueRefunds(m *pgx.Batch) {
 				return err
 			}
 			locked := lockedRefund{Refund: r}
-			if locked.attempts, err = tried(attempts); err != nil {
-				return err
+			if attempts != nil {
+				if err := json.Unmarshal(attempts, &locked.attempts); err != nil {
+					return err
+				}
 			}
 			b.found.refunds.find(r.ID, locked)
 		}
@@ -136,6 +138,9 @@ func (r receiveRefund) claim(l *locks) {
 	if r.Refund.CaseID != "" {
 		l.cases = append(l.cases, r.Refund.CaseID)
 	}
+	if r.Refund.User != "" {
+		l.holders = append(l.holders, r.Refund.User)
+	}
 }
 
 func (r receiveRefund) posts() posts {
@@ -149,7 +154,7 @@ func (r receiveRefund) posts() posts {
 var insertRefund = inserting("refunds", `id text, payment_id text, order_id text, merchant_id text, part smallint, charge smallint, channel text,
 	channel_account text, charge_id text, amount bigint, currency text, reason text, metadata jsonb, source text, case_id text,
 	created_at timestamptz, taken_fee bigint, taken_pending bigint, taken_available bigint, taken_debt bigint, status text, sequence bigint,
-	updated_at timestamptz, start_due_at timestamptz`)
+	updated_at timestamptz, start_due_at timestamptz, wallet bigint, user_id text, combined boolean`)
 
 func (r receiveRefund) judge(w *work) error {
 	p := w.b.found.wholes.get(r.Refund.PaymentID)
@@ -176,7 +181,7 @@ func (r receiveRefund) judge(w *work) error {
 	w.write(insertRefund, mine.ID, mine.ID, mine.PaymentID, mine.OrderID, mine.MerchantID, int16(mine.Part), int16(mine.Charge), mine.Channel,
 		mine.ChannelAccount, orNull(mine.ChargeID), mine.Amount.Minor, mine.Amount.Currency, orNull(mine.Reason), string(metadata), mine.Source,
 		orNull(mine.CaseID), mine.CreatedAt, t.Fee.Minor, t.Pending.Minor, t.Available.Minor, t.Debt.Minor, mine.Status, mine.Sequence,
-		mine.UpdatedAt, mine.CreatedAt)
+		mine.UpdatedAt, mine.CreatedAt, mine.Wallet.Minor, orNull(mine.User), mine.Combined)
 	w.b.found.refunds.put(mine.ID, lockedRefund{Refund: mine})
 	w.emitRefund("refund.created", mine)
 	return nil
@@ -212,11 +217,16 @@ func (r receiveRefund) open(w *work, p *wholePayment) (refund.Refund, error) {
 	if err != nil {
 		return mine, err
 	}
-	if mine.Charge == 0 {
+	if mine = o.Refund; mine.Charge == 0 && mine.OverChannel() > 0 {
 		return mine, fault.Internal("a paid payment without a charge", nil)
 	}
+	if mine.Wallet.Minor > 0 {
+		if err := w.holds(mine.MerchantID, mine.User); err != nil {
+			return mine, err
+		}
+	}
 	w.late = append(w.late, o.Journal)
-	return o.Refund, w.movePayment(p, o.Payment, "payment.updated")
+	return mine, w.movePayment(p, o.Payment, "payment.updated")
 }
 
 // purse is what a merchant has and what it owes.
@@ -230,10 +240,11 @@ func (w *work) purse(c ledger.Chart, merchant string) (available, debt int64, er
 
 var moveRefunds = updating("payments", `id text, refunded bigint, refunding bigint, fee_returned bigint, pending bigint, sequence bigint,
 	updated_at timestamptz`, `id = n.id`, `refunded = n.refunded, refunding = n.refunding, fee_returned = n.fee_returned,
-		pending = CASE WHEN t.mature_due_at IS NULL THEN NULL ELSE n.pending END, sequence = n.sequence, updated_at = n.updated_at`)
+		pending = CASE WHEN t.mature_due_at IS NULL THEN NULL ELSE n.pending END, sequence = n.sequence, updated_at = n.updated_at,
+		parts_seen = CASE WHEN t.wallet > 0 THEN n.sequence END`)
 
-var movePart = updating("payment_parts", `payment_id text, part smallint, refunded bigint`,
-	`payment_id = n.payment_id AND part = n.part`, `refunded = n.refunded`)
+var movePart = updating("payment_parts", `payment_id text, part smallint, refunded bigint, refunding bigint`,
+	`payment_id = n.payment_id AND part = n.part`, `refunded = n.refunded, refunding = n.refunding`)
 
 // movePayment writes what a refund makes of its payment, and tells it.
 func (w *work) movePayment(p *wholePayment, after payment.Payment, event string) error {
@@ -245,7 +256,7 @@ func (w *work) movePayment(p *wholePayment, after payment.Payment, event string)
 		after.Sequence, after.UpdatedAt)
 	for i, part := range after.Parts {
 		if i < len(p.Parts) && p.Parts[i] != part {
-			w.write(movePart, after.ID+"/"+strconv.Itoa(part.Ordinal), after.ID, int16(part.Ordinal), part.Refunded.Minor)
+			w.write(movePart, after.ID+"/"+strconv.Itoa(part.Ordinal), after.ID, int16(part.Ordinal), part.Refunded.Minor, part.Refunding.Minor)
 		}
 	}
 	p.Payment = after
@@ -288,11 +299,21 @@ var openRefund = updating("refunds", `id text, at timestamptz`, `id = n.id`, `op
 func (i intendRefund) judge(w *work) error {
 	a := i.Attempt
 	r := w.b.found.refunds.get(a.Of)
-	if r == nil {
+	switch {
+	case r == nil:
 		return fault.NotFound("refund")
+	case r.Status.Terminal():
+		return fault.Conflict("refund_ended", "the refund is "+string(r.Status)+": nothing more is sent for it")
+	case r.Parked != "":
+		return fault.Conflict("refund_parked", "a person has to decide first")
 	}
-	if err := mayIntend("refund", a, r.Status, r.Parked, r.attempts); err != nil {
-		return err
+	for _, before := range r.attempts {
+		if before.Ordinal == a.Ordinal {
+			return fault.Conflict("intent_exists", "this try stands already")
+		}
+		if !before.Dead { // I-11: a try that may still get through is sent again under its own key, or asked about
+			return fault.Conflict("attempt_alive", "a try before this one may still succeed")
+		}
 	}
 	w.write(insertRefundAttempt, attemptKey(a.Of, a.Ordinal), a.Of, int16(a.Ordinal), a.Channel, a.ChannelAccount, i.hash, i.sealed, a.BornAt)
 	w.write(openRefund, a.Of, a.Of, w.at)

@@ -27,6 +27,9 @@ func (m moveRefund) claim(l *locks) {
 	l.payments = append(l.payments, r.PaymentID)
 	l.wholes = append(l.wholes, r.PaymentID)
 	l.refunds = append(l.refunds, r.ID)
+	if m.Decision == refund.ToWallet && r.User != "" {
+		l.holders = append(l.holders, r.User)
+	}
 	if c := m.ruledAsRead().Case; c != nil {
 		l.cases = append(l.cases, c.ID)
 	}
@@ -58,7 +61,13 @@ func (m moveRefund) posts() posts {
 	}
 	r, c := m.Refund, m.Refund.Chart()
 	list := posts{accounts: []ledger.Account{c.Pending(r.MerchantID), c.Available(r.MerchantID), c.Debt(r.MerchantID), c.Fees(),
-		c.Refunding(r.MerchantID), c.Clearing(r.ChannelAccount), c.Suspense(r.ChannelAccount, ledger.PaidElsewhere)}}
+		c.Refunding(r.MerchantID)}}
+	if r.ChannelAccount != "" {
+		list.accounts = append(list.accounts, c.Clearing(r.ChannelAccount), c.Suspense(r.ChannelAccount, ledger.PaidElsewhere))
+	}
+	if r.Wallet.Minor > 0 || (m.Decision == refund.ToWallet && r.User != "") {
+		list.accounts = append(list.accounts, c.Wallet(r.User))
+	}
 	if reason := r.SuspenseReason(); reason != "" {
 		list.accounts = append(list.accounts, c.Suspense(r.ChannelAccount, reason))
 	}
@@ -84,9 +93,9 @@ func (m moveRefund) posts() posts {
 	return list
 }
 
-var updateRefund = updating("refunds", `id text, status text, in_doubt boolean, parked text, failure_code text, paid_elsewhere boolean,
+var updateRefund = updating("refunds", `id text, status text, in_doubt boolean, parked text, failure_code text, paid_elsewhere boolean, to_wallet boolean,
 	sequence bigint, channel_id text, effective_at timestamptz, updated_at timestamptz, ended boolean`, `id = n.id`, `
-		status = n.status, in_doubt = n.in_doubt, parked = n.parked, failure_code = n.failure_code, paid_elsewhere = n.paid_elsewhere,
+		status = n.status, in_doubt = n.in_doubt, parked = n.parked, failure_code = n.failure_code, paid_elsewhere = n.paid_elsewhere, to_wallet = n.to_wallet,
 		sequence = n.sequence, channel_id = n.channel_id, effective_at = n.effective_at, updated_at = n.updated_at,
 		start_due_at = CASE WHEN n.ended THEN NULL ELSE t.start_due_at END`)
 
@@ -111,6 +120,11 @@ func (m moveRefund) judge(w *work) error {
 	if ruling.Quiet {
 		return nil
 	}
+	if ruling.After.ToWallet && !r.ToWallet {
+		if err := w.holds(r.MerchantID, r.User); err != nil {
+			return err
+		}
+	}
 	w.late = append(w.late, ruling.Journals...)
 	if err := w.recoverDebt(r.Chart(), r.MerchantID, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: m.Step().Ordinal})); err != nil {
 		return err
@@ -123,7 +137,7 @@ func (m moveRefund) judge(w *work) error {
 	after := ruling.After
 	after.UpdatedAt = kept(after.UpdatedAt)
 	after.EffectiveAt = kept(after.EffectiveAt)
-	w.write(updateRefund, after.ID, after.ID, after.Status, after.InDoubt, orNull(after.Parked), orNull(after.FailureCode), after.Elsewhere,
+	w.write(updateRefund, after.ID, after.ID, after.Status, after.InDoubt, orNull(after.Parked), orNull(after.FailureCode), after.Elsewhere, after.ToWallet,
 		after.Sequence, orNull(after.ChannelID), optional(after.EffectiveAt), after.UpdatedAt, after.Status.Terminal())
 	r.Refund = after
 	w.emitRefund(ruling.Event, after)
@@ -163,7 +177,12 @@ func (w *work) noteTry(r *lockedRefund, ordinal int, o payment.Outcome) {
 	if r.attempts, learned = remit.Learn(r.attempts, ordinal, o); !learned {
 		return
 	}
-	w.write(setRefundAttempt, attemptKey(r.ID, ordinal), triedRow(r.ID, ordinal, o)...)
+	code := ""
+	if o.Decline != nil {
+		code = o.Decline.Code
+	}
+	w.write(setRefundAttempt, attemptKey(r.ID, ordinal), r.ID, int16(ordinal), o.Verdict, o.Dead, orNull(o.ChannelID), orNull(code),
+		o.AmountMinor, orNull(o.Currency), optional(o.EffectiveAt))
 }
 
 // recovery is a Step's, whose own journals make money available.

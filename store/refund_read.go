@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const refundColumns = `
 	r.amount, r.currency, coalesce(r.reason, ''), r.metadata, r.source, coalesce(r.case_id, ''), r.created_at,
 	r.taken_fee, r.taken_pending, r.taken_available, r.taken_debt,
 	r.status, r.in_doubt, coalesce(r.parked, ''), coalesce(r.failure_code, ''), r.paid_elsewhere, r.sequence, coalesce(r.channel_id, ''),
-	r.effective_at, r.updated_at`
+	r.effective_at, r.updated_at, r.wallet, coalesce(r.user_id, ''), r.combined, r.to_wallet`
 
 // scanRefund reads refundColumns and then more.
 func scanRefund(row pgx.Row, more ...any) (refund.Refund, error) {
@@ -30,8 +31,9 @@ func scanRefund(row pgx.Row, more ...any) (refund.Refund, error) {
 	err := row.Scan(append([]any{&r.Book, &r.ID, &r.PaymentID, &r.OrderID, &r.MerchantID, &r.Part, &r.Charge, &r.Channel, &r.ChannelAccount, &r.ChargeID,
 		&r.Amount.Minor, &r.Amount.Currency, &r.Reason, &r.Metadata, &r.Source, &r.CaseID, &r.CreatedAt,
 		&t.Fee.Minor, &t.Pending.Minor, &t.Available.Minor, &t.Debt.Minor,
-		&r.Status, &r.InDoubt, &r.Parked, &r.FailureCode, &r.Elsewhere, &r.Sequence, &r.ChannelID, &effective, &r.UpdatedAt}, more...)...)
-	for _, a := range []*money.Amount{&t.Fee, &t.Pending, &t.Available, &t.Debt} {
+		&r.Status, &r.InDoubt, &r.Parked, &r.FailureCode, &r.Elsewhere, &r.Sequence, &r.ChannelID, &effective, &r.UpdatedAt,
+		&r.Wallet.Minor, &r.User, &r.Combined, &r.ToWallet}, more...)...)
+	for _, a := range []*money.Amount{&t.Fee, &t.Pending, &t.Available, &t.Debt, &r.Wallet} {
 		a.Currency = r.Amount.Currency
 	}
 	r.EffectiveAt = value(effective)
@@ -94,6 +96,21 @@ const refundAttemptColumns = `
 	a.book::text, a.refund_id, a.ordinal, a.channel, a.channel_account, a.request_hash, a.born_at, coalesce(a.verdict, ''), a.dead,
 	coalesce(a.channel_id, ''), coalesce(a.decline_code, ''), coalesce(a.amount, 0), coalesce(a.amount_currency, ''), a.effective_at`
 
+func scanRefundAttempt(row pgx.Row, more ...any) (refund.Attempt, error) {
+	var a refund.Attempt
+	var hash []byte
+	var effective *time.Time
+	err := row.Scan(append([]any{&a.Book, &a.Of, &a.Ordinal, &a.Channel, &a.ChannelAccount, &hash, &a.BornAt, &a.Verdict, &a.Dead,
+		&a.ChannelID, &a.DeclineCode, &a.AmountMinor, &a.Currency, &effective}, more...)...)
+	if err != nil {
+		return a, err
+	}
+	a.RequestHash, a.EffectiveAt = hex.EncodeToString(hash), value(effective)
+	a.Key = id.Key(a.Of, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal})
+	a.Reference, err = id.Reference(a.Key)
+	return a, err
+}
+
 const sqlRefundAttempts = `SELECT` + refundAttemptColumns + ` FROM refund_attempts a WHERE a.book = $1 AND a.refund_id = $2 ORDER BY a.ordinal`
 
 const sqlRefundCharge = `SELECT` + attemptColumns + `
@@ -120,7 +137,7 @@ func (s *Store) RefundDossier(ctx context.Context, book id.Book, refundID string
 	})
 	b.Queue(sqlRefundAttempts, book, refundID).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			a, err := scanTry(rows, id.RefundOut)
+			a, err := scanRefundAttempt(rows)
 			if err != nil {
 				return err
 			}
@@ -160,7 +177,7 @@ func (s *Store) RefundIntent(ctx context.Context, book id.Book, key string) (cha
 		return in, fault.NotFound("intent")
 	}
 	var sealed []byte
-	in.Attempt, err = scanTry(db.pool.QueryRow(ctx, sqlRefundIntent, book, refundID, step.Ordinal), id.RefundOut, &sealed)
+	in.Attempt, err = scanRefundAttempt(db.pool.QueryRow(ctx, sqlRefundIntent, book, refundID, step.Ordinal), &sealed)
 	if err == pgx.ErrNoRows {
 		return in, fault.NotFound("intent")
 	} else if err != nil {
@@ -217,5 +234,17 @@ const sqlClaimUnstartedRefunds = `
 
 // UnstartedRefunds claims refunds that were received olderThan ago and that no saga has opened, as Unstarted does payments.
 func (s *Store) UnstartedRefunds(ctx context.Context, olderThan time.Duration, limit int) ([]refund.Refund, error) {
-	return claimRows(ctx, s, sqlClaimUnstartedRefunds, olderThan, limit, collectRefund)
+	var all []refund.Refund
+	for _, db := range s.dbs {
+		rows, err := db.pool.Query(ctx, sqlClaimUnstartedRefunds, s.clock().Add(-olderThan), limit, bookNames(db.books))
+		if err != nil {
+			return all, failure(err)
+		}
+		list, err := pgx.CollectRows(rows, collectRefund)
+		if err != nil {
+			return all, failure(err)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }

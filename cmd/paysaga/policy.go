@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -8,20 +9,28 @@ import (
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/refund"
 )
 
 // merchantPolicy shows and sets a merchant's policies for exceptions.
 type merchantPolicy struct {
 	databaseConfig `embed:""`
 	Merchant       string   `arg:"" placeholder:"mer_…" help:"The merchant."`
-	Set            []string `arg:"" optional:"" placeholder:"KIND=WORD[:DURATION:WORD]" help:"What happens by itself: late_success=return, partial_payment=wait:72h:return, or amount_mismatch=ask:48h:return. docs/exceptions.md says what fits which kind. Cases that are open keep the policy they were opened under."`
+	Set            []string `arg:"" optional:"" placeholder:"KIND=WORD[:DURATION:WORD]" help:"What happens by itself: late_success=return, partial_payment=wait:72h:return, or amount_mismatch=ask:48h:return. docs/exceptions.md says what fits which kind. refund_parts=channel_first or pro_rata: how refunds of payments in two parts are divided. Cases that are open keep the policy they were opened under."`
 	Book           string   `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow."`
 }
 
 // Run sets what is given, and shows what holds then.
 func (c *merchantPolicy) Run(a *app) error {
-	policies := exception.Policies{}
+	policies, parts := exception.Policies{}, ""
 	for _, text := range c.Set {
+		if how, ok := strings.CutPrefix(text, "refund_parts="); ok {
+			if !refund.ValidParts(how) {
+				return wrong(text, "must be refund_parts=channel_first or refund_parts=pro_rata")
+			}
+			parts = how
+			continue
+		}
 		kind, policy, err := readPolicy(text)
 		if err != nil {
 			return err
@@ -39,6 +48,11 @@ func (c *merchantPolicy) Run(a *app) error {
 			return err
 		}
 	}
+	if parts != "" {
+		if err := s.SetRefundParts(a.ctx, book, c.Merchant, parts); err != nil {
+			return err
+		}
+	}
 	m, err := s.Merchant(a.ctx, book, c.Merchant)
 	if err != nil {
 		return err
@@ -53,7 +67,8 @@ func (c *merchantPolicy) Run(a *app) error {
 			return err
 		}
 	}
-	return nil
+	_, err = fmt.Fprintf(a.out, "%-18s %s\n", "refund_parts", cmp.Or(m.Terms.RefundParts, refund.ChannelFirst))
+	return err
 }
 
 // readPolicy reads "partial_payment=wait:72h:return".

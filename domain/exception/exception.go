@@ -30,14 +30,11 @@ const (
 	// another way: what went out stands on suspense until somebody says who
 	// bears it.
 	RefundPaidAfterAll Kind = "refund_paid_after_all"
-	PayoutReturned     Kind = "payout_returned"       // a payout came back after it had succeeded
-	PayoutPaidAfterAll Kind = "payout_paid_after_all" // it was paid after it had ended another way
 )
 
 // Kinds returns every kind once.
 func Kinds() []Kind {
-	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll,
-		PayoutReturned, PayoutPaidAfterAll}
+	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll}
 }
 
 // Decision is what becomes of a case.
@@ -117,7 +114,7 @@ func (c Case) State() State {
 // opened: money came, and in an amount that can be booked.
 func (c Case) OnSuspense() bool {
 	switch c.Kind {
-	case PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, RefundReturned, RefundPaidAfterAll, PayoutReturned, PayoutPaidAfterAll:
+	case PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, RefundReturned, RefundPaidAfterAll:
 		return !c.Booked && Credible(c.Amount)
 	}
 	return false
@@ -155,9 +152,9 @@ func (c Case) fits() []Decision {
 	switch {
 	case c.State() != Open:
 		return nil
-	case c.cameBack() && c.Booked: // it is its owner's again
+	case c.Kind == RefundReturned && c.Booked: // it is the merchant's again
 		return []Decision{Accept, Dismiss}
-	case (c.cameBack() || c.Kind == RefundPaidAfterAll || c.Kind == PayoutPaidAfterAll) && c.OnSuspense():
+	case (c.Kind == RefundReturned || c.Kind == RefundPaidAfterAll) && c.OnSuspense():
 		return []Decision{WriteOff}
 	case c.Kind == DuplicatePayment && c.Booked:
 		return []Decision{Return, Accept}
@@ -172,9 +169,6 @@ func (c Case) fits() []Decision {
 	}
 	return []Decision{Accept, Return, WriteOff}
 }
-
-// cameBack: money that had left came back.
-func (c Case) cameBack() bool { return c.Kind == RefundReturned || c.Kind == PayoutReturned }
 
 // ForOperators says that d leaves money where only the platform may leave it,
 // or passes over what a channel said: no merchant decides that.

@@ -13,6 +13,8 @@ type Refund struct {
 	ChannelAccount                string
 	Merchant                      string
 	Gross                         money.Amount
+	Wallet                        money.Amount // of Gross, what goes to User's wallet; the rest goes over the channel
+	User                          string
 	Fee, Pending, Available, Debt money.Amount
 	At                            time.Time // the channel's time of success; zero: ours
 	Reason                        string    // the suspense account's, where money comes from or goes to one
@@ -42,7 +44,28 @@ func RefundOpened(cause string, r Refund) (Journal, error) {
 func RefundDone(cause string, r Refund) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "refund_done", EffectiveAt: r.At, Late: ToNextOpen},
 		Dr(r.Chart.Refunding(r.Merchant), r.Gross),
-		Cr(r.Chart.Clearing(r.ChannelAccount), r.Gross))
+		Cr(r.Chart.Clearing(r.ChannelAccount), r.overChannel()),
+		Cr(r.Chart.Wallet(r.User), r.Wallet))
+}
+
+// RefundToWallet gives all of a refund to the customer's wallet, since its
+// channel can't give it back. With a Reason its money was on suspense.
+func RefundToWallet(cause string, r Refund) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "refund_to_wallet", EffectiveAt: r.At, Late: ToNextOpen},
+		Dr(r.from(), r.Gross),
+		Cr(r.Chart.Wallet(r.User), r.Gross))
+}
+
+func (r Refund) overChannel() money.Amount {
+	return money.New(r.Gross.Minor-r.Wallet.Minor, r.Gross.Currency)
+}
+
+// from is where a refund's money was set aside.
+func (r Refund) from() Account {
+	if r.Reason != "" {
+		return r.Chart.Suspense(r.ChannelAccount, r.Reason)
+	}
+	return r.Chart.Refunding(r.Merchant)
 }
 
 // RefundReturned books a refund that came back after it had succeeded: the
@@ -62,13 +85,10 @@ const PaidElsewhere = "paid_elsewhere"
 // RefundPaidElsewhere books a refund that the customer got another way: its
 // money waits on suspense. With a Reason it was on suspense before.
 func RefundPaidElsewhere(cause string, r Refund) (Journal, error) {
-	from := r.Chart.Refunding(r.Merchant)
-	if r.Reason != "" {
-		from = r.Chart.Suspense(r.ChannelAccount, r.Reason)
-	}
 	return Post(Posting{Cause: cause, Kind: "refund_paid_elsewhere", EffectiveAt: r.At, Late: ToNextOpen},
-		Dr(from, r.Gross),
-		Cr(r.Chart.Suspense(r.ChannelAccount, PaidElsewhere), r.Gross))
+		Dr(r.from(), r.Gross),
+		Cr(r.Chart.Suspense(r.ChannelAccount, PaidElsewhere), r.overChannel()),
+		Cr(r.Chart.Wallet(r.User), r.Wallet))
 }
 
 // SuspenseReturned books what a channel has given back of money on suspense.

@@ -98,7 +98,7 @@ type CaptureWish struct {
 // Hold is what judging a capture looks at, as locked.
 type Hold struct {
 	Status          Status
-	Amount          money.Amount
+	Amount          money.Amount // over the channel
 	Captured        int64
 	Capturing       int64 // of captures that are under way
 	Captures        int
@@ -198,7 +198,7 @@ func (c Capture) Public() PublicCapture {
 
 // Capturable is what can still be captured of p.
 func (p Payment) Capturable() money.Amount {
-	h := Hold{Status: p.Status, Amount: p.Amount, Captured: p.Captured.Minor, Capturing: p.Capturing.Minor, FinalOpen: p.FinalCapture,
+	h := Hold{Status: p.Status, Amount: p.OverChannel(), Captured: p.Captured.Minor, Capturing: p.Capturing.Minor, FinalOpen: p.FinalCapture,
 		CancelRequested: !p.CancelRequested.IsZero()}
 	return h.Left()
 }

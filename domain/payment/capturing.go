@@ -2,6 +2,7 @@ package payment
 
 import (
 	"strings"
+	"time"
 
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
@@ -185,8 +186,7 @@ func (s *capturing) take() error {
 	}
 	s.after.Status, s.after.Fee, s.after.EffectiveAt, s.event = CaptureSucceeded, fee, sale.At, "capture.succeeded"
 	s.after.ChannelID = s.Outcome.ChannelID
-	s.grow(sale, total)
-	return nil
+	return s.grow(sale, total)
 }
 
 // mature makes the capture's money available, now or in time.
@@ -206,7 +206,7 @@ func (s *capturing) mature(sale ledger.Capture) error {
 }
 
 // grow adds a capture to its payment, which ends with the last one.
-func (s *capturing) grow(sale ledger.Capture, total money.Amount) {
+func (s *capturing) grow(sale ledger.Capture, total money.Amount) error {
 	p := &s.r.After
 	p.Captured, p.EffectiveAt = total, sale.At
 	p.Fee.Minor += sale.Fee.Minor
@@ -218,8 +218,9 @@ func (s *capturing) grow(sale ledger.Capture, total money.Amount) {
 	s.r.Order = trade.Change{Authorized: -sale.Gross.Minor, Paid: sale.Gross.Minor}
 	s.r.Event = "payment.captured"
 	if s.before.Final || part.Captured.Minor >= part.Authorized.Minor {
-		s.finish()
+		return s.finish(sale.At)
 	}
+	return nil
 }
 
 // mismatched puts what another amount than meant brought on suspense, under a
@@ -286,16 +287,17 @@ func (r CaptureRuling) Changes(c CaptureCase) []ledger.Change {
 
 // finish ends a payment with what was captured of it: what is left of the
 // authorization is free again, and the attempt that held it took just that.
-func (s *settling) finish() {
+func (s *settling) finish(at time.Time) error {
 	p := &s.r.After
 	p.Status, p.Parked, p.DeclineCode, p.NextAction = Paid, "", "", nil
 	part := p.part(s.Attempt.Part)
 	s.r.Order.Authorized -= part.Authorized.Minor - part.Captured.Minor
 	part.Authorized = part.Captured
 	a := *s.Attempt
-	a.Verdict, a.Dead, a.AmountMinor, a.Currency, a.EffectiveAt = Succeeded, false, p.Captured.Minor, string(p.Captured.Currency), p.EffectiveAt
+	a.Verdict, a.Dead, a.AmountMinor, a.Currency, a.EffectiveAt = Succeeded, false, part.Captured.Minor, string(p.Captured.Currency), p.EffectiveAt
 	s.r.Attempt = &a
 	s.r.Event = "payment.succeeded"
+	return s.finishHeld(at)
 }
 
 // release ends a payment of which something was captured: the rest was given
@@ -303,11 +305,9 @@ func (s *settling) finish() {
 func (s *settling) release() error {
 	s.r.Step = s.step(id.Void)
 	if s.Payment.Captured.Minor == 0 { // all that was taken went astray
-		s.end(Canceled, "")
-		return nil
+		return s.end(Canceled, "")
 	}
-	s.finish()
-	return nil
+	return s.finish(s.Now)
 }
 
 // heldBack judges a success of a charge of which we have captured a part
@@ -327,7 +327,7 @@ func (s *settling) heldBack() error {
 	}
 	p := &s.r.After
 	s.r.Case = s.open(exception.AmountMismatch, s.r.Step.String(), took,
-		"amount_mismatch: the channel took another amount than we captured: "+p.Captured.Text())
+		"amount_mismatch: the channel took another amount than we captured: "+s.Payment.Captured.Text())
 	if !exception.Credible(took) {
 		return nil
 	}

@@ -87,10 +87,12 @@ func explain(s *settling, k exception.Case, knowing bool) (Ruling, error) {
 func refuse(c Case, k exception.Case) (Ruling, error) {
 	s := begin(c)
 	s.r.Step = s.step(id.End)
+	as, code := Failed, string(k.Kind)
 	if c.Payment.Status == Reserved { // the state machine has no edge to failed from there
-		s.end(Canceled, "")
-	} else {
-		s.end(Failed, string(k.Kind))
+		as, code = Canceled, ""
+	}
+	if err := s.end(as, code); err != nil {
+		return Ruling{}, err
 	}
 	return s.done()
 }

@@ -59,7 +59,7 @@ func Decide(c Case, k *exception.Case, d Decision) (Ruling, error) {
 	case d == Reject && k != nil && k.State() == exception.Open:
 		return Conclude(c, *k, exception.Return, true)
 	case d == MarkSucceeded && p.InDoubt:
-		c.Outcome = Outcome{Verdict: Succeeded, AmountMinor: p.Amount.Minor, Currency: string(p.Amount.Currency), EffectiveAt: c.Now}
+		c.Outcome = Outcome{Verdict: Succeeded, AmountMinor: p.part(c.Attempt.Part).Amount.Minor, Currency: string(p.Amount.Currency), EffectiveAt: c.Now}
 		return Settle(c)
 	case d == MarkFailed && p.InDoubt:
 		c.Outcome, c.End, c.EndCode = Outcome{Verdict: Closed, Dead: true}, Failed, "operator_decision"
@@ -82,7 +82,7 @@ func (r Ruling) Changes(before Payment, attempt *Attempt) []ledger.Change {
 		list = append(list, AttemptUpdate{Before: attempt.Verdict, After: *r.Attempt})
 	}
 	if !r.MaturesAt.IsZero() {
-		list = append(list, MatureAt{PaymentID: before.ID, At: r.MaturesAt})
+		list = append(list, MatureAt{PaymentID: before.ID, At: r.MaturesAt, Pending: r.After.Pending.Minor})
 	}
 	if r.Order != (trade.Change{}) {
 		list = append(list, r.payOrder(before, attempt))
@@ -95,7 +95,7 @@ func (r Ruling) Changes(before Payment, attempt *Attempt) []ledger.Change {
 
 func (r Ruling) payOrder(p Payment, a *Attempt) ledger.Change {
 	move := trade.Move{OrderID: p.OrderID, Change: r.Order}
-	if r.Order.Paid <= 0 || r.Knowing || a == nil {
+	if r.Order.Paid <= 0 || r.Knowing {
 		return move
 	}
 	return PayOrder{Move: move, Excess: r.excess(p, a)}

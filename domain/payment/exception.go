@@ -10,7 +10,7 @@ import (
 
 // differs: the channel took another amount, or another currency, than meant.
 func (s *settling) differs() bool {
-	return s.Outcome.AmountMinor != s.Payment.Amount.Minor || s.Outcome.Currency != string(s.Payment.Amount.Currency)
+	return s.Outcome.AmountMinor != s.meant().Minor || s.Outcome.Currency != string(s.Payment.Amount.Currency)
 }
 
 // open is the case of this ruling.
@@ -31,12 +31,12 @@ func (s *settling) mismatch() error {
 		text = "an amount in no currency that we know"
 	}
 	kind := exception.AmountMismatch
-	if took.Currency == s.Payment.Amount.Currency && took.Minor > 0 && took.Minor < s.Payment.Amount.Minor {
+	if took.Currency == s.Payment.Amount.Currency && took.Minor > 0 && took.Minor < s.meant().Minor {
 		kind = exception.PartialPayment
 	}
 	s.wait()
 	p := &s.r.After
-	p.Parked = string(kind) + ": the channel took " + text + ", meant was " + s.Payment.Amount.Text()
+	p.Parked = string(kind) + ": the channel took " + text + ", meant was " + s.meant().Text()
 	s.r.Event = "payment.parked"
 	s.r.Case = s.open(kind, "1", took, p.Parked)
 	return s.suspend(id.Key(p.ID, s.r.Step), kind, took)
@@ -95,7 +95,11 @@ func Contradict(c Case) (Ruling, error) {
 
 // excess is the case that opens if this ruling pays its order more than the
 // order's total: the money is the merchant's, and what is too much goes back.
+// Without an attempt a wallet alone has paid.
 func (r Ruling) excess(p Payment, a *Attempt) OpenCase {
+	if a == nil {
+		a = &Attempt{}
+	}
 	kind := exception.DuplicatePayment
 	return OpenCase{ID: exception.ID(p.ID, kind, r.Step.String()), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
 		ChannelAccount: a.ChannelAccount, Kind: kind, Amount: money.Zero(p.Amount.Currency),

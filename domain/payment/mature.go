@@ -35,17 +35,51 @@ func MaturityOf(d Dossier, now time.Time) (Maturity, error) {
 			last = c
 		}
 	}
+	held := d.Payment.heldMaturity(d.Captures)
+	if held.at.After(now) {
+		m.Later += held.net
+		if m.Next.IsZero() || held.at.Before(m.Next) {
+			m.Next = held.at
+		}
+	}
+	if due := !held.at.IsZero() && !held.at.After(now); due && (last == nil || held.at.After(last.MaturesAt)) {
+		last = nil
+	}
 	if last != nil { // each capture is the last that is due at most once
 		m.Cause = id.Key(last.ID, id.Step{Code: id.Mature, Ordinal: 1})
 		return m, nil
 	}
 	for i := range d.Attempts {
-		if d.Attempts[i].Verdict == Succeeded && d.Payment.Status == Paid && m.Later == 0 {
+		if d.Attempts[i].Verdict == Succeeded && d.Payment.Status == Paid && (m.Later == 0 || !held.at.IsZero() && !held.at.After(now)) {
 			m.Cause = id.Key(d.Payment.ID, id.Step{Code: id.Mature, Ordinal: d.Attempts[i].Ordinal})
 			return m, nil
 		}
 	}
+	if len(d.Attempts) == 0 && d.Payment.Status == Paid { // out of a wallet alone
+		m.Cause = id.Key(d.Payment.ID, id.Step{Code: id.Mature, Ordinal: 1})
+		return m, nil
+	}
 	return m, fault.Conflict("nothing_to_mature", "the payment is "+string(d.Payment.Status)+", nothing of it is due")
+}
+
+// holding is what becomes available of a wallet's part, and when.
+type holding struct {
+	at  time.Time
+	net int64
+}
+
+// heldMaturity is when the wallet's part of a payment that was captured in
+// steps becomes available: it was taken with the last of them.
+func (p *Payment) heldMaturity(captures []Capture) holding {
+	part := p.WalletPart()
+	if part == nil || part.MaturesAt.IsZero() {
+		return holding{}
+	}
+	h := holding{at: part.MaturesAt, net: part.Captured.Minor - p.Fee.Minor}
+	for _, c := range captures {
+		h.net += c.Fee.Minor
+	}
+	return h
 }
 
 // maturing is when the first of d's captures becomes available that isn't yet,

@@ -8,6 +8,7 @@ const (
 	MethodQR        MethodType = "qr"         // the customer scans what we show
 	MethodRedirect  MethodType = "redirect"   // the customer is sent to the channel's page
 	MethodCardToken MethodType = "card_token" // a card the channel already knows by a token
+	MethodWallet    MethodType = "wallet"     // out of their wallet alone; no channel takes it
 )
 
 // Method is the chosen way to pay. Token is a secret: it is frozen only in the

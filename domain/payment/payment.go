@@ -94,6 +94,11 @@ type Part struct {
 	Authorized money.Amount // ever authorized and not voided; a charge authorizes and captures at once
 	Captured   money.Amount
 	Refunded   money.Amount
+	// Refunding is of refunds under way, and MaturesAt when its money becomes
+	// available where captures of a payment do so one by one; both are kept of a
+	// wallet's part alone.
+	Refunding money.Amount
+	MaturesAt time.Time
 }
 
 // Attempt is one try to charge one part at one channel account. Its intent is

@@ -25,6 +25,7 @@ type Public struct {
 	Refundable       string            `json:"amount_refundable"`
 	Fee              string            `json:"fee"`
 	Method           PublicMethod      `json:"method"`
+	Parts            []PublicPart      `json:"parts,omitempty"`
 	CaptureMethod    CaptureMethod     `json:"capture_method"`
 	Channel          string            `json:"channel,omitempty"`
 	Status           Status            `json:"status"`
@@ -50,6 +51,27 @@ type PublicMethod struct {
 	Type MethodType `json:"type"`
 }
 
+// PublicPart shows where a part of a payment's money comes from.
+type PublicPart struct {
+	Source   Source `json:"source"`
+	Amount   string `json:"amount"`
+	Captured string `json:"amount_captured"`
+	Refunded string `json:"amount_refunded"`
+}
+
+// publicParts are the parts of a payment that has one from a wallet; of any
+// other there is nothing to tell.
+func (p Payment) publicParts() []PublicPart {
+	if p.WalletPart() == nil {
+		return nil
+	}
+	list := make([]PublicPart, len(p.Parts))
+	for i, part := range p.Parts {
+		list[i] = PublicPart{part.Source, part.Amount.Decimal(), part.Captured.Decimal(), part.Refunded.Decimal()}
+	}
+	return list
+}
+
 // PublicAction is what the customer has to do next.
 type PublicAction struct {
 	Type      string    `json:"type"`
@@ -73,7 +95,7 @@ func (p Payment) Public() Public {
 		Amount: p.Amount.Decimal(), Currency: string(p.Amount.Currency),
 		AmountCaptured: p.Captured.Decimal(), AmountCapturable: p.Capturable().Decimal(),
 		AmountRefunded: p.Refunded.Decimal(), Fee: p.Fee.Decimal(),
-		Method: PublicMethod{p.Method}, CaptureMethod: p.Capture, Channel: p.Channel,
+		Method: PublicMethod{p.Method}, Parts: p.publicParts(), CaptureMethod: p.Capture, Channel: p.Channel,
 		Status: p.Status, InDoubt: p.InDoubt, NeedsOperator: p.Parked != "", DeclineCode: p.DeclineCode,
 		DeclineClass: p.DeclineClass, DeclineAdvice: Advice(p.DeclineCode, p.DeclineClass), RiskFlag: p.RiskFlag,
 		BusinessDate: p.BusinessDate, Metadata: p.Metadata, Sequence: p.Sequence,

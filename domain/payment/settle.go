@@ -19,6 +19,8 @@ type Case struct {
 	Calendar ledger.Calendar
 	Now      time.Time
 	Outcome  Outcome
+	// Captures are the payment's, by ordinal.
+	Captures []Capture
 	// Strayed is what captures of another amount than meant took, in minor units:
 	// it stands on suspense already.
 	Strayed int64

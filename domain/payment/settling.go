@@ -69,7 +69,7 @@ func (s *settling) unknown() error {
 		s.r.Quiet = true
 		return nil
 	}
-	j, err := ledger.InDoubt(s.cause(id.InDoubt), s.chart(), s.Attempt.ChannelAccount, s.Payment.Amount, s.Now)
+	j, err := ledger.InDoubt(s.cause(id.InDoubt), s.chart(), s.Attempt.ChannelAccount, s.meant(), s.Now)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,9 @@ func (s *settling) authorized() error {
 	}
 	p := &s.r.After
 	p.Status, p.Parked, p.NextAction = Reserved, "", nil
-	p.part(s.Attempt.Part).Authorized = s.Payment.Amount
+	for i := range p.Parts { // what is set aside of a wallet is as certain
+		p.Parts[i].Authorized = p.Parts[i].Amount
+	}
 	s.r.Order = trade.Change{Authorized: s.Payment.Amount.Minor}
 	s.r.Event = "payment.authorized"
 	return nil
@@ -128,7 +130,7 @@ func (s *settling) succeeded() error {
 	case s.differs():
 		return s.mismatch()
 	}
-	sale, err := s.sale(s.Payment.Amount, s.Outcome.EffectiveAt)
+	sale, err := s.sale(s.meant(), s.Outcome.EffectiveAt)
 	if err != nil {
 		return err
 	}
@@ -146,11 +148,22 @@ func (s *settling) sale(gross money.Amount, at time.Time) (ledger.Capture, error
 		Merchant: s.Payment.MerchantID, Gross: gross, Fee: fee, At: s.when(at)}, err
 }
 
-// capture makes the sale the merchant's, whole, in this Step, and moves the
-// payment to succeeded. Without a settlement delay the money is available at
-// once.
+// capture makes the sale the merchant's, whole, in this Step.
 func (s *settling) capture(sale ledger.Capture, j ledger.Journal) error {
 	s.r.Journals = append(s.r.Journals, j)
+	part := s.r.After.part(s.Attempt.Part)
+	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: sale.Gross.Minor}
+	part.Authorized, part.Captured = sale.Gross, sale.Gross // I-09: captured never exceeds authorized
+	return s.paid(sale)
+}
+
+// paid moves the payment to succeeded, with what was set aside of a wallet.
+// Without a settlement delay the money is available at once.
+func (s *settling) paid(sale ledger.Capture) error {
+	sale, err := s.takeHeld(sale)
+	if err != nil {
+		return err
+	}
 	if s.Terms.SettlementDays <= 0 && sale.Fee.Minor < sale.Gross.Minor {
 		mature, err := ledger.Matured(s.cause(id.Mature), sale)
 		if err != nil {
@@ -165,9 +178,6 @@ func (s *settling) capture(sale ledger.Capture, j ledger.Journal) error {
 	if s.Terms.SettlementDays > 0 {
 		s.r.MaturesAt = s.Terms.MaturesAt(sale.At)
 	}
-	part := p.part(s.Attempt.Part)
-	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: sale.Gross.Minor}
-	part.Authorized, part.Captured = sale.Gross, sale.Gross // I-09: captured never exceeds authorized
 	s.r.Event = "payment.succeeded"
 	return nil
 }
@@ -191,11 +201,10 @@ func (s *settling) declined() error {
 	if s.Outcome.Decline != nil {
 		code = s.Outcome.Decline.Code
 	}
-	s.end(Failed, code)
 	if s.Outcome.Decline != nil {
 		s.r.After.DeclineClass = s.Outcome.Decline.Class
 	}
-	return nil
+	return s.end(Failed, code)
 }
 
 func (s *settling) closed() error {
@@ -214,10 +223,9 @@ func (s *settling) closed() error {
 		return s.release()
 	}
 	if end, code := s.ending(); end != "" {
-		s.end(end, code)
-	} else {
-		s.wait()
+		return s.end(end, code)
 	}
+	s.wait()
 	return nil
 }
 
@@ -242,8 +250,8 @@ func (s *settling) ending() (Status, string) {
 	return Failed, "closed_by_channel"
 }
 
-// end ends the payment unpaid. What was reserved is free again.
-func (s *settling) end(as Status, code string) {
+// end ends the payment unpaid. What was reserved, or set aside, is free again.
+func (s *settling) end(as Status, code string) error {
 	p := &s.r.After
 	p.Status, p.Parked, p.NextAction, p.ReviewDue = as, "", nil, time.Time{}
 	for i := range p.Parts {
@@ -257,6 +265,9 @@ func (s *settling) end(as Status, code string) {
 		}
 	}
 	s.r.Event = "payment." + string(as)
+	back, err := s.Payment.GiveBack(s.Now)
+	s.r.Journals = append(s.r.Journals, back...)
+	return err
 }
 
 // wait takes the customer's action back: it leads nowhere any more.
@@ -274,7 +285,7 @@ func (s *settling) resolveDoubt() error {
 	if !s.Payment.InDoubt {
 		return nil
 	}
-	memo, err := ledger.InDoubt(s.cause(id.InDoubt), s.chart(), s.Attempt.ChannelAccount, s.Payment.Amount, s.Now)
+	memo, err := ledger.InDoubt(s.cause(id.InDoubt), s.chart(), s.Attempt.ChannelAccount, s.meant(), s.Now)
 	if err != nil {
 		return err
 	}
@@ -312,9 +323,7 @@ func (s *settling) done() (Ruling, error) {
 	return s.r, nil
 }
 
-func (s *settling) chart() ledger.Chart {
-	return ledger.Chart{Book: s.Payment.Book, Currency: s.Payment.Amount.Currency}
-}
+func (s *settling) chart() ledger.Chart { return s.Payment.chart() }
 
 // clocks is how far a channel's clock, or its idea of a time zone, may be off.
 const clocks = 24 * time.Hour

@@ -14,6 +14,7 @@ type Terms struct {
 	FeeBasisPoints int64
 	FeeFixed       map[money.Currency]int64 // minor units; absent: none
 	FeeOnRefund    string                   // "return" or "keep"
+	RefundParts    string                   // how a refund of two parts is divided: "channel_first" (or empty) or "pro_rata"
 	SettlementDays int                      // 0: available at once
 	DebtLimit      int64
 	Zone           *time.Location

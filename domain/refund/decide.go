@@ -21,6 +21,9 @@ const (
 	// PayElsewhere says that the customer was paid another way. The money waits on
 	// suspense/X/paid_elsewhere for the bank's word.
 	PayElsewhere Decision = "pay_elsewhere"
+	// ToWallet gives all of it to the wallet of the payment's customer: the
+	// channel's way is dead.
+	ToWallet Decision = "to_wallet"
 	// WriteOff ends it as failed: the merchant keeps the money.
 	WriteOff Decision = "write_off"
 	// MarkSucceeded says that the refund is done. If the channel told of another
@@ -29,7 +32,9 @@ const (
 )
 
 // Decisions returns every decision once.
-func Decisions() []Decision { return []Decision{Retry, PayElsewhere, WriteOff, MarkSucceeded} }
+func Decisions() []Decision {
+	return []Decision{Retry, PayElsewhere, ToWallet, WriteOff, MarkSucceeded}
+}
 
 // Decide carries a decision out. Only what a person was shown can be decided;
 // otherwise it is fault.Conflict "decision_refused". What the channel still says
@@ -47,13 +52,19 @@ func Decide(s Settling, d Decision, act int) (Ruling, error) {
 	case PayElsewhere:
 		r.After.Elsewhere = true
 		r, err = s.succeeded(r, id.Act, act, s.Now)
+	case ToWallet:
+		if s.Refund.User == "" || s.Refund.InDoubt {
+			return r, fault.Conflict("decision_refused", "only a refund whose payment has a customer, and of which the channel has said what became, goes to a wallet")
+		}
+		r.After.ToWallet = true
+		r, err = s.succeeded(r, id.Act, act, s.Now)
 	case MarkSucceeded:
-		booked = s.Refund.Amount
+		booked = money.New(s.Refund.OverChannel(), s.Refund.Amount.Currency)
 		r, err = s.succeeded(r, id.Act, act, s.Now)
 	case WriteOff:
 		r, err = s.failed(r, id.Act, act, "written_off")
 	default:
-		return r, fault.Invalid("decision_unknown", "decision", "a decision is retry, pay_elsewhere, write_off or mark_succeeded")
+		return r, fault.Invalid("decision_unknown", "decision", "a decision is retry, pay_elsewhere, to_wallet, write_off or mark_succeeded")
 	}
 	if err != nil || s.Told.IsZero() {
 		return r, err
@@ -110,7 +121,7 @@ func (m Move) money() bool {
 	if o.Verdict != payment.Succeeded {
 		return true
 	}
-	told := m.Refund.Status == Succeeded && !m.Refund.Elsewhere && !m.Refund.word(o).Another(m.Refund.ChannelID) // of another amount than before: whose word is right, nobody knows
+	told := m.Refund.Status == Succeeded && !m.Refund.otherwise() && !m.Refund.word(o).Another(m.Refund.ChannelID) // of another amount than before: whose word is right, nobody knows
 	return !told && exception.Credible(money.New(o.AmountMinor, money.Currency(o.Currency)))
 }
 
@@ -123,7 +134,7 @@ func Contradict(s Settling) (Ruling, error) {
 	o, r := s.Outcome.Vetted(), s.Refund
 	ruling := Ruling{After: r, Payment: s.Payment}
 	step := Move{Refund: r, Ordinal: s.Ordinal, Outcome: s.Outcome, Contradicts: true}.Step()
-	kind, took := ReturnedCase, r.Amount
+	kind, took := ReturnedCase, money.New(r.OverChannel(), r.Amount.Currency)
 	if o.Verdict == payment.Succeeded {
 		kind, took = PaidAfterAll, money.New(o.AmountMinor, money.Currency(o.Currency))
 	}
@@ -133,20 +144,20 @@ func Contradict(s Settling) (Ruling, error) {
 	}
 	ruling.Case = &payment.OpenCase{ID: exception.ID(r.PaymentID, kind, reference), Book: r.Book, MerchantID: r.MerchantID,
 		PaymentID: r.PaymentID, ChannelAccount: r.ChannelAccount, Kind: kind, Amount: took,
-		Booked: step.Code == id.Contradict || (kind == ReturnedCase && r.Source == FromMerchant && !r.Elsewhere), // nothing stands on suspense
+		Booked: step.Code == id.Contradict || (kind == ReturnedCase && r.Source == FromMerchant && !r.otherwise()), // nothing stands on suspense
 		Reason: "refund " + r.ID + ": the channel says " + string(o.Verdict) + ", the refund is " + string(r.Status)}
 	if step.Code == id.Contradict {
 		return ruling, nil // no money moved that we can name: only the case tells
 	}
 	posting := r.ledger()
-	posting.At, posting.Gross = o.EffectiveAt, took
+	posting.At, posting.Gross, posting.Wallet = o.EffectiveAt, took, money.Zero(took.Currency)
 	posting.Chart.Currency = took.Currency
 	post := ledger.RefundReturned
 	switch {
 	case kind == PaidAfterAll:
 		posting.Reason = string(kind)
 		post = ledger.SuspenseReturned
-	case r.Source == FromSuspense, r.Elsewhere: // whose it is was never settled
+	case r.Source == FromSuspense, r.otherwise(): // whose it is was never settled
 		posting.Reason = string(kind)
 		post = ledger.SuspenseFound
 	}

@@ -32,8 +32,12 @@ type Opened struct {
 // "refund_exceeds_payment" with what is left, and "insufficient_balance"; as
 // fault.Invalid, another currency and an amount of nothing.
 func Open(o Opening) (Opened, error) {
-	r, p := o.Refund, o.Payment
-	if err := Admit(p, r.Amount); err != nil {
+	p := o.Payment
+	if err := Admit(p, o.Refund.Amount); err != nil {
+		return Opened{}, err
+	}
+	r, err := o.split()
+	if err != nil {
 		return Opened{}, err
 	}
 	taken, err := o.take()
@@ -47,6 +51,7 @@ func Open(o Opening) (Opened, error) {
 		return Opened{}, err
 	}
 	p.Refunding.Minor += r.Amount.Minor
+	p.Parts = bear(p.Parts, r, 1, 0)
 	p.FeeReturned.Minor += taken.Fee.Minor
 	p.Pending.Minor -= taken.Pending.Minor
 	p.Sequence++
@@ -83,13 +88,14 @@ func Return(r Refund, p Payment) (Refund, error) {
 		return r, fault.Internal("a case says what is returned, and of which charge", nil)
 	}
 	zero := money.Zero(r.Amount.Currency)
+	r.Wallet = zero
 	r.Source, r.Taken = FromSuspense, Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero}
 	return r.begun(p), nil
 }
 
 func (r Refund) begun(p Payment) Refund {
 	r.Status, r.Sequence, r.UpdatedAt = Processing, 1, r.CreatedAt
-	r.MerchantID, r.PaymentID, r.OrderID, r.Book = p.MerchantID, p.ID, p.OrderID, p.Book
+	r.MerchantID, r.PaymentID, r.OrderID, r.Book, r.User = p.MerchantID, p.ID, p.OrderID, p.Book, p.CustomerID
 	if r.Part == 0 {
 		r.Part = 1
 	}
@@ -143,7 +149,7 @@ func opened(r Refund) (ledger.Journal, error) {
 
 // ledger is the refund as its postings need it.
 func (r Refund) ledger() ledger.Refund {
-	return ledger.Refund{Chart: r.Chart(), ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID, Gross: r.Amount, Fee: r.Taken.Fee,
+	return ledger.Refund{Chart: r.Chart(), ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID, Gross: r.Amount, Wallet: r.Wallet, User: r.User, Fee: r.Taken.Fee,
 		Pending: r.Taken.Pending, Available: r.Taken.Available, Debt: r.Taken.Debt, Reason: r.SuspenseReason()}
 }
 

@@ -14,6 +14,7 @@ type Public struct {
 	CaseID        string            `json:"case_id,omitempty"`
 	Amount        string            `json:"amount"`
 	Currency      string            `json:"currency"`
+	ToWallet      string            `json:"amount_to_wallet,omitempty"`
 	FeeReturned   string            `json:"fee_returned"`
 	Reason        string            `json:"reason,omitempty"`
 	Status        Status            `json:"status"`
@@ -39,6 +40,12 @@ func (r Refund) Public() Public {
 		zero := r.Taken.Fee
 		zero.Minor = 0
 		v.FeeReturned = zero.Decimal()
+	}
+	switch {
+	case r.ToWallet:
+		v.ToWallet = v.Amount
+	case r.Wallet.Minor > 0:
+		v.ToWallet = r.Wallet.Decimal()
 	}
 	if v.Metadata == nil {
 		v.Metadata = map[string]string{}

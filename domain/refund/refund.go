@@ -31,6 +31,12 @@ type Refund struct {
 	Metadata       map[string]string
 	CreatedAt      time.Time
 
+	// Wallet is what of Amount goes to the wallet of User, the payment's
+	// customer. Combined: the payment has a part from that wallet.
+	Wallet   money.Amount
+	User     string // usr_…; empty: the payment has no customer
+	Combined bool
+
 	Source Source
 	CaseID string // the case whose money this returns; empty without one
 
@@ -43,6 +49,7 @@ type Refund struct {
 	Parked      string // why a person is needed; empty: nobody is
 	FailureCode string
 	Elsewhere   bool // an operator says that it was paid another way than over its channel
+	ToWallet    bool // an operator gave it all to the wallet: its channel can't give it back
 	Sequence    int64
 	ChannelID   string
 	EffectiveAt time.Time
@@ -80,6 +87,9 @@ func (r Refund) SuspenseReason() string {
 	}
 	return reasonOf(r.CaseID)
 }
+
+// otherwise: what the channel was to give back has gone another way.
+func (r Refund) otherwise() bool { return r.Elsewhere || r.ToWallet }
 
 // Taken is what a refund's amount is made of.
 type Taken struct {

@@ -42,9 +42,10 @@ type Ruling struct {
 }
 
 // word is a channel's outcome as this refund hears it. Of what stands on
-// suspense somebody has to decide anew.
+// suspense somebody has to decide anew; so they have of a payment that was made
+// in part out of a wallet, since that can take all of it.
 func (r Refund) word(o payment.Outcome) remit.Word {
-	return remit.Word{Outcome: o, Meant: r.Amount, GivesUp: r.Source != FromSuspense}
+	return remit.Word{Outcome: o, Meant: money.New(r.OverChannel(), r.Amount.Currency), GivesUp: r.Source != FromSuspense && !r.Combined}
 }
 
 // Settle says what a channel's outcome means for a refund. What is unknown
@@ -91,7 +92,7 @@ func Show(s Settling, why string) (Ruling, error) {
 // ended holds an outcome against a refund that has ended.
 func (s Settling) ended(o payment.Outcome) (Ruling, error) {
 	r := s.Refund
-	if !r.word(o).Contradicts(r.Status, r.ChannelID, r.Elsewhere, s.Followed) {
+	if !r.word(o).Contradicts(r.Status, r.ChannelID, r.otherwise(), s.Followed) {
 		return Ruling{Quiet: true, After: r, Payment: s.Payment}, nil
 	}
 	return Ruling{}, fault.Conflict("contradicts_state", "the channel says "+string(o.Verdict)+", the refund is "+string(r.Status))
@@ -141,6 +142,8 @@ func (s Settling) succeeded(r Ruling, code id.Code, ordinal int, at time.Time) (
 	posting.At = at
 	post := ledger.RefundDone
 	switch {
+	case r.After.ToWallet:
+		post = ledger.RefundToWallet
 	case s.Refund.Source == FromSuspense:
 		post = ledger.SuspenseReturned
 	case r.After.Elsewhere:
@@ -155,23 +158,11 @@ func (s Settling) succeeded(r Ruling, code id.Code, ordinal int, at time.Time) (
 	if s.Refund.Source != FromSuspense {
 		r.Payment.Refunding.Minor -= r.After.Amount.Minor
 		r.Payment.Refunded.Minor += r.After.Amount.Minor
-		r.Payment.Parts = refundPart(r.Payment.Parts, r.After)
+		r.Payment.Parts = bear(r.Payment.Parts, r.After, -1, 1)
 		r.Order.Refunded = r.After.Amount.Minor
 		s.countPayment(&r, "payment.refunded")
 	}
 	return s.count(r, "refund.succeeded"), nil
-}
-
-// refundPart adds a refund to its part; the slice may be somebody else's.
-func refundPart(parts []payment.Part, r Refund) []payment.Part {
-	list := append([]payment.Part(nil), parts...)
-	for i := range list {
-		if list[i].Ordinal == r.Part {
-			list[i].Refunded.Currency = r.Amount.Currency
-			list[i].Refunded.Minor += r.Amount.Minor
-		}
-	}
-	return list
 }
 
 // failed gives everything back to where Open took it from: the exact reversal
@@ -195,6 +186,7 @@ func (s Settling) failed(r Ruling, code id.Code, ordinal int, why string) (Rulin
 	taken := s.Refund.Taken
 	r.Payment.Refunding.Minor -= r.After.Amount.Minor
 	r.Payment.FeeReturned.Minor -= taken.Fee.Minor
+	r.Payment.Parts = bear(r.Payment.Parts, r.After, -1, 0)
 	s.countPayment(&r, "payment.updated")
 	if !s.Matured {
 		r.Payment.Pending.Minor += taken.Pending.Minor

@@ -66,6 +66,9 @@ func (m *Merchant) ReceiveRefund(t testing.TB, paymentID string, minor int64) st
 	t.Helper()
 	s := m.Stage
 	r := refund.Refund{ID: s.Store.Mint(id.Refund), PaymentID: paymentID, MerchantID: m.ID, Amount: money.New(minor, "CNY")}
+	if paid := m.Get(t, paymentID); len(paid.Parts) > 0 {
+		r.User = paid.CustomerID
+	}
 	must(t, s.Receive(refund.Receive{Refund: r}, id.Test))
 	got, err := s.Store.Refund(context.Background(), id.Test, m.ID, r.ID)
 	must(t, err)
