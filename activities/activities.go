@@ -63,9 +63,12 @@ type Config struct {
 	Refunds   RefundFiles
 	Transfers TransferFiles
 	Cases     Cases
-	Sealer    Sealer
-	Calls     CallLog
-	Channels  channels.Registry
+	// Settlements and Rebates read what rebates need.
+	Settlements Settlements
+	Rebates     Rebates
+	Sealer      Sealer
+	Calls       CallLog
+	Channels    channels.Registry
 	// CaseOpened is called when a case was opened just now, so that its saga
 	// starts at once; it must not block. nil: a relay finds it.
 	CaseOpened func()

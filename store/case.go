@@ -42,6 +42,7 @@ func (c openCase) judge(w *work) error {
 		orNull(c.Amount.Currency), c.Reason, w.at, attempt, orNull(c.ChannelID), optional(k.EffectiveAt), c.Booked, k.Policy.Do,
 		orNull(k.Policy.Then), optional(k.Deadline), w.at)
 	w.emitCase("case.opened", k)
+	w.rebatesOfCase(k)
 	return nil
 }
 
@@ -123,6 +124,7 @@ func (c moveCase) judge(w *work) error {
 	w.write(setCase, k.ID, k.ID, orNull(k.Decision), orNull(k.Actor), orNull(k.DecisionReason), k.Verified, optional(k.DecidedAt),
 		optional(k.ClosedAt), orNull(k.RefundID), orNull(k.Parked), k.Policy.Do, orNull(k.Policy.Then), optional(k.Deadline), k.Sequence)
 	w.emitCase(c.Event(), k)
+	w.rebatesOfCase(k)
 	return nil
 }
 

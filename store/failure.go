@@ -68,7 +68,7 @@ func raced(err error) bool {
 	}
 	switch pg.ConstraintName {
 	case "causes_pkey", "causes_reversed_once", "idempotency_pkey", "orders_reference", "users_merchant_id_reference_book_key",
-		"risk_counters_pkey", "rule_sets_pkey", "rebate_counters_pkey":
+		"risk_counters_pkey", "rule_sets_pkey", "rebate_counters_pkey", "settlements_n", "settlements_open":
 		return pg.Code == "23505"
 	}
 	return pg.Code == "40P01" || pg.Code == "40001"

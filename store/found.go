@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/accrual"
 	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
 	"paysaga/domain/transfer"
@@ -18,6 +19,10 @@ type found struct {
 	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
 	transfers shelf[string, transfer.Transfer]
+	rebates   shelf[string, accrual.Accrual]
+	runs      shelf[string, accrual.Run] // settlements
+	openRuns  shelf[string, string]      // a campaign → its open settlement
+	lastRuns  shelf[string, int]         // a campaign's date → how many settlements it has had
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
 	counters  shelf[string, lockedCounter]
@@ -43,6 +48,10 @@ func newFound() *found {
 	f.refunds.init()
 	f.captures.init()
 	f.transfers.init()
+	f.rebates.init()
+	f.runs.init()
+	f.openRuns.init()
+	f.lastRuns.init()
 	f.cases.init()
 	f.callbacks.init()
 	f.counters.init()
@@ -58,6 +67,7 @@ func newFound() *found {
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
 	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
+		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 

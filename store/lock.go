@@ -27,6 +27,9 @@ type locks struct {
 	refunds     []string
 	captures    []string
 	transfers   []string
+	rebates     []string
+	runs        []string // settlements
+	runsOf      []string // campaigns: the open settlement of each
 	cases       []string
 	callbacks   []string
 	counters    []string
@@ -53,12 +56,14 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueCaptures(m)
 	b.queueRefunds(m)
 	b.queueTransfers(m)
+	b.queueRebates(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)
 	b.queueCounters(m)
 	b.queueCaps(m)
 	b.queueRules(m)
 	b.queueCampaigns(m)
+	b.queueRuns(m)
 	b.queueHolders(m)
 	b.queueAccounts(m)
 	b.queueUsers(m)

@@ -120,6 +120,13 @@ GRANT INSERT, UPDATE, DELETE ON login_throttles, user_profiles TO %[1]s;
 GRANT INSERT ON campaigns, campaign_versions, campaign_terms, campaign_fundings, rebate_counters TO %[1]s;
 GRANT UPDATE (name, status, version, latest_version, starts_at, ends_at, priority, exclusive, funded, sequence, updated_at) ON campaigns TO %[1]s;
 GRANT UPDATE (minor) ON rebate_counters TO %[1]s;
+GRANT INSERT ON rebates, rebates_open, rebate_debts, rebate_orders, settlements, settlement_lines TO %[1]s;
+GRANT UPDATE (vests_on, version, why, status, accrued, settled, released, from_pending, from_wallet, debt, run_id, settled_at, sequence, updated_at,
+    rated, clawed, restored, recovered) ON rebates TO %[1]s;
+GRANT UPDATE (vests_on) ON rebates_open TO %[1]s;
+GRANT DELETE ON rebates_open, rebate_debts TO %[1]s; -- what is no longer open, or owed
+GRANT UPDATE (rated_at, due_at, tries) ON rebate_orders TO %[1]s;
+GRANT UPDATE (status, sequence, updated_at, ended_at, start_due_at, start_tries) ON settlements TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;

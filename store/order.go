@@ -205,6 +205,7 @@ func (m moveOrder) judge(w *work) error {
 	w.write(updateOrder, after.ID, after.ID, after.Authorized.Minor, after.Paid.Minor, after.Refunded.Minor,
 		after.Status, after.Sequence)
 	w.emitOrder(trade.EventOf(before, after), after)
+	w.rebateLater(before, after)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paysaga/domain/access"
+	"paysaga/domain/accrual"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
@@ -182,6 +183,20 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return takeCase{c}, nil
 	case payment.Act:
 		return act{c}, nil
+	case accrual.Earn:
+		return earn{c, book}, nil
+	case accrual.Receipt:
+		return receiveGoods{c}, nil
+	case accrual.Promise:
+		return promise{c}, nil
+	case accrual.Pay:
+		return payRebates{c}, nil
+	case accrual.Adjust:
+		return adjustRebate{c}, nil
+	case accrual.Begin:
+		return w.newBeginRun(c)
+	case accrual.Steer:
+		return steerRun{c}, nil
 	case payment.SeeCallback:
 		return seeCallback{c}, nil
 	}

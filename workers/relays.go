@@ -8,6 +8,7 @@ import (
 
 	"paysaga/activities"
 	"paysaga/channels"
+	"paysaga/domain/accrual"
 	"paysaga/domain/delivery"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
@@ -29,6 +30,12 @@ type Waiting interface {
 	CasesWaiting(ctx context.Context, limit int) ([]exception.Case, error)
 	Maturing(ctx context.Context, limit int) ([]payment.Payment, error)
 	DeliveriesDue(ctx context.Context, limit int) ([]delivery.Start, error)
+}
+
+// Rebates reads what is waiting of rebates.
+type Rebates interface {
+	RebateOrdersDue(ctx context.Context, limit int) ([]accrual.Due, error)
+	SettlementsWaiting(ctx context.Context, limit int) ([]accrual.Run, error)
 }
 
 // Outbox holds the events that haven't left.
@@ -54,6 +61,7 @@ type Sagas interface {
 	Deliver(ctx context.Context, businessID, callbackID string) error
 	TellAgain(context.Context, delivery.Start) error
 	StartCase(context.Context, exception.Case) error
+	StartSettlement(context.Context, accrual.Run) error
 }
 
 // Settler settles what comes for a payment or a refund after its saga has
@@ -61,6 +69,8 @@ type Sagas interface {
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
 	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
+	// Rebate brings an order's rebates to what its payments and refunds say.
+	Rebate(context.Context, accrual.Due) error
 	// Mature makes a payment's captured money available, once.
 	Mature(context.Context, activities.Ref) error
 }
@@ -87,8 +97,10 @@ type RelayConfig struct {
 		Fold(ctx context.Context, book id.Book, limit int) (more bool, err error)
 	}
 	// Risk is what is judged later, by Judge; nil: somebody else does.
-	Risk  Rechecks
-	Judge interface {
+	Risk Rechecks
+	// Rebates are what moves of promised rebates; nil: somebody else does.
+	Rebates Rebates
+	Judge   interface {
 		Recheck(ctx context.Context, ref activities.Ref) error
 	}
 	// Notices and Carriers tell people; nil: somebody else does.
@@ -159,6 +171,9 @@ func NewRelays(c RelayConfig) *Relays {
 	}
 	if c.Risk != nil {
 		r.all = append(r.all, newRelay("rechecks", max(c.Every, time.Second), r.recheck), newRelay("counters", time.Minute, r.sweepCounters))
+	}
+	if c.Rebates != nil {
+		r.all = append(r.all, newRelay("rebates", c.Every, r.rebate), newRelay("settlements", c.Every, r.startSettlements))
 	}
 	return r
 }
@@ -240,6 +255,18 @@ func (r *Relays) mature(ctx context.Context) (bool, error) {
 	return len(list) == batch, each(ctx, list, err, func(ctx context.Context, p payment.Payment) error {
 		return r.c.Settler.Mature(ctx, activities.Ref{Book: p.Book, PaymentID: p.ID})
 	})
+}
+
+// rebate brings the rebates of orders to what their payments and refunds say.
+func (r *Relays) rebate(ctx context.Context) (bool, error) {
+	list, err := r.c.Rebates.RebateOrdersDue(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Settler.Rebate)
+}
+
+// startSettlements starts the sagas of settlements that were begun.
+func (r *Relays) startSettlements(ctx context.Context) (bool, error) {
+	list, err := r.c.Rebates.SettlementsWaiting(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartSettlement)
 }
 
 // monthsAhead is how many months stand before they begin: time enough to notice

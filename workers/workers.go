@@ -51,6 +51,7 @@ func New(c Config) (Set, error) {
 		case queue == workflows.TaskQueue:
 			registerSagas(w)
 			registerLedger(w, c.Steps)
+			registerSettlements(w, c.Steps)
 			registerCalls(w, c.Steps) // the express lane calls from inside the saga's task
 		case queue == workflows.WebhookQueue:
 			register(w, map[string]any{"Deliver": c.Steps.Deliver})
@@ -132,6 +133,8 @@ func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Refund, workflow.RegisterOptions{Name: "Refund"})
 	w.RegisterWorkflowWithOptions(workflows.Case, workflow.RegisterOptions{Name: "Case"})
 	w.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: "Transfer"})
+	w.RegisterWorkflowWithOptions(workflows.Settlement, workflow.RegisterOptions{Name: "Settlement"})
+	w.RegisterWorkflowWithOptions(workflows.SettlementTick, workflow.RegisterOptions{Name: "SettlementTick"})
 	w.RegisterWorkflowWithOptions(workflows.Guardian, workflow.RegisterOptions{Name: "Guardian"})
 }
 
@@ -141,6 +144,11 @@ func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
 		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase,
 		"OpenRefund": s.OpenRefund, "BookRefund": s.BookRefund, "HeedRefund": s.HeedRefund, "ParkRefund": s.ParkRefund,
 		"ResolveRefund": s.ResolveRefund, "MoveTransfer": s.MoveTransfer})
+}
+
+func registerSettlements(w worker.ActivityRegistry, s *activities.Steps) {
+	register(w, map[string]any{"OpenSettlement": s.OpenSettlement, "WatchSettlement": s.WatchSettlement, "SettlePage": s.SettlePage,
+		"SteerSettlement": s.SteerSettlement, "BeginDue": s.BeginDue})
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {

@@ -38,13 +38,14 @@ type pace struct {
 	absence          time.Duration // how long a closed intent must stay absent to count as dead
 	voidBefore       time.Duration // how long before it lapses an authorization is voided
 	guard, guardCap  time.Duration // how long, and how seldom, an attempt that was given up is watched
+	settlePage       int           // how many rebates a page of a settlement has
 }
 
 var paces = map[Pace]pace{
 	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour,
-		guard: 7 * 24 * time.Hour, guardCap: time.Hour},
+		guard: 7 * 24 * time.Hour, guardCap: time.Hour, settlePage: 5000},
 	Drill: {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: 5 * time.Second, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour,
-		guard: 40 * time.Second, guardCap: 2 * time.Second},
+		guard: 40 * time.Second, guardCap: 2 * time.Second, settlePage: 50},
 }
 
 // The option sets, one per kind of step. All timeouts of the sagas stand here.
@@ -117,6 +118,16 @@ func (p pace) watch(ctx workflow.Context, queue, summary string) workflow.Contex
 		TaskQueue:           queue,
 		StartToCloseTimeout: 15 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: p.askFirst, BackoffCoefficient: 2, MaximumInterval: p.guardCap},
+		Summary:             summary,
+	})
+}
+
+// settle is a page of a settlement, or a tick that begins some: many Steps, each
+// of which happens once, so it is retried without limit.
+func settle(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 2 * time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
 		Summary:             summary,
 	})
 }

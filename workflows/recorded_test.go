@@ -58,6 +58,18 @@ func TestOnRealParts(t *testing.T) {
 			t.Parallel()
 			paidFromWallet(t, s)
 		})
+		for _, p := range settlementPaths {
+			t.Run("settlement/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkSettlement(t, s, p)
+			})
+		}
+		for what, holds := range settlementBehaviours {
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				holds(t, s)
+			})
+		}
 		for what, holds := range refundBehaviours {
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()
@@ -71,7 +83,8 @@ func TestOnRealParts(t *testing.T) {
 			})
 		}
 	})
-	for _, policy := range []string{"return", "keep"} { // by themselves: they want the whole machine
+	t.Run("a tick begins what is due, once", func(t *testing.T) { tickBegins(t, s) }) // of all campaigns of the book
+	for _, policy := range []string{"return", "keep"} {                               // by themselves: they want the whole machine
 		t.Run("a thousand refunds at once, fee "+policy, func(t *testing.T) { thousandRefunds(t, s, policy) })
 	}
 	s.Audit(t)

@@ -114,7 +114,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		return nil, "", err
 	}
 	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
-		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Sealer: p.store}),
+		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Settlements: p.store, Sealer: p.store}),
 		Transfers: p.store,
 		Rules:     p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Notices: p.store, Writer: written,
@@ -166,6 +166,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	var opened func()
 	courier := activities.NewCourier(p.hooks)
 	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Transfers: p.store, Cases: p.store,
+		Settlements: p.store, Rebates: p.store,
 		Rules: p.store, Health: p.health,
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})
@@ -178,7 +179,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 		p.fail(err)
 		return nil
 	}
-	relays := workers.NewRelays(workers.RelayConfig{Notices: p.store, Carriers: carriers, Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Judge: w.steps, Log: p.log})
+	relays := workers.NewRelays(workers.RelayConfig{Notices: p.store, Carriers: carriers, Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Rebates: p.store, Judge: w.steps, Log: p.log})
 	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
 	if w.AuditEvery > 0 {

@@ -30,11 +30,14 @@ const (
 	// another way: what went out stands on suspense until somebody says who
 	// bears it.
 	RefundPaidAfterAll Kind = "refund_paid_after_all"
+	// RebateRefused are rebates whose wallet is frozen or closed: they went back to
+	// their campaign's budget.
+	RebateRefused Kind = "rebate_refused"
 )
 
 // Kinds returns every kind once.
 func Kinds() []Kind {
-	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll}
+	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll, RebateRefused}
 }
 
 // Decision is what becomes of a case.

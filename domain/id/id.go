@@ -38,12 +38,13 @@ const (
 	Notice         Prefix = "ntf" // a message to a person
 	Session        Prefix = "ses" // of a user who has logged in
 	Destination    Prefix = "dst" // where a user can be paid out to
+	Settlement     Prefix = "stl" // a run that pays a campaign's vested rebates
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination, Settlement}
 }
 
 const (

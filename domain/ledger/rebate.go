@@ -60,3 +60,49 @@ func RebateClawedBack(cause string, b Clawback) (Journal, error) {
 		Cr(b.Chart.Budget(b.Campaign), back),
 		Cr(b.Chart.Recoverable(b.Campaign), b.Debt))
 }
+
+// RebateRestored gives back what RebateClawedBack took: the refund it was taken for has failed after all.
+func RebateRestored(cause string, b Clawback) (Journal, error) {
+	from, err := b.Pending.Add(b.Wallet)
+	if err != nil {
+		return Journal{}, err
+	}
+	return Post(Posting{Cause: cause, Kind: "rebate_restored", Late: ToNextOpen},
+		Dr(b.Chart.Budget(b.Campaign), from),
+		Dr(b.Chart.Recoverable(b.Campaign), b.Debt),
+		Cr(b.Chart.RebatePending(b.User), b.Pending),
+		Cr(b.Chart.Wallet(b.User), b.Wallet),
+		Cr(b.Chart.RebateDebt(b.User), b.Debt))
+}
+
+// RebateSettled pays a vested rebate into its wallet.
+func RebateSettled(cause string, c Chart, user string, amount money.Amount) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "rebate_settled", Late: ToNextOpen},
+		Dr(c.RebatePending(user), amount),
+		Cr(c.Wallet(user), amount))
+}
+
+// RebateReleased gives a rebate that its wallet refuses back to the campaign.
+func RebateReleased(cause string, c Chart, campaign, user string, amount money.Amount) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "rebate_released", Late: ToNextOpen},
+		Dr(c.RebatePending(user), amount),
+		Cr(c.Budget(campaign), amount))
+}
+
+// RebateDebtRecovered pays back out of a wallet what its user owes of a rebate; with it the campaign may promise it again.
+func RebateDebtRecovered(cause string, c Chart, campaign, user string, amount money.Amount) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "rebate_debt_recovered", Late: ToNextOpen},
+		Dr(c.Wallet(user), amount),
+		Dr(c.Recoverable(campaign), amount),
+		Cr(c.RebateDebt(user), amount),
+		Cr(c.Budget(campaign), amount))
+}
+
+// RebateCorrected changes what was promised by what a corrected rule makes of it; a negative amount promises less.
+func RebateCorrected(cause string, c Chart, campaign, user string, amount money.Amount) (Journal, error) {
+	from, to := c.Budget(campaign), c.RebatePending(user)
+	if amount.Sign() < 0 {
+		from, to, amount.Minor = to, from, -amount.Minor
+	}
+	return Post(Posting{Cause: cause, Kind: "rebate_corrected", Late: ToNextOpen}, Dr(from, amount), Cr(to, amount))
+}

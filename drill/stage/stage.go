@@ -136,12 +136,13 @@ func New(t testing.TB, o Options) *Stage {
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Transfers: s.Store, Sealer: s.Store, Calls: calls,
+		Settlements: s.Store, Rebates: s.Store,
 		Cases: s.Store, CaseOpened: func() { s.relays.PokeCases() }, Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
 		Channels: registry, Rules: s.Store, Risk: o.Risk, Health: s.Health, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
 	s.Steps = activities.New(config)
 	relays := workers.RelayConfig{Waiting: s.Store, Outbox: s.Store, Courier: config.Courier, Sagas: s.Starter, Settler: s.Steps, Steps: s.Store,
-		Payments: s.Store, Risk: s.Store, Judge: s.Steps, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
+		Payments: s.Store, Risk: s.Store, Rebates: s.Store, Judge: s.Steps, Every: 50 * time.Millisecond, StartAfter: time.Second, OrphanAfter: 2 * time.Second, Log: log}
 	if o.Notices {
 		s.carriers(t, &relays)
 	}
