@@ -54,7 +54,7 @@ const sqlClaimRebateOrders = `
 
 // RebateOrdersDue claims orders whose rebates may have to move. What nothing comes of comes again after 5 s, 10 s, … 1 h.
 func (s *Store) RebateOrdersDue(ctx context.Context, limit int) ([]accrual.Due, error) {
-	return claimRows(ctx, s, sqlClaimRebateOrders, s.clock(), limit, func(row pgx.CollectableRow) (d accrual.Due, err error) {
+	return claimDue(ctx, s, sqlClaimRebateOrders, s.clock(), limit, func(row pgx.CollectableRow) (d accrual.Due, err error) {
 		return d, row.Scan(&d.Book, &d.OrderID, &d.Lease)
 	})
 }

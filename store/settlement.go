@@ -277,7 +277,7 @@ const sqlClaimRuns = `
 // SettlementsWaiting claims settlements that have no saga as far as is known: whoever claims starts them, and if it can't, they come
 // again after 2 s, 4 s, … 60 s (I-19).
 func (s *Store) SettlementsWaiting(ctx context.Context, limit int) ([]accrual.Run, error) {
-	return claimRows(ctx, s, sqlClaimRuns, s.clock(), limit, scanRun)
+	return claimDue(ctx, s, sqlClaimRuns, s.clock(), limit, scanRun)
 }
 
 const sqlRunTaken = `UPDATE settlements SET start_due_at = NULL WHERE book = $1 AND id = $2 AND start_due_at IS NOT NULL`
@@ -292,8 +292,8 @@ func (s *Store) SettlementTaken(ctx context.Context, book id.Book, runID string)
 	return failure(err)
 }
 
-// claimRows runs a claim in every database, and gathers what it returns.
-func claimRows[T any](ctx context.Context, s *Store, claim string, due time.Time, limit int, scan pgx.RowToFunc[T]) ([]T, error) {
+// claimDue runs a claim in every database, and gathers what it returns.
+func claimDue[T any](ctx context.Context, s *Store, claim string, due time.Time, limit int, scan pgx.RowToFunc[T]) ([]T, error) {
 	var all []T
 	for _, db := range s.dbs {
 		rows, err := db.pool.Query(ctx, claim, due, limit, bookNames(db.books))
