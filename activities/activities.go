@@ -62,6 +62,7 @@ type Config struct {
 	Files     Files
 	Refunds   RefundFiles
 	Transfers TransferFiles
+	Payouts   PayoutFiles
 	Cases     Cases
 	// Settlements and Rebates read what rebates need.
 	Settlements Settlements

@@ -18,6 +18,7 @@ import (
 	"paysaga/domain/money"
 	"paysaga/domain/notice"
 	"paysaga/domain/payment"
+	"paysaga/domain/payout"
 	"paysaga/domain/refund"
 	"paysaga/domain/trade"
 	"paysaga/domain/transfer"
@@ -39,6 +40,7 @@ type memory struct {
 	accounts  map[string]channels.Account
 	payments  map[string]payment.Payment
 	refunds   map[string]refund.Refund
+	payouts   map[string]payout.Payout
 	orders    map[string]trade.Order
 	firsts    map[string]first // by idempotency scope
 	callbacks map[string]channels.Received
@@ -57,7 +59,7 @@ type first struct{ hash, object string }
 
 func newMemory() *memory {
 	return &memory{
-		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{},
+		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{}, payouts: map[string]payout.Payout{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
 		notices: noticeBook{settings: map[string]notice.Settings{}},
@@ -83,7 +85,7 @@ func (m *memory) lock(method string) (func(), error) {
 func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.payments) + len(m.refunds) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
+	return len(m.payments) + len(m.refunds) + len(m.payouts) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
 		len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings)
 }
 
@@ -168,6 +170,8 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 		key, object = c.Idempotency, c.CaptureID
 	case trade.Receive:
 		key, object = c.Idempotency, c.Order.ID
+	case payout.Receive:
+		key, object = c.Idempotency, c.Payout.ID
 	case refund.Receive:
 		key, object = c.Idempotency, c.Refund.ID
 	case transfer.Receive:
@@ -203,6 +207,8 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		return object, m.receiveCapture(s.Book, c)
 	case trade.Receive:
 		return m.standing(c.Order)
+	case payout.Receive:
+		return object, m.receivePayout(c)
 	case refund.Receive:
 		return object, m.receiveRefund(c)
 	case transfer.Receive:
@@ -357,6 +363,7 @@ type sagas struct {
 
 	acceptRefund   atomic.Pointer[func(context.Context, refund.Refund) error]
 	acceptTransfer atomic.Pointer[func(context.Context, transfer.Transfer) error]
+	acceptPayout   atomic.Pointer[func(context.Context, payout.Payout) error]
 }
 
 func (s *sagas) Accept(ctx context.Context, p payment.Payment) error {

@@ -120,6 +120,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	f.handler, err = api.New(cfg, api.Parts{
 		Keys: f.store, Sessions: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Transfers: f.store,
+		Payouts:   f.store,
 		Notices:   f.store, Writer: words{},
 		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
 		Rules: f.store, Lists: f.store, Sealer: f.store,

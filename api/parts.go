@@ -11,6 +11,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/payout"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
 	"paysaga/domain/rule"
@@ -65,6 +66,12 @@ type Reader interface {
 type Refunds interface {
 	Refund(ctx context.Context, book id.Book, merchantID, refundID string) (refund.Refund, error)
 	Refunds(ctx context.Context, filter refund.Filter) (page []refund.Refund, more bool, err error)
+}
+
+// Payouts reads payouts. An empty merchant is every one of the book, an empty user everybody's; another's is fault.NotFound (I-25).
+type Payouts interface {
+	Payout(ctx context.Context, book id.Book, merchantID, userID, payoutID string) (payout.Payout, error)
+	Payouts(ctx context.Context, filter payout.Filter) (page []payout.Payout, more bool, err error)
 }
 
 // Ledger reads the books. An empty owner is every account of the book; another owner's is fault.NotFound (I-25). What can still
@@ -145,6 +152,8 @@ type Starter interface {
 	AcceptRefund(ctx context.Context, r refund.Refund) error
 	// AcceptTransfer returns nil once the transfer has ended, with the errors of Accept.
 	AcceptTransfer(ctx context.Context, t transfer.Transfer) error
+	// AcceptPayout returns nil once the payout has ended, with the errors of Accept.
+	AcceptPayout(ctx context.Context, p payout.Payout) error
 	// Review carries an operator's word on a payment that risk holds to its saga; code proves who they are. Conflict "review_over"
 	// is a payment that nobody has to judge.
 	Review(ctx context.Context, p payment.Payment, v access.Vouch, code string) error

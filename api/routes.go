@@ -56,6 +56,11 @@ var operations = map[string]operation{
 	"getJournal":         {scope: access.LedgerRead},
 	"getTrialBalance":    {scope: access.LedgerRead, query: []string{"at", "currency"}},
 
+	"createPayout": {scope: access.PayoutsWrite, key: true, user: true},
+	"listPayouts": {scope: access.PayoutsRead, user: true, query: []string{"user_id", "status", "created_from", "created_before", "limit", "starting_after"},
+		after: isPayout, values: payoutValues},
+	"getPayout": {scope: access.PayoutsRead, user: true},
+
 	"createWebhookEndpoint": {scope: access.WebhooksWrite, merchant: true},
 	"listWebhookEndpoints":  {scope: access.WebhooksRead, merchant: true},
 	"getWebhookEndpoint":    {scope: access.WebhooksRead, merchant: true},

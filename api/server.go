@@ -44,6 +44,8 @@ type Parts struct {
 	Book     Book
 	Reader   Reader
 	Refunds  Refunds
+	// Payouts reads payouts.
+	Payouts Payouts
 	// Transfers reads transfers between wallets.
 	Transfers Transfers
 	Ledger    Ledger
@@ -78,7 +80,7 @@ type Parts struct {
 
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
-		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil,
+		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Payouts": p.Payouts == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Transfers": p.Transfers == nil,

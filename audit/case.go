@@ -16,9 +16,10 @@ const sqlSuspense = `
 		WHERE b.code LIKE 'suspense/%' AND split_part(b.code, '/', 3) <> 'paid_elsewhere' GROUP BY b.book, b.code, b.currency) s
 	FULL JOIN (
 		SELECT c.book, 'suspense/' || c.channel_account || '/' || c.kind AS code, c.currency,
-			sum(CASE c.kind WHEN 'refund_paid_after_all' THEN -c.amount ELSE c.amount END) AS total
+			sum(CASE WHEN c.kind IN ('refund_paid_after_all', 'payout_paid_after_all') THEN -c.amount ELSE c.amount END) AS total
 		FROM cases c LEFT JOIN refunds r ON r.book = c.book AND r.id = c.refund_id
-		WHERE c.kind IN ('partial_payment', 'amount_mismatch', 'late_success', 'duplicate_payment', 'refund_returned', 'refund_paid_after_all')
+		WHERE c.kind IN ('partial_payment', 'amount_mismatch', 'late_success', 'duplicate_payment', 'refund_returned', 'refund_paid_after_all',
+				'payout_returned', 'payout_paid_after_all')
 			AND NOT c.booked AND c.currency IS NOT NULL AND c.amount BETWEEN 1 AND 1000000000000000
 			AND CASE c.state WHEN 'closed' THEN c.decision = 'write_off' ELSE r.status IS DISTINCT FROM 'succeeded' END
 		GROUP BY c.book, c.channel_account, c.kind, c.currency) k

@@ -177,19 +177,21 @@ const sqlAcknowledged = `
 	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND p.merchant_id = i.merchant_id
 	LEFT JOIN orders o ON o.book = i.book AND o.id = i.object AND o.merchant_id = i.merchant_id
 	LEFT JOIN refunds r ON r.book = i.book AND r.id = i.object AND r.merchant_id = i.merchant_id
-	WHERE (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
+	LEFT JOIN payouts y ON y.book = i.book AND y.id = i.object AND i.merchant_id IN (y.merchant_id, y.user_id)
+	WHERE (i.object LIKE 'pyt\_%' AND y.id IS NULL) OR (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
 
 const sqlOneKey = `
 	SELECT format('%s: %s keys', i.object, count(*)) FROM idempotency i
-	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
+	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' OR i.object LIKE 'pyt\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
 
 const sqlEventSequences = `
-	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, e.last))
+	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last))
 	FROM (SELECT book, object_id, count(*) AS n, min(sequence) AS first, max(sequence) AS last FROM events GROUP BY book, object_id) e
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
-	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, e.last)
+	LEFT JOIN payouts y ON y.book = e.book AND y.id = e.object_id
+	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last)
 	UNION ALL
 	SELECT format('%s: no events', p.id) FROM payments p
 	WHERE NOT EXISTS (SELECT FROM events e WHERE e.book = p.book AND e.object_id = p.id)`
@@ -240,10 +242,11 @@ const sqlEventMerchants = `
 	LEFT JOIN captures x ON x.book = e.book AND x.id = e.object_id
 	LEFT JOIN webhook_endpoints w ON w.book = e.book AND w.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
+	LEFT JOIN payouts y ON y.book = e.book AND y.id = e.object_id
 	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
 	LEFT JOIN rebates b ON b.book = e.book AND b.id = e.object_id
 	LEFT JOIN settlements s ON s.book = e.book AND s.id = e.object_id
-	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
+	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, y.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
 		b.merchant_id, s.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
@@ -261,6 +264,8 @@ const sqlSealed = `
 		UNION ALL SELECT 'secrets of payment', payment_id, secrets_sealed FROM payment_details
 		UNION ALL SELECT 'request of', payment_id, request_sealed FROM attempts
 		UNION ALL SELECT 'request of', refund_id, request_sealed FROM refund_attempts
+		UNION ALL SELECT 'request of', payout_id, request_sealed FROM payout_attempts
+		UNION ALL SELECT 'destination of', payout_id, destination_sealed FROM payout_details
 		UNION ALL SELECT 'action of', id, next_action_sealed FROM payments WHERE next_action_sealed IS NOT NULL
 		UNION ALL SELECT 'callback', id, body_sealed FROM callbacks
 		UNION ALL SELECT 'secret of event', id, secret_sealed FROM events WHERE secret_sealed IS NOT NULL) s

@@ -5,6 +5,7 @@ import (
 
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
+	"paysaga/domain/payout"
 	"paysaga/domain/refund"
 )
 
@@ -23,6 +24,15 @@ type RefundIntent struct {
 	Key     Key
 	Request RefundRequest
 	Attempt refund.Attempt
+}
+
+// PayoutIntent is a committed intent of a payout, read back for the call, with
+// its destination opened.
+type PayoutIntent struct {
+	Account Account
+	Key     Key
+	Request PayoutRequest
+	Attempt payout.Attempt
 }
 
 // CaptureIntent is a committed capture, read back for the call.

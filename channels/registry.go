@@ -78,6 +78,24 @@ func (r Registry) Candidates(open []OpenAccount, currency money.Currency) []rout
 	return list
 }
 
+// Payer is the account over which a payout in a currency leaves: the first of
+// the open ones that can, of the named channel if one is named. None is
+// fault.Invalid "payout_unavailable".
+func (r Registry) Payer(open []OpenAccount, currency money.Currency, channel string) (OpenAccount, error) {
+	for _, a := range open {
+		c, known := r[a.Channel]
+		if !known || (channel != "" && a.Channel != channel) {
+			continue
+		}
+		d := c.Describe()
+		can := both(d.Currencies, a.Currencies)
+		if d.Can(OpPayout) && d.Can(OpAskPayout) && (can == nil || slices.Contains(can, string(currency))) {
+			return a, nil
+		}
+	}
+	return OpenAccount{}, fault.Invalid("payout_unavailable", "channel", "no channel of the merchant's pays out in "+string(currency))
+}
+
 // both intersects two lists in which nil means everything.
 func both(a, b []string) []string {
 	switch {

@@ -38,13 +38,15 @@ type RefundRequest struct {
 	Reason      string `json:"reason,omitempty"`
 }
 
-// PayoutRequest sends money out. Destination is a token the adapter can read;
-// bank details travel sealed, never in here.
+// PayoutRequest sends money out. Destination is "<type>:<account>", as
+// domain/payout writes it. An intent freezes payout.Reference in its place: what
+// that stands for is opened for the call alone, and erasable.
 type PayoutRequest struct {
 	AmountMinor int64  `json:"amount_minor"`
 	Currency    string `json:"currency"`
 	Destination string `json:"destination"`
 	Note        string `json:"note,omitempty"`
+	CallbackURL string `json:"callback_url,omitempty"`
 }
 
 // StatementRequest asks for one day in the account's statement zone.

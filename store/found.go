@@ -18,6 +18,7 @@ type found struct {
 	attempts  shelf[string, []lockedAttempt] // of a payment
 	captures  shelf[string, lockedCapture]
 	refunds   shelf[string, lockedRefund]
+	payouts   shelf[string, lockedPayout]
 	transfers shelf[string, transfer.Transfer]
 	rebates   shelf[string, accrual.Accrual]
 	runs      shelf[string, accrual.Run] // settlements
@@ -46,6 +47,7 @@ func newFound() *found {
 	f.wholes.init()
 	f.attempts.init()
 	f.refunds.init()
+	f.payouts.init()
 	f.captures.init()
 	f.transfers.init()
 	f.rebates.init()
@@ -66,7 +68,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
 		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }

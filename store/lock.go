@@ -25,6 +25,7 @@ type locks struct {
 	wholes      []string // payments that are read whole, too
 	attempts    []string // payment ids: all attempts of each
 	refunds     []string
+	payouts     []string
 	captures    []string
 	transfers   []string
 	rebates     []string
@@ -55,6 +56,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueAttempts(m)
 	b.queueCaptures(m)
 	b.queueRefunds(m)
+	b.queuePayouts(m)
 	b.queueTransfers(m)
 	b.queueRebates(m)
 	b.queueCases(m)

@@ -73,7 +73,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
-    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts,
+    channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts, payouts, payout_details, payout_attempts,
     rule_sets, active_rules, rule_activations, risk_counters, risk_lists, risk_secrets TO %[1]s;
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
@@ -91,6 +91,9 @@ GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, 
 GRANT INSERT ON transfers TO %[1]s;
 GRANT UPDATE (status, failure_code, sequence, updated_at, start_due_at, start_tries) ON transfers TO %[1]s;
 GRANT UPDATE (status) ON users TO %[1]s; -- and it may lock them
+GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
+    start_due_at, start_tries) ON payouts TO %[1]s;
+GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON payout_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
@@ -127,7 +130,7 @@ GRANT UPDATE (vests_on) ON rebates_open TO %[1]s;
 GRANT DELETE ON rebates_open, rebate_debts TO %[1]s; -- what is no longer open, or owed
 GRANT UPDATE (rated_at, due_at, tries) ON rebate_orders TO %[1]s;
 GRANT UPDATE (status, sequence, updated_at, ended_at, start_due_at, start_tries) ON settlements TO %[1]s;
-GRANT UPDATE, DELETE ON user_details, payment_details TO %[1]s; -- erasable on request
+GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; -- erasable on request
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;
 GRANT INSERT, UPDATE (status, reason, tries, due_at, tried_at, sent_at) ON notifications TO %[1]s;

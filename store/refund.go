@@ -97,10 +97,8 @@ func (b *batch) queueRefunds(m *pgx.Batch) {
 				return err
 			}
 			locked := lockedRefund{Refund: r}
-			if attempts != nil {
-				if err := json.Unmarshal(attempts, &locked.attempts); err != nil {
-					return err
-				}
+			if locked.attempts, err = tried(attempts); err != nil {
+				return err
 			}
 			b.found.refunds.find(r.ID, locked)
 		}
@@ -299,21 +297,11 @@ var openRefund = updating("refunds", `id text, at timestamptz`, `id = n.id`, `op
 func (i intendRefund) judge(w *work) error {
 	a := i.Attempt
 	r := w.b.found.refunds.get(a.Of)
-	switch {
-	case r == nil:
+	if r == nil {
 		return fault.NotFound("refund")
-	case r.Status.Terminal():
-		return fault.Conflict("refund_ended", "the refund is "+string(r.Status)+": nothing more is sent for it")
-	case r.Parked != "":
-		return fault.Conflict("refund_parked", "a person has to decide first")
 	}
-	for _, before := range r.attempts {
-		if before.Ordinal == a.Ordinal {
-			return fault.Conflict("intent_exists", "this try stands already")
-		}
-		if !before.Dead { // I-11: a try that may still get through is sent again under its own key, or asked about
-			return fault.Conflict("attempt_alive", "a try before this one may still succeed")
-		}
+	if err := mayIntend("refund", a, r.Status, r.Parked, r.attempts); err != nil {
+		return err
 	}
 	w.write(insertRefundAttempt, attemptKey(a.Of, a.Ordinal), a.Of, int16(a.Ordinal), a.Channel, a.ChannelAccount, i.hash, i.sealed, a.BornAt)
 	w.write(openRefund, a.Of, a.Of, w.at)

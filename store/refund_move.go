@@ -177,12 +177,7 @@ func (w *work) noteTry(r *lockedRefund, ordinal int, o payment.Outcome) {
 	if r.attempts, learned = remit.Learn(r.attempts, ordinal, o); !learned {
 		return
 	}
-	code := ""
-	if o.Decline != nil {
-		code = o.Decline.Code
-	}
-	w.write(setRefundAttempt, attemptKey(r.ID, ordinal), r.ID, int16(ordinal), o.Verdict, o.Dead, orNull(o.ChannelID), orNull(code),
-		o.AmountMinor, orNull(o.Currency), optional(o.EffectiveAt))
+	w.write(setRefundAttempt, attemptKey(r.ID, ordinal), triedRow(r.ID, ordinal, o)...)
 }
 
 // recovery is a Step's, whose own journals make money available.

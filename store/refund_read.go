@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -96,21 +95,6 @@ const refundAttemptColumns = `
 	a.book::text, a.refund_id, a.ordinal, a.channel, a.channel_account, a.request_hash, a.born_at, coalesce(a.verdict, ''), a.dead,
 	coalesce(a.channel_id, ''), coalesce(a.decline_code, ''), coalesce(a.amount, 0), coalesce(a.amount_currency, ''), a.effective_at`
 
-func scanRefundAttempt(row pgx.Row, more ...any) (refund.Attempt, error) {
-	var a refund.Attempt
-	var hash []byte
-	var effective *time.Time
-	err := row.Scan(append([]any{&a.Book, &a.Of, &a.Ordinal, &a.Channel, &a.ChannelAccount, &hash, &a.BornAt, &a.Verdict, &a.Dead,
-		&a.ChannelID, &a.DeclineCode, &a.AmountMinor, &a.Currency, &effective}, more...)...)
-	if err != nil {
-		return a, err
-	}
-	a.RequestHash, a.EffectiveAt = hex.EncodeToString(hash), value(effective)
-	a.Key = id.Key(a.Of, id.Step{Code: id.RefundOut, Ordinal: a.Ordinal})
-	a.Reference, err = id.Reference(a.Key)
-	return a, err
-}
-
 const sqlRefundAttempts = `SELECT` + refundAttemptColumns + ` FROM refund_attempts a WHERE a.book = $1 AND a.refund_id = $2 ORDER BY a.ordinal`
 
 const sqlRefundCharge = `SELECT` + attemptColumns + `
@@ -137,7 +121,7 @@ func (s *Store) RefundDossier(ctx context.Context, book id.Book, refundID string
 	})
 	b.Queue(sqlRefundAttempts, book, refundID).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			a, err := scanRefundAttempt(rows)
+			a, err := scanTry(rows, id.RefundOut)
 			if err != nil {
 				return err
 			}
@@ -177,7 +161,7 @@ func (s *Store) RefundIntent(ctx context.Context, book id.Book, key string) (cha
 		return in, fault.NotFound("intent")
 	}
 	var sealed []byte
-	in.Attempt, err = scanRefundAttempt(db.pool.QueryRow(ctx, sqlRefundIntent, book, refundID, step.Ordinal), &sealed)
+	in.Attempt, err = scanTry(db.pool.QueryRow(ctx, sqlRefundIntent, book, refundID, step.Ordinal), id.RefundOut, &sealed)
 	if err == pgx.ErrNoRows {
 		return in, fault.NotFound("intent")
 	} else if err != nil {
@@ -234,17 +218,5 @@ const sqlClaimUnstartedRefunds = `
 
 // UnstartedRefunds claims refunds that were received olderThan ago and that no saga has opened, as Unstarted does payments.
 func (s *Store) UnstartedRefunds(ctx context.Context, olderThan time.Duration, limit int) ([]refund.Refund, error) {
-	var all []refund.Refund
-	for _, db := range s.dbs {
-		rows, err := db.pool.Query(ctx, sqlClaimUnstartedRefunds, s.clock().Add(-olderThan), limit, bookNames(db.books))
-		if err != nil {
-			return all, failure(err)
-		}
-		list, err := pgx.CollectRows(rows, collectRefund)
-		if err != nil {
-			return all, failure(err)
-		}
-		all = append(all, list...)
-	}
-	return all, nil
+	return claimRows(ctx, s, sqlClaimUnstartedRefunds, olderThan, limit, collectRefund)
 }

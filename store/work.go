@@ -11,6 +11,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/payout"
 	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
@@ -169,6 +170,12 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return s.newIntendRefund(book, c)
 	case refund.Move:
 		return newMoveRefund(book, c)
+	case payout.Receive:
+		return w.newReceivePayout(c)
+	case payout.Intend:
+		return s.newIntendPayout(book, c)
+	case payout.Move:
+		return newMovePayout(book, c)
 	case refund.Recover:
 		return recovery{c, book}, nil
 	case transfer.Receive:

@@ -10,6 +10,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/remit"
 )
 
 // place brings one callback to where it belongs (I-21). What is booked already
@@ -18,8 +19,8 @@ import (
 // orphan's case.
 func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 	business, step, err := id.ParseReference(cb.Reference)
-	if err == nil && id.Is(id.Refund, business) {
-		return r.placeRefund(ctx, cb, business, step)
+	if err == nil && (id.Is(id.Refund, business) || id.Is(id.Payout, business)) {
+		return r.placeOut(ctx, cb, business, step)
 	}
 	var d payment.Dossier
 	if err == nil {
@@ -54,20 +55,28 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 	return r.see(ctx, cb, "settled")
 }
 
-// placeRefund brings a callback to its refund, by the same rules.
-func (r *Relays) placeRefund(ctx context.Context, cb channels.Received, refundID string, step id.Step) error {
-	d, err := r.c.Payments.RefundDossier(ctx, cb.Book, refundID)
+// out is what a callback about money that leaves is placed by.
+type out struct {
+	subject  channels.Subject
+	terminal bool
+	attempt  *remit.Attempt // that the callback speaks of; nil: there is none
+	settle   func(activities.OutSettlement) error
+}
+
+// placeOut brings a callback to its refund or payout, by the same rules.
+func (r *Relays) placeOut(ctx context.Context, cb channels.Received, businessID string, step id.Step) error {
+	o, err := r.readOut(ctx, cb.Book, businessID, step.Ordinal)
 	switch kind := fault.Of(err); {
 	case kind == fault.KindNotFound:
 		return r.orphan(ctx, cb)
 	case err != nil:
 		return err
-	case cb.Subject != channels.SubjectRefund:
+	case cb.Subject != o.subject:
 		return r.see(ctx, cb, "ignored")
-	case d.Attempt(step.Ordinal) == nil || d.Attempt(step.Ordinal).ChannelAccount != cb.ChannelAccount:
+	case o.attempt == nil || o.attempt.ChannelAccount != cb.ChannelAccount:
 		return r.orphan(ctx, cb)
-	case !d.Refund.Status.Terminal():
-		err := r.c.Sagas.Deliver(ctx, refundID, cb.ID)
+	case !o.terminal:
+		err := r.c.Sagas.Deliver(ctx, businessID, cb.ID)
 		if err == nil {
 			return r.see(ctx, cb, "applied")
 		}
@@ -78,11 +87,27 @@ func (r *Relays) placeRefund(ctx context.Context, cb channels.Received, refundID
 	case !cb.Outcome.Verdict.Known():
 		return r.see(ctx, cb, "already_booked")
 	}
-	if _, err = r.c.Settler.SettleRefund(ctx, activities.OutSettlement{Out: activities.Out{Book: cb.Book, RefundID: refundID},
-		Ordinal: step.Ordinal, Outcome: cb.Outcome, By: ledger.Service("callback-relay")}); err != nil {
+	if err := o.settle(activities.OutSettlement{Ordinal: step.Ordinal, Outcome: cb.Outcome, By: ledger.Service("callback-relay")}); err != nil {
 		return err
 	}
 	return r.see(ctx, cb, "settled")
+}
+
+func (r *Relays) readOut(ctx context.Context, book id.Book, businessID string, ordinal int) (out, error) {
+	if id.Is(id.Payout, businessID) {
+		d, err := r.c.Payments.PayoutDossier(ctx, book, businessID)
+		return out{channels.SubjectPayout, d.Payout.Status.Terminal(), d.Attempt(ordinal), func(s activities.OutSettlement) error {
+			s.Out = activities.Out{Book: book, PayoutID: businessID}
+			_, err := r.c.Settler.SettlePayout(ctx, s)
+			return err
+		}}, err
+	}
+	d, err := r.c.Payments.RefundDossier(ctx, book, businessID)
+	return out{channels.SubjectRefund, d.Refund.Status.Terminal(), d.Attempt(ordinal), func(s activities.OutSettlement) error {
+		s.Out = activities.Out{Book: book, RefundID: businessID}
+		_, err := r.c.Settler.SettleRefund(ctx, s)
+		return err
+	}}, err
 }
 
 func (r *Relays) see(ctx context.Context, cb channels.Received, disposition string, more ...ledger.Change) error {

@@ -14,6 +14,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
+	"paysaga/domain/payout"
 	"paysaga/domain/refund"
 	"paysaga/domain/transfer"
 )
@@ -24,6 +25,7 @@ type Waiting interface {
 	Unstarted(ctx context.Context, olderThan time.Duration, limit int) ([]payment.Payment, error)
 	UnstartedRefunds(ctx context.Context, olderThan time.Duration, limit int) ([]refund.Refund, error)
 	UnstartedTransfers(ctx context.Context, olderThan time.Duration, limit int) ([]transfer.Transfer, error)
+	UnstartedPayouts(ctx context.Context, olderThan time.Duration, limit int) ([]payout.Payout, error)
 	CancelsWaiting(ctx context.Context, limit int) ([]payment.Payment, error)
 	CapturesWaiting(ctx context.Context, limit int) ([]payment.Capture, error)
 	CallbacksWaiting(ctx context.Context, limit int) ([]channels.Received, error)
@@ -56,6 +58,7 @@ type Sagas interface {
 	Start(context.Context, payment.Payment) error
 	StartRefund(context.Context, refund.Refund) error
 	StartTransfer(context.Context, transfer.Transfer) error
+	StartPayout(context.Context, payout.Payout) error
 	Cancel(context.Context, payment.Payment) error
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	Deliver(ctx context.Context, businessID, callbackID string) error
@@ -64,13 +67,14 @@ type Sagas interface {
 	StartSettlement(context.Context, accrual.Run) error
 }
 
-// Settler settles what comes for a payment or a refund after its saga has
-// ended.
+// Settler settles what comes for a payment, a refund or a payout after its saga
+// has ended.
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
 	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
 	// Rebate brings an order's rebates to what its payments and refunds say.
 	Rebate(context.Context, accrual.Due) error
+	SettlePayout(context.Context, activities.OutSettlement) (payout.Payout, error)
 	// Mature makes a payment's captured money available, once.
 	Mature(context.Context, activities.Ref) error
 }
@@ -87,6 +91,7 @@ type RelayConfig struct {
 	Payments interface {
 		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
 		RefundDossier(ctx context.Context, book id.Book, refundID string) (refund.Dossier, error)
+		PayoutDossier(ctx context.Context, book id.Book, payoutID string) (payout.Dossier, error)
 	}
 	// Months makes the ledger's months before they begin; nil: somebody else does.
 	Months interface {
@@ -158,6 +163,7 @@ func NewRelays(c RelayConfig) *Relays {
 	r.events = NewEvents(EventsConfig{Outbox: c.Outbox, Courier: c.Courier, Every: c.Every, HandedOver: r.again.Poke, Log: c.Log, Now: c.Now})
 	r.all = []*relay{newRelay("starts", c.Every, r.startReceived), newRelay("refund starts", c.Every, r.startRefunds),
 		newRelay("transfer starts", c.Every, r.startTransfers),
+		newRelay("payout starts", c.Every, r.startPayouts),
 		newRelay("cancels", c.Every, r.deliverCancels),
 		newRelay("captures", c.Every, r.deliverCaptures),
 		r.callbacks, r.cases, r.again,
@@ -216,6 +222,12 @@ func (r *Relays) startRefunds(ctx context.Context) (bool, error) {
 func (r *Relays) startTransfers(ctx context.Context) (bool, error) {
 	list, err := r.c.Waiting.UnstartedTransfers(ctx, r.c.StartAfter, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartTransfer)
+}
+
+// startPayouts starts the payouts that were received and have no saga.
+func (r *Relays) startPayouts(ctx context.Context) (bool, error) {
+	list, err := r.c.Waiting.UnstartedPayouts(ctx, r.c.StartAfter, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Sagas.StartPayout)
 }
 
 // deliverCancels reaches the sagas of payments whose cancel was acknowledged.

@@ -131,6 +131,7 @@ func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
 	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
 	w.RegisterWorkflowWithOptions(workflows.Refund, workflow.RegisterOptions{Name: "Refund"})
+	w.RegisterWorkflowWithOptions(workflows.Payout, workflow.RegisterOptions{Name: "Payout"})
 	w.RegisterWorkflowWithOptions(workflows.Case, workflow.RegisterOptions{Name: "Case"})
 	w.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: "Transfer"})
 	w.RegisterWorkflowWithOptions(workflows.Settlement, workflow.RegisterOptions{Name: "Settlement"})
@@ -143,7 +144,9 @@ func registerLedger(w worker.ActivityRegistry, s *activities.Steps) {
 		"FindCapture": s.FindCapture, "Fence": s.Fence, "BookCapture": s.BookCapture,
 		"Advance": s.Advance, "Watch": s.Watch, "ResolveCase": s.ResolveCase,
 		"OpenRefund": s.OpenRefund, "BookRefund": s.BookRefund, "HeedRefund": s.HeedRefund, "ParkRefund": s.ParkRefund,
-		"ResolveRefund": s.ResolveRefund, "MoveTransfer": s.MoveTransfer})
+		"ResolveRefund": s.ResolveRefund, "MoveTransfer": s.MoveTransfer,
+		"OpenPayout": s.OpenPayout, "BookPayout": s.BookPayout, "HeedPayout": s.HeedPayout, "ParkPayout": s.ParkPayout,
+		"ResolvePayout": s.ResolvePayout})
 }
 
 func registerSettlements(w worker.ActivityRegistry, s *activities.Steps) {
@@ -153,7 +156,7 @@ func registerSettlements(w worker.ActivityRegistry, s *activities.Steps) {
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
 	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard,
-		"Refund": s.Refund, "AskRefund": s.AskRefund})
+		"Refund": s.Refund, "AskRefund": s.AskRefund, "Payout": s.Payout, "AskPayout": s.AskPayout})
 }
 
 func register(w worker.ActivityRegistry, steps map[string]any) {

@@ -47,6 +47,12 @@ func TestOnRealParts(t *testing.T) {
 				walkTransfer(t, s, p)
 			})
 		}
+		for _, p := range payoutPaths {
+			t.Run("payout/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkPayout(t, s, p)
+			})
+		}
 		for _, p := range partRefunds {
 			t.Run("refund/"+p.name, func(t *testing.T) {
 				t.Parallel()

@@ -42,8 +42,14 @@ func (s Starter) refundInput(r refund.Refund) RefundInput {
 // refund has ended. fault.Unknown means that it hasn't yet, or that nobody can
 // tell: what was received is started by the relay in any case (I-19).
 func (s Starter) AcceptRefund(ctx context.Context, r refund.Refund) error {
+	return s.accept(ctx, s.RefundOptions(r), Refund, s.refundInput(r))
+}
+
+// accept starts a saga, or joins it, and waits for the answer of its Update
+// accept.
+func (s Starter) accept(ctx context.Context, o client.StartWorkflowOptions, saga, in any) error {
 	h, err := s.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.RefundOptions(r), Refund, s.refundInput(r)),
+		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(o, saga, in),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			UpdateID: UpdateAccept, UpdateName: UpdateAccept, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},

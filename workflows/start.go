@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -111,13 +112,17 @@ func (s Starter) Start(ctx context.Context, p payment.Payment) error {
 
 // sagaOf is the workflow id of what a callback speaks of.
 func sagaOf(businessID string) string {
-	if id.Is(id.Refund, businessID) {
+	switch {
+	case id.Is(id.Refund, businessID):
 		return RefundID(businessID)
+	case id.Is(id.Payout, businessID):
+		return PayoutID(businessID)
 	}
 	return PaymentID(businessID)
 }
 
-// Deliver hands a stored callback to the open saga of a payment or a refund.
+// Deliver hands a stored callback to the open saga of a payment, a refund or a
+// payout.
 // Its id stands for one event of the channel, so the saga hears each event once. fault.NotFound
 // means that there is no open run.
 func (s Starter) Deliver(ctx context.Context, businessID, callbackID string) error {
@@ -153,6 +158,9 @@ func (s Starter) caseOptions(c exception.Case) client.StartWorkflowOptions {
 	about := c.PaymentID
 	if about == "" {
 		about = "nobody's payment"
+	}
+	if parts := strings.Split(c.ID, "/"); len(parts) > 1 && id.Is(id.Payout, parts[1]) {
+		about = parts[1]
 	}
 	return client.StartWorkflowOptions{
 		ID: c.ID, TaskQueue: TaskQueue,

@@ -43,8 +43,8 @@ var declines = map[string]string{
 	"account_closed":     "account_closed",
 }
 
-// returned is the code of a refund that came back after its success.
-const returned = "refund_returned"
+// returned are the codes of what came back after its success.
+var returned = map[string]bool{"refund_returned": true, "payout_returned": true}
 
 // outcome reads a state strictly: what we don't know, or what lacks its amount, is Unknown.
 func (a answer) outcome() (payment.Outcome, error) {
@@ -66,8 +66,8 @@ func (a answer) outcome() (payment.Outcome, error) {
 			d.Channel, d.Hard = a.Decline.Code, a.Decline.Hard
 			if code, ok := declines[a.Decline.Code]; ok {
 				d.Code = code
-			} else if a.Decline.Code == returned {
-				d.Code = returned
+			} else if returned[a.Decline.Code] {
+				d.Code = a.Decline.Code
 			}
 		}
 		// What is declined is final at the sandbox.
@@ -81,10 +81,13 @@ func (a answer) outcome() (payment.Outcome, error) {
 			out.Action = &payment.Action{Type: a.Action.Type, URL: a.Action.URL}
 		}
 	case "abnormal":
-		// A no that isn't final: the refund may still be made, under the same key or by a person.
+		// A no that isn't final: it may still be made, under the same key or by a person.
 		out.Verdict, out.Decline = payment.Declined, &payment.Decline{Code: "refund_abnormal"}
 		if a.Decline != nil {
 			out.Decline.Channel = a.Decline.Code
+			if a.Decline.Code == "payout_abnormal" {
+				out.Decline.Code = a.Decline.Code
+			}
 		}
 	case "closed", "expired":
 		out.Verdict, out.Dead = payment.Closed, true

@@ -163,7 +163,11 @@ func (ch *Channel) AskRefund(ctx context.Context, c channels.Call, _ channels.Re
 // Payout sends money out.
 func (ch *Channel) Payout(ctx context.Context, c channels.Call, r channels.PayoutRequest) (payment.Outcome, error) {
 	b := head(c, r.AmountMinor, r.Currency)
-	b.Destination, b.Note = r.Destination, r.Note
+	_, account, typed := strings.Cut(r.Destination, ":")
+	if !typed {
+		account = r.Destination
+	}
+	b.Destination, b.Note, b.CallbackURL = account, r.Note, r.CallbackURL
 	return ch.outcome(ctx, c, http.MethodPost, "/v1/payouts", &b, c.Key.Reference)
 }
 

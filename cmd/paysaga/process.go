@@ -113,7 +113,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 	if err != nil {
 		return nil, "", err
 	}
-	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Ledger: p.store,
+	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Payouts: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Settlements: p.store, Sealer: p.store}),
 		Transfers: p.store,
 		Rules:     p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
@@ -165,7 +165,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	calls := workers.NewCallLog(p.store.AppendCalls, p.log)
 	var opened func()
 	courier := activities.NewCourier(p.hooks)
-	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Transfers: p.store, Cases: p.store,
+	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Payouts: p.store, Transfers: p.store, Cases: p.store,
 		Settlements: p.store, Rebates: p.store,
 		Rules: p.store, Health: p.health,
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,

@@ -32,12 +32,15 @@ const (
 	RefundPaidAfterAll Kind = "refund_paid_after_all"
 	// RebateRefused are rebates whose wallet is frozen or closed: they went back to
 	// their campaign's budget.
-	RebateRefused Kind = "rebate_refused"
+	RebateRefused      Kind = "rebate_refused"
+	PayoutReturned     Kind = "payout_returned"       // a payout came back after it had succeeded
+	PayoutPaidAfterAll Kind = "payout_paid_after_all" // it was paid after it had ended another way
 )
 
 // Kinds returns every kind once.
 func Kinds() []Kind {
-	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll, RebateRefused}
+	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll,
+		PayoutReturned, PayoutPaidAfterAll, RebateRefused}
 }
 
 // Decision is what becomes of a case.
@@ -117,7 +120,7 @@ func (c Case) State() State {
 // opened: money came, and in an amount that can be booked.
 func (c Case) OnSuspense() bool {
 	switch c.Kind {
-	case PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, RefundReturned, RefundPaidAfterAll:
+	case PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, RefundReturned, RefundPaidAfterAll, PayoutReturned, PayoutPaidAfterAll:
 		return !c.Booked && Credible(c.Amount)
 	}
 	return false
@@ -155,9 +158,9 @@ func (c Case) fits() []Decision {
 	switch {
 	case c.State() != Open:
 		return nil
-	case c.Kind == RefundReturned && c.Booked: // it is the merchant's again
+	case c.cameBack() && c.Booked: // it is its owner's again
 		return []Decision{Accept, Dismiss}
-	case (c.Kind == RefundReturned || c.Kind == RefundPaidAfterAll) && c.OnSuspense():
+	case (c.cameBack() || c.Kind == RefundPaidAfterAll || c.Kind == PayoutPaidAfterAll) && c.OnSuspense():
 		return []Decision{WriteOff}
 	case c.Kind == DuplicatePayment && c.Booked:
 		return []Decision{Return, Accept}
@@ -172,6 +175,9 @@ func (c Case) fits() []Decision {
 	}
 	return []Decision{Accept, Return, WriteOff}
 }
+
+// cameBack: money that had left came back.
+func (c Case) cameBack() bool { return c.Kind == RefundReturned || c.Kind == PayoutReturned }
 
 // ForOperators says that d leaves money where only the platform may leave it,
 // or passes over what a channel said: no merchant decides that.

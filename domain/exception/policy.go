@@ -48,6 +48,7 @@ var choices = map[Kind]struct{ do, then []Decision }{
 	LateSuccess:      {[]Decision{Ask, Fulfil, Return}, []Decision{Fulfil, Return}},
 	DuplicatePayment: {[]Decision{Ask, Return}, []Decision{Return}},
 	RefundReturned:   {[]Decision{Ask}, []Decision{Accept}},
+	PayoutReturned:   {[]Decision{Ask}, []Decision{Accept}},
 }
 
 // maxAfter bounds deadlines: no channel takes a refund for ever.

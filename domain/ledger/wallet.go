@@ -64,3 +64,26 @@ func PayoutReturned(cause string, p Payout) (Journal, error) {
 		Dr(p.Chart.Clearing(p.ChannelAccount), p.Amount),
 		Cr(p.From, p.Amount))
 }
+
+// PayoutPaidElsewhere books a payout that was paid another way than over its
+// channel: its money waits on suspense for the bank's word.
+func PayoutPaidElsewhere(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_paid_elsewhere", EffectiveAt: p.At, Late: ToNextOpen},
+		Dr(p.Chart.InTransit(p.ChannelAccount), p.Amount),
+		Cr(p.Chart.Suspense(p.ChannelAccount, PaidElsewhere), p.Amount))
+}
+
+// PayoutUnexplained books what a channel has paid out although our book says
+// that it hasn't: somebody has to say who bears it.
+func PayoutUnexplained(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_unexplained", EffectiveAt: p.At, Late: ToNextOpen},
+		Dr(p.Chart.Suspense(p.ChannelAccount, "payout_paid_after_all"), p.Amount),
+		Cr(p.Chart.Clearing(p.ChannelAccount), p.Amount))
+}
+
+// PayoutFound books what a channel has kept of a payout that our book has paid.
+func PayoutFound(cause string, p Payout) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "payout_found", EffectiveAt: p.At, Late: ToNextOpen},
+		Dr(p.Chart.Clearing(p.ChannelAccount), p.Amount),
+		Cr(p.Chart.Suspense(p.ChannelAccount, "payout_returned"), p.Amount))
+}

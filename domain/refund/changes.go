@@ -73,11 +73,7 @@ func (m Move) Content() any {
 
 // Told is remit.Told of tries as they are read.
 func Told(tries []Attempt) money.Amount {
-	list := make([]remit.Tried, len(tries))
-	for i, t := range tries {
-		list[i] = t.Tried()
-	}
-	return remit.Told(list)
+	return remit.Told(remit.Judged(tries))
 }
 
 // Step is the move's place in the refund: a function of what was said and of

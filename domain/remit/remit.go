@@ -79,6 +79,15 @@ func (a Attempt) Tried() Tried {
 	return Tried{Ordinal: a.Ordinal, Verdict: a.Verdict, Dead: a.Dead, Amount: a.AmountMinor, Currency: a.Currency}
 }
 
+// Judged are tries as they are judged by.
+func Judged(list []Attempt) []Tried {
+	tries := make([]Tried, len(list))
+	for i, a := range list {
+		tries[i] = a.Tried()
+	}
+	return tries
+}
+
 // Find finds a try by ordinal, or nil.
 func Find(list []Attempt, ordinal int) *Attempt {
 	for i := range list {

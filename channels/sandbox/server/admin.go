@@ -23,7 +23,8 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("GET /admin/book", handle(s.showBook))
 	m.HandleFunc("GET /admin/summary", handle(s.showSummary))
 	m.HandleFunc("POST /admin/pay", handle(s.adminPay))
-	m.HandleFunc("POST /admin/refund", handle(s.adminRefund))
+	m.HandleFunc("POST /admin/refund", s.adminMove("refund"))
+	m.HandleFunc("POST /admin/payout", s.adminMove("payout"))
 	m.HandleFunc("POST /admin/spacing", handle(s.adminSpacing))
 	m.HandleFunc("POST /admin/script", handle(s.addScript))
 	m.HandleFunc("GET /admin/script", handle(s.showScripts))
@@ -56,6 +57,7 @@ type Summary struct {
 	Captured  map[string]int64 `json:"captured_minor"`
 	Refunded  map[string]int64 `json:"refunded_minor"`   // of charges, what is still open or abnormal included
 	GivenBack map[string]int64 `json:"given_back_minor"` // by refunds that succeeded
+	PaidOut   map[string]int64 `json:"paid_out_minor"`   // by payouts that succeeded
 	// PaidTwice counts references under which more than one charge succeeded or is authorized (I-09).
 	PaidTwice int `json:"paid_twice"`
 	Owed      int `json:"callbacks_owed"`
@@ -86,7 +88,7 @@ func (s *Server) Summarize() Summary {
 	defer s.book.mu.Unlock()
 	now := s.Now()
 	sum := Summary{Charges: map[State]int{}, Refunds: map[State]int{}, Payouts: map[State]int{},
-		Captured: map[string]int64{}, Refunded: map[string]int64{}, GivenBack: map[string]int64{}}
+		Captured: map[string]int64{}, Refunded: map[string]int64{}, GivenBack: map[string]int64{}, PaidOut: map[string]int64{}}
 	paid := map[string]int{}
 	for _, o := range s.book.order {
 		switch x := o.(type) {
@@ -109,16 +111,19 @@ func (s *Server) Summarize() Summary {
 			}
 		case *Move:
 			x.refresh(now)
+			if x.Owed {
+				sum.Owed++
+			}
 			if x.Kind == "refund" {
 				sum.Refunds[x.State]++
 				if x.State == Succeeded {
 					sum.GivenBack[x.Currency] += x.AmountMinor
 				}
-				if x.Owed {
-					sum.Owed++
-				}
 			} else {
 				sum.Payouts[x.State]++
+				if x.State == Succeeded {
+					sum.PaidOut[x.Currency] += x.AmountMinor
+				}
 			}
 		}
 	}
@@ -228,7 +233,7 @@ func (s *Server) Callback(name string) (body []byte, signature string) {
 	var d delivery
 	if c := s.newest(name); c != nil {
 		d = s.deliveryOf(c)
-	} else if m := s.refundNamed(name); m != nil {
+	} else if m := s.moveNamed(name, ""); m != nil {
 		d = s.deliveryOfMove(m)
 	} else {
 		return nil, ""

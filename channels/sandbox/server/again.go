@@ -96,7 +96,7 @@ func (s *Server) plan(q again) ([]sending, string, error) {
 	defer s.book.mu.Unlock()
 	now := s.Now()
 	e, secret, url := Event{}, CallbackSecret(q.Secret), q.URL
-	c, m := s.newest(q.Reference), s.refundNamed(q.Reference)
+	c, m := s.newest(q.Reference), s.moveNamed(q.Reference, "")
 	kind, created := "charge", time.Time{}
 	switch {
 	case q.Mode == "unknown":

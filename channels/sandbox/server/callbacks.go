@@ -14,7 +14,7 @@ import (
 // Event is the body of a callback.
 type Event struct {
 	EventID     string    `json:"event_id"`
-	Type        string    `json:"type"` // charge.<state> or refund.<state>
+	Type        string    `json:"type"` // charge.<state>, refund.<state> or payout.<state>
 	Reference   string    `json:"reference"`
 	Key         string    `json:"key"`
 	State       State     `json:"state"`
@@ -45,7 +45,7 @@ func eventOfMove(m *Move) Event {
 
 // delivery is one callback on its way.
 type delivery struct {
-	about  string // the charge's or refund's id
+	about  string // the charge's, refund's or payout's id
 	event  int    // which of its events
 	url    string
 	secret string

@@ -15,7 +15,7 @@ var (
 	faultsBefore = []string{"timeout_before", "500", "429", "drop", "reset"}
 	faultsAfter  = []string{"timeout_after", "500_after", "drop_after", "reset_after", "garbage", "empty", "truncated",
 		"huge", "drip", "redirect", "slow", "unknown_state", "wrong_reference", "wrong_amount_answer", "wrong_currency_answer"}
-	faultsEffect = []string{"wrong_amount", "pending", "decline", "abnormal", "returned"} // the last two of refunds
+	faultsEffect = []string{"wrong_amount", "pending", "decline", "abnormal", "returned"} // the last two of refunds and payouts
 )
 
 // fault is what goes wrong with one request; the zero value is nothing.

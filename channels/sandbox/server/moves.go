@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type moveRequest struct {
 	Reason          string `json:"reason"`
 	Destination     string `json:"destination"`
 	Note            string `json:"note"`
+	CallbackURL     string `json:"callback_url"`
 }
 
 func (q *moveRequest) check(r *http.Request, kind string) error {
@@ -31,8 +33,10 @@ func (q *moveRequest) check(r *http.Request, kind string) error {
 		return invalid("charge_reference", "a payout has no charge")
 	case len(q.Reason) > 1000 || len(q.Note) > 1000:
 		return invalid("note", "a note is at most 1000 bytes")
+	case kind == "refund" && q.CallbackURL != "":
+		return invalid("callback_url", "a refund calls back where its charge does")
 	}
-	return nil
+	return checkURL("callback_url", q.CallbackURL)
 }
 
 func (q *moveRequest) note() string { return q.Reason + q.Note }
@@ -92,7 +96,7 @@ func (s *Server) move(kind, account string, q *moveRequest, f fault) (answer, in
 	}
 	m := &Move{Kind: kind, Account: account, Key: q.Key, Reference: q.Reference, BodyHash: q.BodyHash,
 		ChargeReference: q.ChargeReference, Destination: q.Destination, AskedMinor: q.AmountMinor, AmountMinor: q.AmountMinor, Currency: q.Currency,
-		Note: q.note(), CreatedAt: now, UpdatedAt: now, Calls: 1}
+		Note: q.note(), CallbackURL: q.CallbackURL, CreatedAt: now, UpdatedAt: now, Calls: 1}
 	var of *Charge
 	if kind == "refund" {
 		var err error
@@ -110,18 +114,22 @@ func (s *Server) move(kind, account string, q *moveRequest, f fault) (answer, in
 	b.addMove(m)
 	b.write(line{Charge: of, Move: m}) // one line: a kill leaves both or neither
 	s.armMove(m)
-	if f.name == "timeout_after" && of != nil && m.SettlesAt.IsZero() {
+	if f.name == "timeout_after" && m.SettlesAt.IsZero() {
 		s.notifyMove(m, of)
 	}
 	return moveAnswer(m), http.StatusCreated, nil
 }
 
-// repeatMove answers a key that was used before. An abnormal refund is tried once more.
+// repeatMove answers a key that was used before. What is abnormal is tried once more.
 func (s *Server) repeatMove(m *Move, f fault, now time.Time) answer {
 	m.Calls++
 	if m.State == Abnormal {
-		of := s.book.byID[m.ChargeID]
-		s.decideRefund(m, of, f, now)
+		of := s.book.byID[m.ChargeID] // nil: a payout
+		if of != nil {
+			s.decideRefund(m, of, f, now)
+		} else {
+			s.decideMove(m, f, now)
+		}
 		s.book.write(line{Charge: of, Move: m})
 		s.armMove(m)
 	} else if m.refresh(now) {
@@ -130,18 +138,36 @@ func (s *Server) repeatMove(m *Move, f fault, now time.Time) answer {
 	return moveAnswer(m)
 }
 
-// decideMove plays the bank that receives a payout. Destinations are test words like the tokens of charges.
+// destinations are accounts that behave in a way of their own. Every other one takes what comes.
+var destinations = map[string]string{
+	"dest_closed":       "decline",
+	"dest_pending":      "pending",
+	"dest_abnormal":     "abnormal",
+	"dest_returned":     "returned",
+	"dest_wrong_amount": "wrong_amount",
+}
+
+// decideMove plays the bank that receives a payout. It may run again: whoever repeats an abnormal one tries it once more.
 func (s *Server) decideMove(m *Move, f fault, now time.Time) {
-	switch {
-	case f.name == "decline" || m.Destination == "dest_closed":
-		m.State, m.Decline = Declined, &Decline{Code: "account_closed", Hard: true}
-	case f.name == "pending" || m.Destination == "dest_pending":
+	if m.Calls == 1 && !slices.Contains(faultsEffect, f.name) {
+		f.name = destinations[m.Destination]
+	}
+	m.UpdatedAt, m.Decline = now, nil
+	switch f.name {
+	case "decline":
+		m.decline("account_closed", true, nil, now)
+	case "abnormal":
+		m.State, m.Decline = Abnormal, &Decline{Code: "payout_abnormal"}
+	case "pending":
 		m.State, m.SettlesAt = Pending, now.Add(s.pendingFor(f))
 	default:
 		if f.name == "wrong_amount" {
 			m.AmountMinor++
 		}
 		m.State, m.SucceededAt = Succeeded, now
+		if f.name == "returned" {
+			m.ReturnsAt = now.Add(s.pendingFor(f))
+		}
 	}
 }
 

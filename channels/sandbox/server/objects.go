@@ -11,7 +11,7 @@ import (
 // State is what became of an object of the book.
 type State string
 
-// The states of charges. Refunds and payouts know pending, succeeded and declined, refunds abnormal too.
+// The states of charges. Refunds and payouts know pending, succeeded, declined and abnormal.
 const (
 	Pending    State = "pending"
 	Authorized State = "authorized"
@@ -19,7 +19,7 @@ const (
 	Declined   State = "declined"
 	Closed     State = "closed"
 	Expired    State = "expired"
-	Abnormal   State = "abnormal" // of refunds: a no that isn't final
+	Abnormal   State = "abnormal" // of what leaves: a no that isn't final
 )
 
 // Method is how the customer pays; see docs/sandbox.md for the tokens.
@@ -110,7 +110,7 @@ type Move struct {
 	UpdatedAt       time.Time `json:"updated_at"`
 	SettlesAt       time.Time `json:"settles_at,omitzero"`
 	SucceededAt     time.Time `json:"succeeded_at,omitzero"`
-	ReturnsAt       time.Time `json:"returns_at,omitzero"` // a refund that comes back after its success
+	ReturnsAt       time.Time `json:"returns_at,omitzero"` // it comes back after its success
 	CallbackURL     string    `json:"callback_url,omitempty"`
 	Calls           int       `json:"calls"`
 	Events          int       `json:"events"`

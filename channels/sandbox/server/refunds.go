@@ -123,40 +123,49 @@ func (m *Move) misjudge(c *Charge) {
 	c.RefundedMinor += by
 }
 
-// decline ends a refund for good: the money is the merchant's again.
+// decline ends a refund or, without a charge, a payout for good: the money is the merchant's again.
 func (m *Move) decline(code string, hard bool, c *Charge, now time.Time) {
 	m.State, m.Decline, m.UpdatedAt = Declined, &Decline{Code: code, Hard: hard}, now
 	m.SettlesAt, m.ReturnsAt = time.Time{}, time.Time{}
-	c.RefundedMinor -= m.AmountMinor
-	c.UpdatedAt = now
+	if c != nil {
+		c.RefundedMinor -= m.AmountMinor
+		c.UpdatedAt = now
+	}
 }
 
-// act is the body of POST /admin/refund: what becomes of a refund after its answer.
+// act is the body of POST /admin/refund and /admin/payout: what becomes of one after its answer.
 type act struct {
-	Reference string `json:"reference"` // a reference, a key or a refund's id
+	Reference string `json:"reference"` // a reference, a key, or a refund's or payout's id
 	Act       string `json:"act"`       // settle, decline, abnormal, return
 }
 
-func (s *Server) adminRefund(w http.ResponseWriter, r *http.Request) error {
-	var q act
-	if err := decode(r, &q); err != nil {
-		return err
-	}
-	if err := s.FinishRefund(q.Reference, q.Act); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, s.Lookup(q.Reference))
-	return nil
+func (s *Server) adminMove(kind string) http.HandlerFunc {
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		var q act
+		if err := decode(r, &q); err != nil {
+			return err
+		}
+		if err := s.finishMove(kind, q.Reference, q.Act); err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, s.Lookup(q.Reference))
+		return nil
+	})
 }
 
 // FinishRefund does what POST /admin/refund does: "settle" makes an open refund succeed, "decline" ends it dead,
 // "abnormal" makes of it a no that isn't final, and "return" takes back one that succeeded. It calls back.
-func (s *Server) FinishRefund(name, act string) error {
+func (s *Server) FinishRefund(name, act string) error { return s.finishMove("refund", name, act) }
+
+// FinishPayout does what POST /admin/payout does, with a payout.
+func (s *Server) FinishPayout(name, act string) error { return s.finishMove("payout", name, act) }
+
+func (s *Server) finishMove(kind, name, act string) error {
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
-	m := s.refundNamed(name)
+	m := s.moveNamed(name, kind)
 	if m == nil {
-		return refuse(http.StatusNotFound, "refund_not_found", "there is no refund under this name")
+		return refuse(http.StatusNotFound, kind+"_not_found", "there is no "+kind+" under this name")
 	}
 	now, c := s.Now(), s.book.byID[m.ChargeID]
 	open := m.State == Pending || m.State == Abnormal
@@ -166,11 +175,11 @@ func (s *Server) FinishRefund(name, act string) error {
 	case act == "decline" && open:
 		m.decline("account_closed", true, c, now)
 	case act == "abnormal" && m.State == Pending:
-		m.State, m.Decline, m.UpdatedAt, m.SettlesAt = Abnormal, &Decline{Code: "refund_abnormal"}, now, time.Time{}
+		m.State, m.Decline, m.UpdatedAt, m.SettlesAt = Abnormal, &Decline{Code: kind + "_abnormal"}, now, time.Time{}
 	case act == "return" && m.State == Succeeded:
-		m.decline("refund_returned", true, c, now)
+		m.decline(kind+"_returned", true, c, now)
 	case act == "settle" || act == "decline" || act == "abnormal" || act == "return":
-		return refuse(http.StatusConflict, "refund_"+string(m.State), "the refund is "+string(m.State))
+		return refuse(http.StatusConflict, kind+"_"+string(m.State), "the "+kind+" is "+string(m.State))
 	default:
 		return invalid("act", "act is settle, decline, abnormal or return")
 	}
@@ -178,18 +187,18 @@ func (s *Server) FinishRefund(name, act string) error {
 	return nil
 }
 
-// refundNamed is the last refund under a name; the book's mutex is held.
-func (s *Server) refundNamed(name string) (last *Move) {
+// moveNamed is the last refund or payout under a name; an empty kind takes either. The book's mutex is held.
+func (s *Server) moveNamed(name, kind string) (last *Move) {
 	_, moves := s.book.find(name, s.Now())
 	for _, m := range moves {
-		if m.Kind == "refund" {
+		if kind == "" || m.Kind == kind {
 			last = m
 		}
 	}
 	return last
 }
 
-// notifyMove writes a refund and its charge down, and owes the charge's caller a callback; the book's mutex is held.
+// notifyMove writes a refund and its charge, or a payout, down, and owes the caller a callback; the book's mutex is held.
 func (s *Server) notifyMove(m *Move, of *Charge) {
 	m.Events++
 	m.Owed = m.CallbackURL != ""
@@ -227,7 +236,7 @@ func (s *Server) settleMove(id string) {
 		s.notifyMove(m, nil)
 	case due(m.ReturnsAt, now) && m.State == Succeeded:
 		c := s.book.byID[m.ChargeID]
-		m.decline("refund_returned", true, c, now)
+		m.decline(m.Kind+"_returned", true, c, now)
 		s.notifyMove(m, c)
 	default:
 		s.armMove(m) // the clock was moved back, or the timer was early

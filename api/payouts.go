@@ -1,0 +1,182 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payout"
+	"paysaga/domain/trade"
+)
+
+// CreatePayout receives a payout, or refuses it at once, and joins its saga (I-19, I-20).
+func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
+	deadline := time.Now().Add(s.Deadline)
+	var r PayoutRequest
+	body, err := readJSON(c, &r)
+	if err != nil {
+		return err
+	}
+	who := callerOf(c)
+	received, err := s.intake(who).payout(r, who)
+	if err != nil {
+		return err
+	}
+	if err := s.conforms("createPayout", body); err != nil {
+		return err
+	}
+	if received.Idempotency, err = idempotency(c, who, body); err != nil {
+		return err
+	}
+	p := &received.Payout
+	about(c, p.ID)
+	ctx, cancel := s.durable(c)
+	defer cancel()
+	open, err := s.Accounts.OpenAccounts(ctx, p.Book, p.MerchantID)
+	if err != nil {
+		return err
+	}
+	over, refused := s.Channels.Payer(open, p.Amount.Currency, value(r.Channel))
+	if refused != nil { // a repeat isn't judged anew
+		first, found, err := s.Book.Replayed(ctx, p.Book, received.Idempotency)
+		if err != nil || !found {
+			return cmp.Or(err, refused)
+		}
+		return s.answerPayout(c, deadline, first, true)
+	}
+	p.Channel, p.ChannelAccount, p.Lane = over.Channel, over.ID, over.Lane
+	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID,
+		By: who.by(c), Changes: []ledger.Change{received}})
+	if err != nil {
+		return err
+	}
+	payoutID, replayed := objectOf(receipt, p.ID)
+	return s.answerPayout(c, deadline, payoutID, replayed)
+}
+
+// answerPayout waits for a payout that was received, and shows it.
+func (s *server) answerPayout(c echo.Context, deadline time.Time, payoutID string, replayed bool) error {
+	about(c, payoutID)
+	markReplayed(c, replayed)
+	p, err := s.joinPayout(context.WithoutCancel(c.Request().Context()), deadline, callerOf(c), payoutID)
+	if err != nil {
+		return err
+	}
+	code := http.StatusCreated
+	if !p.Status.Terminal() {
+		code = http.StatusAccepted
+	}
+	c.Response().Header().Set("Location", "/v1/payouts/"+p.ID)
+	return reply(c, code, mediaJSON, p.Public())
+}
+
+// payout judges the fields of a request. What is there to take out is settled under its account's lock.
+func (in intake) payout(r PayoutRequest, who caller) (payout.Receive, error) {
+	mine := payout.Payout{Book: who.Book, ID: in.mint(id.Payout), MerchantID: who.merchant, UserID: who.user, Note: value(r.Note), CreatedAt: in.now}
+	if r.UserID != nil {
+		if !id.Is(id.User, *r.UserID) {
+			return payout.Receive{}, fault.Invalid("id_invalid", "user_id", "this is not a user's id")
+		}
+		if err := who.owns("user", *r.UserID); err != nil {
+			return payout.Receive{}, err
+		}
+		mine.UserID = *r.UserID
+	}
+	currency, err := parseCurrency(r.Currency)
+	if err != nil {
+		return payout.Receive{}, err
+	}
+	if mine.Amount, err = money.ParsePositive(r.Amount, currency); err != nil {
+		return payout.Receive{}, fault.Under("amount", err)
+	}
+	to, err := payout.Destination{Type: payout.Type(r.Destination.Type), Account: r.Destination.Account, Name: value(r.Destination.Name)}.Checked()
+	if err != nil {
+		return payout.Receive{}, err
+	}
+	if r.Channel != nil && !channelName.MatchString(*r.Channel) {
+		return payout.Receive{}, fault.Invalid("channel_invalid", "channel", "no channel has such a name")
+	}
+	if !written(mine.Note, trade.MaxDescription, "") {
+		return payout.Receive{}, fault.Invalid("note_invalid", "note", "a note is at most 255 characters, none of them a control character")
+	}
+	if r.Metadata != nil {
+		if err := checkMetadata(*r.Metadata); err != nil {
+			return payout.Receive{}, err
+		}
+		mine.Metadata = *r.Metadata
+	}
+	return payout.Receive{Payout: mine, Destination: to}, nil
+}
+
+// joinPayout brings a received payout to its end, or as far as it gets until the deadline, and reads it.
+func (s *server) joinPayout(ctx context.Context, deadline time.Time, who caller, payoutID string) (payout.Payout, error) {
+	read := func() (payout.Payout, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.StoreTimeout)
+		defer cancel()
+		return s.Payouts.Payout(ctx, who.Book, who.merchant, who.user, payoutID)
+	}
+	p, err := read()
+	if err != nil || p.Status.Terminal() {
+		return p, err
+	}
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	s.unexpected(s.Starter.AcceptPayout(waiting, p), p.ID, "accept")
+	return read()
+}
+
+// GetPayout reads a payout.
+func (s *server) GetPayout(c echo.Context, payoutID PayoutID, _ GetPayoutParams) error {
+	if !id.Is(id.Payout, payoutID) {
+		return fault.NotFound("payout")
+	}
+	about(c, payoutID)
+	who := callerOf(c)
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	p, err := s.Payouts.Payout(ctx, who.Book, who.merchant, who.user, payoutID)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, mediaJSON, p.Public())
+}
+
+// ListPayouts lists payouts, newest first. A user sees their own.
+func (s *server) ListPayouts(c echo.Context, p ListPayoutsParams) error {
+	who := callerOf(c)
+	f := payout.Filter{Book: who.Book, MerchantID: who.merchant, UserID: value(p.UserID), Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage}
+	if f.UserID == "" {
+		f.UserID = who.user
+	}
+	if err := who.owns("user", f.UserID); err != nil {
+		return err
+	}
+	if p.Limit != nil {
+		f.Limit = *p.Limit
+	}
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	list, more, err := s.Payouts.Payouts(ctx, f)
+	if err != nil {
+		return err
+	}
+	views := make([]Payout, 0, len(list))
+	for _, one := range list {
+		views = append(views, one.Public())
+	}
+	return reply(c, http.StatusOK, mediaJSON, PayoutList{Data: views, HasMore: more})
+}
+
+func isPayout(text string) bool { return id.Is(id.Payout, text) }
+
+// payoutValues judges what payouts are filtered by.
+var payoutValues = map[string]func(string) bool{"status": func(text string) bool { return payout.Status(text).Valid() },
+	"user_id": func(text string) bool { return id.Is(id.User, text) }}
