@@ -94,6 +94,10 @@ campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under 
 campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
 	@go run ./drill/ledger/campaign
 
+.PHONY: campaign-rebate
+campaign-rebate: ## 100,000 random sequences of paying, refunding, settling, taking back, closing users, judged after every act; goes on where it stopped
+	@go run ./drill/rebates/campaign
+
 .PHONY: demo-chaos
 demo-chaos: devstack ## kill the workers again and again while 100 payments and refunds run: all of them finish, once
 	@go run ./drill/kill/chaos

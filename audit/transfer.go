@@ -22,10 +22,11 @@ const sqlTransferJournals = `
 	WHERE ` + movedTransfer + ` AND NOT coalesce(x.away, false) AND (coalesce(x.n, 0) <> (t.status = 'succeeded')::int
 		OR t.status = 'succeeded' AND (x.taken IS DISTINCT FROM t.amount OR x.given IS DISTINCT FROM t.amount))`
 
+// What goes into a campaign's budget bears a transfer's id, and is the campaign's.
 const sqlTransferOfJournal = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
 	FROM journals j LEFT JOIN transfers t ON t.book = j.book AND t.id = split_part(j.cause, ':', 1) AND t.status = 'succeeded'
-	WHERE j.no >= @since AND (j.cause LIKE 'trf\_%' OR j.kind = 'transferred') AND t.id IS NULL`
+	WHERE j.no >= @since AND (j.cause LIKE 'trf\_%' AND j.kind <> 'budget_funded' OR j.kind = 'transferred') AND t.id IS NULL`
 
 const sqlTransferReferences = `
 	SELECT format('%s from %s to %s', t.id, t.from_user, t.to_user)
@@ -37,7 +38,7 @@ const sqlTransfersAcknowledged = `
 	FROM (SELECT book, object, min(operation) AS operation, min(merchant_id) AS merchant_id, count(*) AS n FROM idempotency
 		WHERE object LIKE 'trf\_%' GROUP BY book, object) i
 	LEFT JOIN transfers t ON t.book = i.book AND t.id = i.object AND i.merchant_id IN (t.merchant_id, t.from_user)
-	WHERE t.id IS NULL OR i.n > 1`
+	WHERE t.id IS NULL AND NOT EXISTS (SELECT FROM campaign_fundings f WHERE f.book = i.book AND f.id = i.object) OR i.n > 1`
 
 const sqlTransferEvents = `
 	SELECT format('%s: at %s, its %s events up to %s', coalesce(t.id, e.object_id), t.sequence, coalesce(e.n, 0), coalesce(e.last, 0))
