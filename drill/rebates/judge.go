@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/jackc/pgx/v5"
+
 	"paysaga/domain/accrual"
 	"paysaga/domain/ledger"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // stand is what the database holds of a walk's people and its campaign: rebates as rows, and accounts by code, on their normal side.
@@ -45,14 +45,9 @@ const (
 	sqlShut     = `SELECT id FROM users WHERE book = $1 AND id = ANY($2) AND status <> 'active'`
 )
 
-// look reads what there is, in one snapshot.
+// look reads what there is. Nobody else moves it meanwhile: a shop's sequences come one after the other.
 func (w *walk) look(ctx context.Context) (stand, error) {
 	s := stand{accounts: map[string]int64{}, shut: map[string]bool{}}
-	tx, err := w.Owner.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return s, err
-	}
-	defer func() { _ = tx.Rollback(ctx) }()
 	b := &pgx.Batch{}
 	b.Queue(sqlRows, book, w.people[:]).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -75,7 +70,7 @@ func (w *walk) look(ctx context.Context) (stand, error) {
 		_, err := pgx.ForEachRow(rows, []any{&user}, func() error { s.shut[user] = true; return nil })
 		return err
 	})
-	return s, tx.SendBatch(ctx, b).Close()
+	return s, w.Owner.SendBatch(ctx, b).Close()
 }
 
 // Broken is a promise that doesn't hold.
