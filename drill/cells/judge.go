@@ -89,7 +89,9 @@ func (r *Run) why(s state) string {
 // payment holds a payment against the sandboxes' books (I-09, I-10).
 func (r *Run) payment(p paymentRow, breaks breaker) {
 	taken, waiting := 0, 0
+	var charges []server.Charge
 	for _, sb := range r.merchant.Sandboxes {
+		charges = append(charges, sb.Lookup(p.ID).Charges...)
 		for _, c := range sb.Lookup(p.ID).Charges {
 			switch {
 			case c.Tombstone, c.Extra || c.Late: // the customer's own doing, and a case's business
@@ -105,7 +107,7 @@ func (r *Run) payment(p paymentRow, breaks breaker) {
 	case taken > 1:
 		breaks("I-09: %s was charged %d times", p.ID, taken)
 	case terminal && waiting > 0:
-		breaks("I-10: %s is %s, and at the sandbox a charge still waits to be paid or captured", p.ID, p.Status)
+		breaks("I-10: %s is %s, and at the sandbox a charge still waits to be paid or captured: %+v", p.ID, p.Status, charges)
 	case p.Status == string(payment.Paid) && taken == 0 && p.Captured > 0 && !r.late(p.ID):
 		breaks("I-10: %s is %s, and the sandboxes took nothing", p.ID, p.Status)
 	}
