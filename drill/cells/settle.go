@@ -142,7 +142,7 @@ func (r *Run) nudge() error {
 		r.fate.asked = time.Now()
 	}
 	r.mu.Unlock()
-	if !due || !r.hasFired() {
+	if !due {
 		return nil
 	}
 	for workflowID, open := range sagas(r.state()) {
