@@ -76,6 +76,12 @@ func TestOnRealParts(t *testing.T) {
 				holds(t, s)
 			})
 		}
+		for what, holds := range payoutBehaviours {
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				holds(t, s)
+			})
+		}
 		for what, holds := range refundBehaviours {
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()
