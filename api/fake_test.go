@@ -409,7 +409,7 @@ type fakeChannel struct {
 }
 
 func (f fakeChannel) Describe() channels.Description {
-	return channels.Description{Name: f.name, Operations: []channels.Operation{channels.OpCallback, channels.OpCapture},
+	return channels.Description{Name: f.name, Operations: []channels.Operation{channels.OpCallback, channels.OpCapture, channels.OpPayout, channels.OpAskPayout},
 		MultiCapture: true, Methods: f.methods, Currencies: []string{"CNY", "JPY", "KWD"}}
 }
 

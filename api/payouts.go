@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -39,19 +38,16 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	about(c, p.ID)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	open, err := s.Accounts.OpenAccounts(ctx, p.Book, p.MerchantID)
+	first, found, err := s.Book.Replayed(ctx, p.Book, received.Idempotency)
 	if err != nil {
 		return err
 	}
-	over, refused := s.Channels.Payer(open, p.Amount.Currency, value(r.Channel))
-	if refused != nil { // a repeat isn't judged anew
-		first, found, err := s.Book.Replayed(ctx, p.Book, received.Idempotency)
-		if err != nil || !found {
-			return cmp.Or(err, refused)
-		}
+	if found { // a repeat isn't judged anew
 		return s.answerPayout(c, deadline, first, true)
 	}
-	p.Channel, p.ChannelAccount, p.Lane = over.Channel, over.ID, over.Lane
+	if err := s.payable(ctx, p, value(r.Channel)); err != nil {
+		return err
+	}
 	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID,
 		By: who.by(c), Changes: []ledger.Change{received}})
 	if err != nil {
@@ -59,6 +55,23 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	}
 	payoutID, replayed := objectOf(receipt, p.ID)
 	return s.answerPayout(c, deadline, payoutID, replayed)
+}
+
+// payable finds the account over which the payout leaves, and refuses whom nobody knows before anything is opened for them.
+func (s *server) payable(ctx context.Context, p *payout.Payout, channel string) error {
+	open, err := s.Accounts.OpenAccounts(ctx, p.Book, p.MerchantID)
+	if err != nil {
+		return err
+	}
+	over, err := s.Channels.Payer(open, p.Amount.Currency, channel)
+	if err != nil {
+		return err
+	}
+	p.Channel, p.ChannelAccount, p.Lane = over.Channel, over.ID, over.Lane
+	if p.UserID == "" {
+		return nil
+	}
+	return s.Transfers.Holder(ctx, p.Book, p.MerchantID, p.UserID)
 }
 
 // answerPayout waits for a payout that was received, and shows it.
@@ -92,6 +105,9 @@ func (in intake) payout(r PayoutRequest, who caller) (payout.Receive, error) {
 	currency, err := parseCurrency(r.Currency)
 	if err != nil {
 		return payout.Receive{}, err
+	}
+	if r.Amount == "" {
+		return payout.Receive{}, required("amount", "say how much")
 	}
 	if mine.Amount, err = money.ParsePositive(r.Amount, currency); err != nil {
 		return payout.Receive{}, fault.Under("amount", err)

@@ -3030,7 +3030,7 @@ type ClientInterface interface {
 	//
 	// Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 	// or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-	// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+	// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 	// A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 	//
 	// Takes any type of body and a specified content type.
@@ -3042,7 +3042,7 @@ type ClientInterface interface {
 	//
 	// Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 	// or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-	// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+	// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 	// A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4218,7 +4218,7 @@ func (c *Client) ListPayouts(ctx context.Context, params *ListPayoutsParams, req
 //
 // Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 // or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 // A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 //
 // Takes any type of body and a specified content type.
@@ -4240,7 +4240,7 @@ func (c *Client) CreatePayoutWithBody(ctx context.Context, params *CreatePayoutP
 //
 // Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 // or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 // A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 //
 // Takes a body of the `application/json` content type.
@@ -9998,7 +9998,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 	// or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-	// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+	// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 	// A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10010,7 +10010,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 	// or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-	// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+	// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 	// A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -21043,7 +21043,7 @@ func (c *ClientWithResponses) ListPayoutsWithResponse(ctx context.Context, param
 //
 // Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 // or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 // A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -21061,7 +21061,7 @@ func (c *ClientWithResponses) CreatePayoutWithBodyWithResponse(ctx context.Conte
 //
 // Takes money out of a user's wallet (`user_id`), or out of what the merchant has available, and sends it to a bank account, a card
 // or a wallet. The money is set aside with the request: what is beyond the balance is refused with 409 `insufficient_balance` and
-// `amount_available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
+// `available`, and nothing is stored. 201 says that it has ended (see `status`), 202 that the channel hasn't settled it yet.
 // A key needs the scope `payouts:write`. A user pays out of their own wallet alone.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

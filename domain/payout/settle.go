@@ -21,7 +21,7 @@ func Open(p Payout, has int64) (Payout, ledger.Journal, error) {
 		return p, ledger.Journal{}, fault.Invalid("amount_invalid", "amount", "a payout is of more than nothing")
 	case p.Amount.Minor > has:
 		return p, ledger.Journal{}, fault.Conflict("insufficient_balance", "there are "+there.Text()+" to take out").WithParam("amount").
-			WithDetail("amount_available", there.Decimal())
+			WithDetail("available", there.Decimal())
 	}
 	p.Status, p.Sequence, p.UpdatedAt = Processing, 1, p.CreatedAt
 	j, err := opened(p)

@@ -60,7 +60,7 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, map[string]int64{"merchant/mer_1/available": 100, transit: -100}, legs([]ledger.Journal{j}))
 	_, _, err = Open(asked(101), 100)
 	require.True(t, fault.Is(err, fault.KindConflict, "insufficient_balance"), "%v", err)
-	require.Equal(t, "1.00", fault.As(err).Details["amount_available"])
+	require.Equal(t, "1.00", fault.As(err).Details["available"])
 	for _, nothing := range []int64{0, -1} {
 		_, _, err = Open(asked(nothing), 100)
 		require.True(t, fault.Is(err, fault.KindInvalid, "amount_invalid"), "%v", err)

@@ -20,7 +20,7 @@ type PayoutAnswer struct {
 	Code int
 	payout.Public
 	problem
-	There string `json:"amount_available"` // what a refusal says is there
+	There string `json:"available"` // what a refusal says is there
 	Raw   []byte
 }
 
@@ -52,7 +52,7 @@ func asPayout(t testing.TB, a Answer) PayoutAnswer {
 	}
 	must(t, json.Unmarshal(a.Raw, &p.problem))
 	var there struct {
-		There string `json:"amount_available"`
+		There string `json:"available"`
 	}
 	must(t, json.Unmarshal(a.Raw, &there))
 	p.There = there.There
