@@ -53,6 +53,7 @@ type memory struct {
 	wallets   wallets
 	sessions  map[string]access.Session
 	notices   noticeBook
+	people    people
 }
 
 type first struct{ hash, object string }
@@ -64,7 +65,7 @@ func newMemory() *memory {
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
 		notices: noticeBook{settings: map[string]notice.Settings{}},
 		wallets: wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
-		rules:   ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{},
+		rules:   ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(),
 	}
 }
 
@@ -86,7 +87,7 @@ func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.payments) + len(m.refunds) + len(m.payouts) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
-		len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings)
+		len(m.people.users) + len(m.people.logins) + len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings)
 }
 
 func (m *memory) committed() []ledger.Step {

@@ -17,6 +17,7 @@ import (
 	"paysaga/domain/rule"
 	"paysaga/domain/trade"
 	"paysaga/domain/transfer"
+	"paysaga/domain/user"
 )
 
 // Keys knows the API keys.
@@ -31,6 +32,28 @@ type Sessions interface {
 	TokenKey(ctx context.Context, book id.Book, period int) (access.TokenKey, error)
 	// Session reads one that is open, of a user who is neither closed nor erased; any other is fault.NotFound.
 	Session(ctx context.Context, book id.Book, sessionID string) (access.Session, error)
+}
+
+// Users keeps merchants' users. Another merchant's is fault.NotFound (I-25).
+type Users interface {
+	CreateUser(ctx context.Context, u user.User, by ledger.Principal) (made user.User, created bool, err error)
+	User(ctx context.Context, ref user.Ref) (user.User, error)
+	Users(ctx context.Context, filter user.Filter) (page []user.User, more bool, err error)
+	ChangeUser(ctx context.Context, ref user.Ref, by ledger.Principal, change user.Change) (user.User, error)
+	DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, act user.Act) (user.User, error)
+	Wallets(ctx context.Context, ref user.Ref) ([]user.Wallet, error)
+}
+
+// Logins lets users in. Passwords come hashed, and are judged by the caller.
+type Logins interface {
+	Register(ctx context.Context, u user.User, login access.Login, password string) (user.User, error)
+	SetCredentials(ctx context.Context, ref user.Ref, login access.Login, password string) error
+	ChangePassword(ctx context.Context, session access.Session, fresh string, right func(hash string) bool) error
+	// LogIn opens a session if right says so of the login's hash, which is empty if there is no such login.
+	LogIn(ctx context.Context, book id.Book, merchantID string, login access.Login, right func(hash string) bool) (access.Grant, error)
+	OpenSession(ctx context.Context, session access.Session) (access.Grant, error)
+	Refresh(ctx context.Context, token string) (access.Grant, error)
+	LogOut(ctx context.Context, token string) error
 }
 
 // Accounts knows the accounts at channels.

@@ -36,6 +36,10 @@ var exceptions = map[string]int{
 	"parameter_repeated":       http.StatusBadRequest,
 	"request_invalid":          http.StatusBadRequest,
 	"unauthenticated":          http.StatusUnauthorized,
+	"login_failed":             http.StatusUnauthorized,
+	"refresh_invalid":          http.StatusUnauthorized,
+	"too_many_attempts":        http.StatusTooManyRequests,
+	"too_many_requests":        http.StatusTooManyRequests,
 	"method_not_allowed":       http.StatusMethodNotAllowed,
 	"body_too_large":           http.StatusRequestEntityTooLarge,
 	"content_type_unsupported": http.StatusUnsupportedMediaType,
@@ -104,7 +108,7 @@ func (s *server) problem(err error, c echo.Context) {
 	switch code {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="paysaga"`)
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", retryAfter(f.RetryAfter))
 	}
 	h.Del("Location")

@@ -21,6 +21,7 @@ import (
 	"paysaga/domain/rule"
 	"paysaga/domain/trade"
 	"paysaga/domain/transfer"
+	"paysaga/domain/user"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
@@ -251,6 +252,24 @@ const (
 func (e RoutingSimulationObject) Valid() bool {
 	switch e {
 	case RoutingSimulationObjectRoutingSimulation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WalletEntryDirection.
+const (
+	WalletEntryDirectionIn  WalletEntryDirection = "in"
+	WalletEntryDirectionOut WalletEntryDirection = "out"
+)
+
+// Valid indicates whether the value is a known member of the WalletEntryDirection enum.
+func (e WalletEntryDirection) Valid() bool {
+	switch e {
+	case WalletEntryDirectionIn:
+		return true
+	case WalletEntryDirectionOut:
 		return true
 	default:
 		return false
@@ -520,6 +539,12 @@ type ChannelName = string
 //
 // Example: currency == "USD" && amount >= 100000
 type Condition = string
+
+// CredentialsRequest defines model for CredentialsRequest.
+type CredentialsRequest struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
+}
 
 // Currency An ISO 4217 code in use.
 //
@@ -807,6 +832,16 @@ type LineRequest struct {
 	UnitPrice Amount `json:"unit_price"`
 }
 
+// LoginRequest defines model for LoginRequest.
+type LoginRequest struct {
+	Livemode bool   `json:"livemode"`
+	Login    string `json:"login"`
+
+	// MerchantID Example: mer_01kahxr3v0c9m6r5w2z8t4y7qe
+	MerchantID MerchantID `json:"merchant_id"`
+	Password   string     `json:"password"`
+}
+
 // MerchantID Example: mer_01kahxr3v0c9m6r5w2z8t4y7qe
 type MerchantID = string
 
@@ -834,6 +869,12 @@ type MethodRequest struct {
 // MethodType How the customer pays: `qr` (scans what you show), `redirect` (is sent to the channel's page), `card_token` (a card
 // that the channel knows by a token) or `wallet` (out of their wallet alone, over no channel).
 type MethodType = payment.MethodType
+
+// NoticeLanguage The language that messages are written in, `en` or `zh`; empty: the merchant's.
+type NoticeLanguage = notice.Language
+
+// NoticePreferences What a user wants to be told, and when not.
+type NoticePreferences = notice.Preferences
 
 // Notification defines model for Notification.
 type Notification = notice.Public
@@ -966,6 +1007,12 @@ type PartRequest struct {
 
 // PartSource defines model for PartSource.
 type PartSource = payment.Source
+
+// PasswordRequest defines model for PasswordRequest.
+type PasswordRequest struct {
+	CurrentPassword string `json:"current_password"`
+	Password        string `json:"password"`
+}
 
 // Payment defines model for Payment.
 type Payment = payment.Public
@@ -1151,6 +1198,11 @@ type QuietHours struct {
 // Reason Why. It is kept.
 type Reason = string
 
+// RefreshRequest defines model for RefreshRequest.
+type RefreshRequest struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
 // Refund defines model for Refund.
 type Refund = refund.Public
 
@@ -1193,6 +1245,43 @@ type Refusal struct {
 	Code   string  `json:"code"`
 	Detail string  `json:"detail"`
 	Param  *string `json:"param,omitempty"`
+}
+
+// RegisterRequest defines model for RegisterRequest.
+type RegisterRequest struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Example: CN
+	Country *string `json:"country,omitempty"`
+	Email   *string `json:"email,omitempty"`
+
+	// Language The language that messages are written in, `en` or `zh`; empty: the merchant's.
+	Language *NoticeLanguage `json:"language,omitempty"`
+
+	// Livemode Whether the money is real.
+	Livemode bool `json:"livemode"`
+
+	// Login A name, a mail address or a phone number: 3 to 200 characters without spaces. Case doesn't count.
+	Login string `json:"login"`
+
+	// MerchantID Example: mer_01kahxr3v0c9m6r5w2z8t4y7qe
+	MerchantID MerchantID `json:"merchant_id"`
+	Name       *string    `json:"name,omitempty"`
+
+	// Password 10 to 200 characters.
+	Password string `json:"password"`
+
+	// Phone E.164, as in +8613800138000.
+	Phone *string `json:"phone,omitempty"`
+
+	// Preferences What a user wants to be told, and when not.
+	Preferences *NoticePreferences `json:"preferences,omitempty"`
+
+	// PushTokens Of the devices that messages are pushed to.
+	PushTokens *[]string `json:"push_tokens,omitempty"`
+
+	// Referrer Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	Referrer *UserID `json:"referrer,omitempty"`
 }
 
 // RemoveRiskEntryRequest defines model for RemoveRiskEntryRequest.
@@ -1505,11 +1594,167 @@ type TrialLine struct {
 	Kind AccountKind `json:"kind"`
 }
 
+// User defines model for User.
+type User = user.Public
+
+// UserActRequest defines model for UserActRequest.
+type UserActRequest struct {
+	Reason string `json:"reason"`
+}
+
+// UserChangeRequest defines model for UserChangeRequest.
+type UserChangeRequest struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Example: CN
+	Country *string `json:"country,omitempty"`
+	Email   *string `json:"email,omitempty"`
+
+	// Language The language that messages are written in, `en` or `zh`; empty: the merchant's.
+	Language *NoticeLanguage `json:"language,omitempty"`
+
+	// Metadata Your own notes, never used for a decision: at most 50 keys of 1 to 40 characters without square brackets, values of at
+	// most 500 characters. No control characters but tab and line feed in values.
+	//
+	//
+	// Example: {"basket":"42"}
+	Metadata *Metadata `json:"metadata,omitempty"`
+	Name     *string   `json:"name,omitempty"`
+
+	// Phone E.164, as in +8613800138000.
+	Phone *string `json:"phone,omitempty"`
+
+	// Preferences What a user wants to be told, and when not.
+	Preferences *NoticePreferences `json:"preferences,omitempty"`
+
+	// PushTokens Of the devices that messages are pushed to.
+	PushTokens *[]string `json:"push_tokens,omitempty"`
+	Reference  *string   `json:"reference,omitempty"`
+
+	// Referrer Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	Referrer *UserID `json:"referrer,omitempty"`
+}
+
 // UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
 type UserID = string
 
+// UserList defines model for UserList.
+type UserList struct {
+	Data    []User `json:"data"`
+	HasMore bool   `json:"has_more"`
+}
+
+// UserRequest defines model for UserRequest.
+type UserRequest struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Example: CN
+	Country *string `json:"country,omitempty"`
+	Email   *string `json:"email,omitempty"`
+
+	// Language The language that messages are written in, `en` or `zh`; empty: the merchant's.
+	Language *NoticeLanguage `json:"language,omitempty"`
+
+	// Metadata Your own notes, never used for a decision: at most 50 keys of 1 to 40 characters without square brackets, values of at
+	// most 500 characters. No control characters but tab and line feed in values.
+	//
+	//
+	// Example: {"basket":"42"}
+	Metadata *Metadata `json:"metadata,omitempty"`
+	Name     *string   `json:"name,omitempty"`
+
+	// Phone E.164, as in +8613800138000.
+	Phone *string `json:"phone,omitempty"`
+
+	// Preferences What a user wants to be told, and when not.
+	Preferences *NoticePreferences `json:"preferences,omitempty"`
+
+	// PushTokens Of the devices that messages are pushed to.
+	PushTokens *[]string `json:"push_tokens,omitempty"`
+
+	// Reference Your own name for the user; a second request under it makes no second user.
+	//
+	// Example: c-7
+	Reference *string `json:"reference,omitempty"`
+
+	// Referrer Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	Referrer *UserID `json:"referrer,omitempty"`
+}
+
+// UserSession defines model for UserSession.
+type UserSession struct {
+	// ExpiresIn For how many seconds the token is good.
+	ExpiresIn int    `json:"expires_in"`
+	Livemode  bool   `json:"livemode"`
+	Object    string `json:"object"`
+
+	// RefreshToken Good once.
+	RefreshToken string `json:"refresh_token"`
+
+	// Token A JWT, for `Authorization: Bearer`.
+	Token string `json:"token"`
+
+	// UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	UserID UserID `json:"user_id"`
+}
+
+// UserStatus Whether the user's wallets move. Of one who is erased nothing personal is left.
+type UserStatus = user.Status
+
 // VersionText defines model for VersionText.
 type VersionText = string
+
+// Wallet defines model for Wallet.
+type Wallet = user.PublicWallet
+
+// WalletEntry defines model for WalletEntry.
+type WalletEntry struct {
+	// Amount Example: 12.34
+	Amount string `json:"amount"`
+
+	// Balance What was available after it.
+	Balance  string    `json:"balance"`
+	BookedAt time.Time `json:"booked_at"`
+
+	// BusinessID What it came of: a transfer, a top-up, a payout, a rebate, a payment, a refund.
+	BusinessID  string               `json:"business_id"`
+	Direction   WalletEntryDirection `json:"direction"`
+	EffectiveAt time.Time            `json:"effective_at"`
+
+	// Journal A journal's cause, `<id>:<step>`.
+	//
+	// Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe:ch1
+	Journal JournalID `json:"journal"`
+
+	// Kind Example: rebate_settled
+	Kind   string `json:"kind"`
+	Object string `json:"object"`
+}
+
+// WalletEntryDirection defines model for WalletEntry.Direction.
+type WalletEntryDirection string
+
+// WalletHistory defines model for WalletHistory.
+type WalletHistory struct {
+	ClosingBalance string        `json:"closing_balance"`
+	Currency       string        `json:"currency"`
+	Data           []WalletEntry `json:"data"`
+	From           time.Time     `json:"from"`
+	HasMore        bool          `json:"has_more"`
+	Livemode       bool          `json:"livemode"`
+	Object         string        `json:"object"`
+	OpeningBalance string        `json:"opening_balance"`
+	To             time.Time     `json:"to"`
+
+	// UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	UserID UserID `json:"user_id"`
+}
+
+// WalletList defines model for WalletList.
+type WalletList struct {
+	Data    []Wallet `json:"data"`
+	HasMore bool     `json:"has_more"`
+}
 
 // WebhookDelivery defines model for WebhookDelivery.
 type WebhookDelivery = delivery.PublicDelivery
@@ -1700,6 +1945,9 @@ type PaymentStable = Payment
 
 // TooLarge RFC 9457. Further members may stand beside these, such as `remaining`.
 type TooLarge = Problem
+
+// TooMany RFC 9457. Further members may stand beside these, such as `remaining`.
+type TooMany = Problem
 
 // Unauthenticated RFC 9457. Further members may stand beside these, such as `remaining`.
 type Unauthenticated = Problem
@@ -2265,6 +2513,77 @@ type GetTrialBalanceParams struct {
 	Currency *Currency `form:"currency,omitempty" json:"currency,omitempty"`
 }
 
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Status Only users of this status.
+	Status *UserStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Reference Only the one of this reference.
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// Referrer Only those whom this user brought.
+	Referrer *UserID `form:"referrer,omitempty" json:"referrer,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The last one you have; the page starts with the one after it.
+	StartingAfter *UserID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetUserParams defines parameters for GetUser.
+type GetUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ChangeUserParams defines parameters for ChangeUser.
+type ChangeUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// CloseUserParams defines parameters for CloseUser.
+type CloseUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SetUserCredentialsParams defines parameters for SetUserCredentials.
+type SetUserCredentialsParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// EraseUserParams defines parameters for EraseUser.
+type EraseUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// FreezeUserParams defines parameters for FreezeUser.
+type FreezeUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ListUserNotificationsParams defines parameters for ListUserNotifications.
 type ListUserNotificationsParams struct {
 	// Status Only those that stand so.
@@ -2278,6 +2597,52 @@ type ListUserNotificationsParams struct {
 
 	// StartingAfter The id of the last notification you have; the page starts with the one after it.
 	StartingAfter *NotificationID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// UnfreezeUserParams defines parameters for UnfreezeUser.
+type UnfreezeUserParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListWalletsParams defines parameters for ListWallets.
+type ListWalletsParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetWalletHistoryParams defines parameters for GetWalletHistory.
+type GetWalletHistoryParams struct {
+	// From Entries booked then or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Entries booked then or before; what lies less than about a second back can still change (`at_not_final`).
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The last one you have; the page starts with the one after it.
+	StartingAfter *JournalID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ExportWalletHistoryParams defines parameters for ExportWalletHistory.
+type ExportWalletHistoryParams struct {
+	// From Entries booked then or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Entries booked then or before; what lies less than about a second back can still change (`at_not_final`).
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
@@ -2376,6 +2741,21 @@ type TestWebhookEndpointParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// LogInUserJSONRequestBody defines body for LogInUser for application/json ContentType.
+type LogInUserJSONRequestBody = LoginRequest
+
+// LogOutUserJSONRequestBody defines body for LogOutUser for application/json ContentType.
+type LogOutUserJSONRequestBody = RefreshRequest
+
+// ChangeUserPasswordJSONRequestBody defines body for ChangeUserPassword for application/json ContentType.
+type ChangeUserPasswordJSONRequestBody = PasswordRequest
+
+// RefreshUserSessionJSONRequestBody defines body for RefreshUserSession for application/json ContentType.
+type RefreshUserSessionJSONRequestBody = RefreshRequest
+
+// RegisterUserJSONRequestBody defines body for RegisterUser for application/json ContentType.
+type RegisterUserJSONRequestBody = RegisterRequest
+
 // ResolveCaseJSONRequestBody defines body for ResolveCase for application/json ContentType.
 type ResolveCaseJSONRequestBody = CaseResolution
 
@@ -2429,6 +2809,27 @@ type SimulateRoutingJSONRequestBody = SimulateRoutingRequest
 
 // CreateTransferJSONRequestBody defines body for CreateTransfer for application/json ContentType.
 type CreateTransferJSONRequestBody = TransferRequest
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody = UserRequest
+
+// ChangeUserJSONRequestBody defines body for ChangeUser for application/json ContentType.
+type ChangeUserJSONRequestBody = UserChangeRequest
+
+// CloseUserJSONRequestBody defines body for CloseUser for application/json ContentType.
+type CloseUserJSONRequestBody = UserActRequest
+
+// SetUserCredentialsJSONRequestBody defines body for SetUserCredentials for application/json ContentType.
+type SetUserCredentialsJSONRequestBody = CredentialsRequest
+
+// EraseUserJSONRequestBody defines body for EraseUser for application/json ContentType.
+type EraseUserJSONRequestBody = UserActRequest
+
+// FreezeUserJSONRequestBody defines body for FreezeUser for application/json ContentType.
+type FreezeUserJSONRequestBody = UserActRequest
+
+// UnfreezeUserJSONRequestBody defines body for UnfreezeUser for application/json ContentType.
+type UnfreezeUserJSONRequestBody = UserActRequest
 
 // RedeliverWebhookJSONRequestBody defines body for RedeliverWebhook for application/json ContentType.
 type RedeliverWebhookJSONRequestBody = WebhookTestRequest
@@ -2636,6 +3037,21 @@ type ServerInterface interface {
 	// ListEntries A statement of an account
 	// (GET /v1/accounts/{account_id}/entries)
 	ListEntries(ctx echo.Context, accountID AccountID, params ListEntriesParams) error
+	// LogInUser Log in
+	// (POST /v1/auth/login)
+	LogInUser(ctx echo.Context) error
+	// LogOutUser Log out
+	// (POST /v1/auth/logout)
+	LogOutUser(ctx echo.Context) error
+	// ChangeUserPassword Change one's own password
+	// (POST /v1/auth/password)
+	ChangeUserPassword(ctx echo.Context) error
+	// RefreshUserSession Get the next token of a session
+	// (POST /v1/auth/refresh)
+	RefreshUserSession(ctx echo.Context) error
+	// RegisterUser Register as a user of a merchant
+	// (POST /v1/auth/register)
+	RegisterUser(ctx echo.Context) error
 	// ReceiveCallback Take a channel's callback
 	// (POST /v1/callbacks/{channel}/{channel_account})
 	ReceiveCallback(ctx echo.Context, channel ChannelName, channelAccount ChannelAccountID) error
@@ -2768,9 +3184,45 @@ type ServerInterface interface {
 	// GetTrialBalance The trial balance of the whole book
 	// (GET /v1/trial-balance)
 	GetTrialBalance(ctx echo.Context, params GetTrialBalanceParams) error
+	// ListUsers List users, newest first
+	// (GET /v1/users)
+	ListUsers(ctx echo.Context, params ListUsersParams) error
+	// CreateUser Make a user
+	// (POST /v1/users)
+	CreateUser(ctx echo.Context, params CreateUserParams) error
+	// GetUser Read a user
+	// (GET /v1/users/{user_id})
+	GetUser(ctx echo.Context, userID UserID, params GetUserParams) error
+	// ChangeUser Change what is said of a user
+	// (PATCH /v1/users/{user_id})
+	ChangeUser(ctx echo.Context, userID UserID, params ChangeUserParams) error
+	// CloseUser Close a user for good
+	// (POST /v1/users/{user_id}/close)
+	CloseUser(ctx echo.Context, userID UserID, params CloseUserParams) error
+	// SetUserCredentials Give a user a login
+	// (POST /v1/users/{user_id}/credentials)
+	SetUserCredentials(ctx echo.Context, userID UserID, params SetUserCredentialsParams) error
+	// EraseUser Erase what is personal about a user
+	// (POST /v1/users/{user_id}/erase)
+	EraseUser(ctx echo.Context, userID UserID, params EraseUserParams) error
+	// FreezeUser Freeze a user's wallets
+	// (POST /v1/users/{user_id}/freeze)
+	FreezeUser(ctx echo.Context, userID UserID, params FreezeUserParams) error
 	// ListUserNotifications List what a user was told
 	// (GET /v1/users/{user_id}/notifications)
 	ListUserNotifications(ctx echo.Context, userID UserID, params ListUserNotificationsParams) error
+	// UnfreezeUser Let a frozen user's wallets move again
+	// (POST /v1/users/{user_id}/unfreeze)
+	UnfreezeUser(ctx echo.Context, userID UserID, params UnfreezeUserParams) error
+	// ListWallets What a user has, by currency
+	// (GET /v1/users/{user_id}/wallets)
+	ListWallets(ctx echo.Context, userID UserID, params ListWalletsParams) error
+	// GetWalletHistory What happened in a wallet, with the balance after each entry
+	// (GET /v1/users/{user_id}/wallets/{currency}/history)
+	GetWalletHistory(ctx echo.Context, userID UserID, currency string, params GetWalletHistoryParams) error
+	// ExportWalletHistory A wallet's history as CSV
+	// (GET /v1/users/{user_id}/wallets/{currency}/history.csv)
+	ExportWalletHistory(ctx echo.Context, userID UserID, currency string, params ExportWalletHistoryParams) error
 	// ListWebhookDeliveries List deliveries, those of the newest events first
 	// (GET /v1/webhook_deliveries)
 	ListWebhookDeliveries(ctx echo.Context, params ListWebhookDeliveriesParams) error
@@ -3057,6 +3509,51 @@ func (w *ServerInterfaceWrapper) ListEntries(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListEntries(ctx, accountID, params)
+	return err
+}
+
+// LogInUser converts echo context to params.
+func (w *ServerInterfaceWrapper) LogInUser(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LogInUser(ctx)
+	return err
+}
+
+// LogOutUser converts echo context to params.
+func (w *ServerInterfaceWrapper) LogOutUser(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LogOutUser(ctx)
+	return err
+}
+
+// ChangeUserPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeUserPassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeUserPassword(ctx)
+	return err
+}
+
+// RefreshUserSession converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshUserSession(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshUserSession(ctx)
+	return err
+}
+
+// RegisterUser converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterUser(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterUser(ctx)
 	return err
 }
 
@@ -4970,6 +5467,314 @@ func (w *ServerInterfaceWrapper) GetTrialBalance(ctx echo.Context) error {
 	return err
 }
 
+// ListUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUsers(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsersParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "reference" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reference", ctx.QueryParams(), &params.Reference, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reference: %s", err))
+	}
+
+	// ------------- Optional query parameter "referrer" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "referrer", ctx.QueryParams(), &params.Referrer, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter referrer: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUsers(ctx, params)
+	return err
+}
+
+// CreateUser converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateUser(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateUser(ctx, params)
+	return err
+}
+
+// GetUser converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUser(ctx, userID, params)
+	return err
+}
+
+// ChangeUser converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeUser(ctx, userID, params)
+	return err
+}
+
+// CloseUser converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseUser(ctx, userID, params)
+	return err
+}
+
+// SetUserCredentials converts echo context to params.
+func (w *ServerInterfaceWrapper) SetUserCredentials(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetUserCredentialsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetUserCredentials(ctx, userID, params)
+	return err
+}
+
+// EraseUser converts echo context to params.
+func (w *ServerInterfaceWrapper) EraseUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EraseUser(ctx, userID, params)
+	return err
+}
+
+// FreezeUser converts echo context to params.
+func (w *ServerInterfaceWrapper) FreezeUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FreezeUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FreezeUser(ctx, userID, params)
+	return err
+}
+
 // ListUserNotifications converts echo context to params.
 func (w *ServerInterfaceWrapper) ListUserNotifications(ctx echo.Context) error {
 	var err error
@@ -5030,6 +5835,206 @@ func (w *ServerInterfaceWrapper) ListUserNotifications(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListUserNotifications(ctx, userID, params)
+	return err
+}
+
+// UnfreezeUser converts echo context to params.
+func (w *ServerInterfaceWrapper) UnfreezeUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnfreezeUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnfreezeUser(ctx, userID, params)
+	return err
+}
+
+// ListWallets converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWallets(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWalletsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWallets(ctx, userID, params)
+	return err
+}
+
+// GetWalletHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWalletHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// ------------- Path parameter "currency" -------------
+	var currency string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "currency", ctx.Param("currency"), &currency, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter currency: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWalletHistoryParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWalletHistory(ctx, userID, currency, params)
+	return err
+}
+
+// ExportWalletHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportWalletHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// ------------- Path parameter "currency" -------------
+	var currency string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "currency", ctx.Param("currency"), &currency, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter currency: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportWalletHistoryParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportWalletHistory(ctx, userID, currency, params)
 	return err
 }
 
@@ -5564,6 +6569,23 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/risk/lists", wrapper.ListRiskEntries, options.OperationMiddlewares["listRiskEntries"]...)
 	router.POST(options.BaseURL+"/v1/risk/lists", wrapper.AddRiskEntry, options.OperationMiddlewares["addRiskEntry"]...)
 	router.POST(options.BaseURL+"/v1/risk/lists/:entry_id/remove", wrapper.RemoveRiskEntry, options.OperationMiddlewares["removeRiskEntry"]...)
+	router.GET(options.BaseURL+"/v1/users", wrapper.ListUsers, options.OperationMiddlewares["listUsers"]...)
+	router.POST(options.BaseURL+"/v1/users", wrapper.CreateUser, options.OperationMiddlewares["createUser"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
+	router.PATCH(options.BaseURL+"/v1/users/:user_id", wrapper.ChangeUser, options.OperationMiddlewares["changeUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/freeze", wrapper.FreezeUser, options.OperationMiddlewares["freezeUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/unfreeze", wrapper.UnfreezeUser, options.OperationMiddlewares["unfreezeUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/close", wrapper.CloseUser, options.OperationMiddlewares["closeUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/erase", wrapper.EraseUser, options.OperationMiddlewares["eraseUser"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/wallets", wrapper.ListWallets, options.OperationMiddlewares["listWallets"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/wallets/:currency/history", wrapper.GetWalletHistory, options.OperationMiddlewares["getWalletHistory"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/wallets/:currency/history.csv", wrapper.ExportWalletHistory, options.OperationMiddlewares["exportWalletHistory"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/credentials", wrapper.SetUserCredentials, options.OperationMiddlewares["setUserCredentials"]...)
+	router.POST(options.BaseURL+"/v1/auth/register", wrapper.RegisterUser, options.OperationMiddlewares["registerUser"]...)
+	router.POST(options.BaseURL+"/v1/auth/login", wrapper.LogInUser, options.OperationMiddlewares["logInUser"]...)
+	router.POST(options.BaseURL+"/v1/auth/refresh", wrapper.RefreshUserSession, options.OperationMiddlewares["refreshUserSession"]...)
+	router.POST(options.BaseURL+"/v1/auth/logout", wrapper.LogOutUser, options.OperationMiddlewares["logOutUser"]...)
+	router.POST(options.BaseURL+"/v1/auth/password", wrapper.ChangeUserPassword, options.OperationMiddlewares["changeUserPassword"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)

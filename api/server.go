@@ -4,11 +4,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"paysaga/channels"
 	"paysaga/domain/routing"
@@ -21,6 +23,9 @@ type Config struct {
 	Deadline time.Duration
 	// StoreTimeout bounds what a request asks of the store; past it the answer is 503. Default 5 s.
 	StoreTimeout time.Duration
+	// LoginRate is how many requests about log-ins an address may make per second, in the long run; ten times as many at once. Default 20.
+	// Behind a proxy all come from its address: leave it high there, and limit at the proxy.
+	LoginRate float64
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -29,6 +34,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.StoreTimeout == 0 {
 		c.StoreTimeout = 5 * time.Second
+	}
+	if c.LoginRate == 0 {
+		c.LoginRate = 20
 	}
 	if c.Deadline < 0 || c.StoreTimeout < 0 {
 		return Config{}, errors.New("api: Deadline and StoreTimeout must not be negative")
@@ -40,6 +48,8 @@ func (c Config) withDefaults() (Config, error) {
 type Parts struct {
 	Keys     Keys
 	Sessions Sessions
+	Users    Users
+	Logins   Logins
 	Accounts Accounts
 	Book     Book
 	Reader   Reader
@@ -80,7 +90,7 @@ type Parts struct {
 
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
-		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Payouts": p.Payouts == nil,
+		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Users": p.Users == nil, "Logins": p.Logins == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Payouts": p.Payouts == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Transfers": p.Transfers == nil,
@@ -99,6 +109,8 @@ type server struct {
 	Parts
 	docs    http.Handler
 	tokens  echo.MiddlewareFunc // finds out which user a token is
+	hashing slots
+	callers addresses
 	schemas map[string]*openapi3.Schema
 }
 
@@ -124,7 +136,8 @@ func New(cfg Config, parts Parts) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Config: cfg, Parts: parts, docs: docsPage(), schemas: schemas}
+	s := &server{Config: cfg, Parts: parts, docs: docsPage(), schemas: schemas, hashing: make(slots, runtime.GOMAXPROCS(0)),
+		callers: addresses{rate: rate.Limit(cfg.LoginRate), burst: int(10*cfg.LoginRate) + 1}}
 	if s.tokens, err = s.readTokens(); err != nil {
 		return nil, err
 	}

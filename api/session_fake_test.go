@@ -60,3 +60,24 @@ func (f *front) asUser(t testing.TB, merchant, user string) func(*http.Request) 
 	t.Helper()
 	return as(f.signIn(t, merchant, user))
 }
+
+// until asks again until the answer is as it should be.
+func (f *front) until(t testing.TB, ask func() (answer, bool)) answer {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for {
+		a, done := ask()
+		if done {
+			return a
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("it never came: %d %s", a.status, a.body)
+		case <-late:
+			t.Fatalf("it didn't come: %d %s", a.status, a.body)
+		case <-tick.C:
+		}
+	}
+}

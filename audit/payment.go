@@ -231,7 +231,7 @@ const sqlForeignMoney = `
 	WHERE j.no >= @since AND a.code LIKE 'merchant/%' AND split_part(a.code, '/', 2) <> r.merchant_id`
 
 // judgedApart are the objects whose own checks hold the merchant of their events.
-const judgedApart = `'transfer'`
+const judgedApart = `'transfer', 'user'`
 
 const sqlEventMerchants = `
 	SELECT format('%s of %s names %s', e.id, e.object_id, e.merchant_id)
@@ -261,6 +261,9 @@ const sqlSealed = `
 	FROM (
 		SELECT 'channel account' AS kind, id, credentials_sealed AS sealed FROM channel_accounts
 		UNION ALL SELECT 'customer', user_id, details_sealed FROM user_details
+		UNION ALL SELECT 'user', user_id, profile_sealed FROM user_profiles
+		UNION ALL SELECT 'destination', id, destination_sealed FROM user_destinations WHERE destination_sealed IS NOT NULL
+		UNION ALL SELECT 'key of users'' tokens', period::text, seed_sealed FROM user_token_keys
 		UNION ALL SELECT 'secrets of payment', payment_id, secrets_sealed FROM payment_details
 		UNION ALL SELECT 'request of', payment_id, request_sealed FROM attempts
 		UNION ALL SELECT 'request of', refund_id, request_sealed FROM refund_attempts

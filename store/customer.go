@@ -31,19 +31,20 @@ type userKey struct{ merchantID, id, reference string }
 type userRow struct {
 	id     string
 	sealed []byte // its details
+	erased bool
 }
 
 const sqlUsers = `
-	SELECT n.merchant_id, n.id, '', u.id, d.details_sealed
+	SELECT n.merchant_id, n.id, '', u.id, d.details_sealed, u.status = 'erased'
 	FROM unnest($2::text[], $3::text[]) AS n(merchant_id, id)
-	CROSS JOIN LATERAL (SELECT id FROM users WHERE book = $1 AND id = n.id AND merchant_id = n.merchant_id OFFSET 0) u
+	CROSS JOIN LATERAL (SELECT id, status FROM users WHERE book = $1 AND id = n.id AND merchant_id = n.merchant_id OFFSET 0) u
 	LEFT JOIN LATERAL (SELECT details_sealed FROM user_details WHERE book = $1 AND user_id = u.id OFFSET 0) d ON true`
 
 const sqlUsersByReference = `
-	SELECT n.merchant_id, '', n.reference, u.id, d.details_sealed
+	SELECT n.merchant_id, '', n.reference, u.id, d.details_sealed, u.status = 'erased'
 	FROM unnest($2::text[], $3::text[]) AS n(merchant_id, reference)
 	CROSS JOIN LATERAL (
-		SELECT id FROM users WHERE book = $1 AND merchant_id = n.merchant_id AND reference = n.reference OFFSET 0) u
+		SELECT id, status FROM users WHERE book = $1 AND merchant_id = n.merchant_id AND reference = n.reference OFFSET 0) u
 	LEFT JOIN LATERAL (SELECT details_sealed FROM user_details WHERE book = $1 AND user_id = u.id OFFSET 0) d ON true`
 
 func (b *batch) queueUsers(m *pgx.Batch) {
@@ -61,7 +62,7 @@ func (b *batch) queueUsers(m *pgx.Batch) {
 		for rows.Next() {
 			var key userKey
 			var u userRow
-			if err := rows.Scan(&key.merchantID, &key.id, &key.reference, &u.id, &u.sealed); err != nil {
+			if err := rows.Scan(&key.merchantID, &key.id, &key.reference, &u.id, &u.sealed, &u.erased); err != nil {
 				return err
 			}
 			b.found.users.find(key, u)
@@ -90,6 +91,9 @@ func (r *receive) customer(w *work) (string, error) {
 	var u *userRow
 	if c.Existing || c.Reference != "" {
 		u = w.b.found.users.get(c.key())
+	}
+	if u != nil && u.erased { // nothing personal comes back to where it was erased
+		return "", fault.Invalid("customer_unknown", "customer.id", "the customer was erased")
 	}
 	if u == nil {
 		if c.Existing {

@@ -104,6 +104,8 @@ func refused(pg *pgconn.PgError) error {
 		return fault.Conflict("intent_exists", "this attempt stands already").Wrap(pg)
 	case "webhook_endpoints_once":
 		return fault.Conflict("endpoint_exists", "there is an endpoint with this URL").WithParam("url").Wrap(pg)
+	case "user_credentials_login":
+		return fault.Conflict("login_taken", "somebody has this login already").WithParam("login").Wrap(pg)
 	case "risk_lists_standing":
 		return fault.Conflict("list_entry_exists", "this value stands on that list already").Wrap(pg)
 	case "cases_pkey":

@@ -118,7 +118,7 @@ GRANT INSERT ON user_acts, user_destinations, user_credentials, user_sessions, u
 GRANT UPDATE (password, login_digest, changed_at), DELETE ON user_credentials TO %[1]s;
 GRANT UPDATE (refreshed_at, expires_at, ended_at, ended_why) ON user_sessions TO %[1]s;
 GRANT UPDATE (used_at), DELETE ON user_refreshes TO %[1]s;
-GRANT UPDATE (destination_sealed, removed_at) ON user_destinations TO %[1]s;
+GRANT UPDATE (destination_sealed, removed_at, hint) ON user_destinations TO %[1]s;
 GRANT INSERT, UPDATE, DELETE ON login_throttles, user_profiles TO %[1]s;
 GRANT INSERT ON campaigns, campaign_versions, campaign_terms, campaign_fundings, rebate_counters TO %[1]s;
 GRANT UPDATE (name, status, version, latest_version, starts_at, ends_at, priority, exclusive, funded, sequence, updated_at) ON campaigns TO %[1]s;

@@ -70,6 +70,7 @@ type Principal struct {
 	Book       id.Book
 	MerchantID string // the merchant the caller acts for; empty for operators: all of the book
 	UserID     string // the user that acts for themselves; empty: a merchant or an operator does
+	SessionID  string // the session of a user
 	Children   []string
 	Scopes     []Scope
 }

@@ -26,7 +26,13 @@ type Session struct {
 
 // Principal is the user who acts for themselves.
 func (s Session) Principal() Principal {
-	return Principal{Kind: ledger.ByUser, ID: s.UserID, Book: s.Book, MerchantID: s.MerchantID, UserID: s.UserID, Scopes: UserScopes}
+	return Principal{Kind: ledger.ByUser, ID: s.UserID, Book: s.Book, MerchantID: s.MerchantID, UserID: s.UserID, SessionID: s.ID, Scopes: UserScopes}
+}
+
+// Grant is what a log-in or a refresh gives: the session, and the token that gets the next one. The latter is a secret, shown once.
+type Grant struct {
+	Session
+	Refresh string // rt_…
 }
 
 // TokenKey signs the tokens of a book's users for a period.

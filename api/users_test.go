@@ -1,0 +1,227 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+)
+
+// sent is a request with a JSON body by any method.
+func sent(method, target, body string, edit ...func(*http.Request)) *http.Request {
+	r := request(method, target, body, append([]func(*http.Request){with("Content-Type", "application/json")}, edit...)...)
+	return r
+}
+
+// A user registers, logs in, reads and changes what is theirs, and nothing of anybody else's (I-25).
+func TestAUserActsForThemselves(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(t *testing.T) *front{
+		"fakes": func(t *testing.T) *front { f := newFront(t); f.merchant = shop; return f },
+		"store": func(t *testing.T) *front { f, _ := onStore(t); return f },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := make(t)
+			credentials := `"merchant_id":"` + f.merchant + `","livemode":false,"login":"Ada@example.com","password":"correct horse"`
+			nobody := without("Authorization")
+			a := f.do(t, sent(http.MethodPost, "/v1/auth/register", `{`+credentials+`,"email":"ada@example.com","language":"en"}`, nobody))
+			if a.status != http.StatusCreated {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			me, token := a.text(t, "user_id"), a.text(t, "token")
+			if a := f.do(t, sent(http.MethodPost, "/v1/auth/register", `{`+credentials+`}`, nobody)); a.status != 409 || a.text(t, "code") != "login_taken" {
+				t.Errorf("a second one: %d %s", a.status, a.body)
+			}
+			if a := f.do(t, sent(http.MethodPost, "/v1/auth/login", `{`+strings.Replace(credentials, "correct", "wrong", 1)+`}`, nobody)); a.status != 401 || a.text(t, "code") != "login_failed" {
+				t.Errorf("a wrong password: %d %s", a.status, a.body)
+			}
+			in := f.do(t, sent(http.MethodPost, "/v1/auth/login", `{`+strings.Replace(credentials, "Ada@", "aDA@", 1)+`}`, nobody))
+			if in.status != http.StatusOK || in.text(t, "user_id") != me {
+				t.Fatalf("%d %s", in.status, in.body)
+			}
+			mine := as(token)
+			if a := f.do(t, request(http.MethodGet, "/v1/users/"+me, "", mine)); a.status != 200 || a.text(t, "email") != "ada@example.com" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if a := f.do(t, sent(http.MethodPatch, "/v1/users/"+me, `{"language":"zh","preferences":{"off":["sms"]}}`, mine)); a.status != 200 || a.text(t, "language") != "zh" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if a := f.do(t, request(http.MethodGet, "/v1/users/"+me+"/wallets", "", mine)); a.status != 200 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			theirs := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-2"}`)).text(t, "id")
+			for target, status := range map[string]int{"/v1/users/" + theirs: 404, "/v1/users/" + theirs + "/wallets": 404, "/v1/users": 403,
+				"/v1/users/" + theirs + "/wallets/CNY/history": 404, "/v1/users/" + theirs + "/wallets/CNY/history.csv": 404} {
+				if a := f.do(t, request(http.MethodGet, target, "", mine)); a.status != status {
+					t.Errorf("%s: %d %s", target, a.status, a.body)
+				}
+			}
+			if a := f.do(t, sent(http.MethodPatch, "/v1/users/"+me, `{"metadata":{"vip":"yes"}}`, mine)); a.status != 403 || a.text(t, "param") != "metadata" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			for _, act := range []string{"freeze", "unfreeze", "close", "erase"} {
+				if a := f.do(t, sent(http.MethodPost, "/v1/users/"+me+"/"+act, `{"reason":"x"}`, mine)); a.status != 403 {
+					t.Errorf("%s: %d %s", act, a.status, a.body)
+				}
+			}
+			if a := f.do(t, sent(http.MethodPost, "/v1/auth/password", `{"current_password":"correct horse","password":"another horse"}`, mine)); a.status != 204 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			out := f.do(t, sent(http.MethodPost, "/v1/auth/refresh", `{"refresh_token":"`+in.text(t, "refresh_token")+`"}`, nobody))
+			if name == "store" && out.status != 401 {
+				t.Errorf("another session after the password changed: %d %s", out.status, out.body)
+			}
+			again := f.do(t, sent(http.MethodPost, "/v1/auth/login", `{`+strings.Replace(credentials, "correct", "another", 1)+`}`, nobody))
+			next := f.do(t, sent(http.MethodPost, "/v1/auth/refresh", `{"refresh_token":"`+again.text(t, "refresh_token")+`"}`, nobody))
+			if next.status != http.StatusOK {
+				t.Fatalf("%d %s", next.status, next.body)
+			}
+			if a := f.do(t, sent(http.MethodPost, "/v1/auth/logout", `{"refresh_token":"`+next.text(t, "refresh_token")+`"}`, nobody)); a.status != 204 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if a := f.do(t, request(http.MethodGet, "/v1/users/"+me, "", as(next.text(t, "token")))); a.status != 401 {
+				t.Errorf("after logging out: %d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+func TestUsersThatAreRefused(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	u := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	before := f.store.rows()
+	register := func(change string) string {
+		return `{"merchant_id":"` + shop + `","livemode":false,"login":"ada","password":"correct horse"` + change + `}`
+	}
+	for _, c := range []struct {
+		method, target, body, code, param string
+		status                            int
+	}{
+		{"POST", "/v1/users", `{"email":"nobody"}`, "email_invalid", "email", 422},
+		{"POST", "/v1/users", `{"email":"a@b@c"}`, "email_invalid", "email", 422},
+		{"POST", "/v1/users", `{"phone":"13800138000"}`, "phone_invalid", "phone", 422},
+		{"POST", "/v1/users", `{"country":"cn"}`, "country_invalid", "country", 422},
+		{"POST", "/v1/users", `{"name":"a\u0007"}`, "name_invalid", "name", 422},
+		{"POST", "/v1/users", `{"reference":""}`, "reference_invalid", "reference", 422},
+		{"POST", "/v1/users", `{"reference":"ä"}`, "reference_invalid", "reference", 422},
+		{"POST", "/v1/users", `{"language":"tlh"}`, "language_invalid", "language", 422},
+		{"POST", "/v1/users", `{"push_tokens":["a","a"]}`, "push_tokens_invalid", "push_tokens[1]", 422},
+		{"POST", "/v1/users", `{"preferences":{"off":["doves"]}}`, "preferences_invalid", "preferences.off[0]", 422},
+		{"POST", "/v1/users", `{"preferences":{"quiet":{"from":"25:00","to":"08:00"}}}`, "quiet_invalid", "preferences.quiet.from", 422},
+		{"POST", "/v1/users", `{"preferences":{"time_zone":"Moon/Sea"}}`, "time_zone_unknown", "preferences.time_zone", 422},
+		{"POST", "/v1/users", `{"referrer":"` + shop + `"}`, "id_invalid", "referrer", 422},
+		{"POST", "/v1/users", `{"wallet":"1"}`, "field_unknown", "wallet", 422},
+		{"POST", "/v1/users", `{"name":null}`, "null_refused", "name", 422},
+		{"PATCH", "/v1/users/" + u, `{"referrer":"` + u + `"}`, "referral_circle", "referrer", 422},
+		{"PATCH", "/v1/users/" + mint(id.User), `{}`, "not_found", "", 404},
+		{"PATCH", "/v1/users/" + shop, `{}`, "not_found", "", 404},
+		{"POST", "/v1/users/" + u + "/freeze", `{"reason":""}`, "reason_required", "reason", 422},
+		{"POST", "/v1/users/" + u + "/credentials", `{"login":"a b","password":"correct horse"}`, "login_invalid", "login", 422},
+		{"POST", "/v1/users/" + u + "/credentials", `{"login":"ada","password":"short"}`, "password_invalid", "password", 422},
+		{"POST", "/v1/users/" + u + "/credentials", `{"login":"adalovelace","password":"AdaLovelace"}`, "password_invalid", "password", 422},
+		{"POST", "/v1/users/" + u + "/credentials", `{"login":"ada","password":"aaaaaaaaaaaa"}`, "password_invalid", "password", 422},
+		{"POST", "/v1/auth/register", strings.Replace(register(""), shop, "mer_1", 1), "id_invalid", "merchant_id", 422},
+		{"POST", "/v1/auth/register", register(`,"reference":"c-1"`), "field_unknown", "reference", 422},
+		{"POST", "/v1/auth/register", register(`,"email":"x"`), "email_invalid", "email", 422},
+		{"POST", "/v1/auth/login", `{"merchant_id":"` + shop + `","livemode":false,"password":"x"}`, "field_required", "login", 422},
+		{"POST", "/v1/auth/login", register(""), "login_failed", "", 401},
+		{"POST", "/v1/auth/refresh", `{"refresh_token":"x"}`, "refresh_invalid", "", 401},
+		{"POST", "/v1/auth/refresh", `{}`, "schema_violated", "", 422},
+		{"POST", "/v1/auth/password", `{"current_password":"a","password":"correct horse"}`, "users_only", "", 403},
+	} {
+		a := f.do(t, sent(c.method, c.target, c.body))
+		if a.status != c.status || a.text(t, "code") != c.code || a.text(t, "param") != c.param {
+			t.Errorf("%s %s %s: %d %s", c.method, c.target, c.body, a.status, a.body)
+		}
+	}
+	if f.store.rows() != before {
+		t.Error("something was stored")
+	}
+	for target, param := range map[string]string{"/v1/users?status=gone": "status", "/v1/users?starting_after=x": "starting_after", "/v1/users?referrer=x": "referrer"} {
+		if a := f.do(t, request(http.MethodGet, target, "")); a.status != 422 || a.text(t, "param") != param {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	if strings.Contains(f.logs.String(), "correct horse") { // I-26
+		t.Error("a password is in the log")
+	}
+}
+
+func TestWhoKnocksTooOftenWaits(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	last := answer{}
+	for range 300 {
+		if last = f.do(t, sent(http.MethodPost, "/v1/auth/refresh", `{"refresh_token":"x"}`)); last.status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if last.status != http.StatusTooManyRequests || last.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", last.status, last.body)
+	}
+}
+
+// A wallet's history is the ledger's own, and its CSV the same.
+func TestAWalletsHistory(t *testing.T) {
+	t.Parallel()
+	f, db := onStore(t)
+	u := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	c := ledger.Chart{Book: id.Test, Currency: "CNY"}
+	var causes []string
+	for i, legs := range [][]ledger.Entry{
+		{ledger.Dr(c.Clearing(f.account), money.New(1234, "CNY")), ledger.Cr(c.Wallet(u), money.New(1234, "CNY"))},
+		{ledger.Dr(c.Wallet(u), money.New(234, "CNY")), ledger.Cr(c.Clearing(f.account), money.New(234, "CNY"))},
+	} {
+		top := db.Store.Mint(id.Request) // of nobody's sort, so that no other check looks for its object
+		cause := id.Key(top, id.Step{Code: id.Move, Ordinal: 1})
+		j, err := ledger.Post(ledger.Posting{Cause: cause, Kind: []string{"came", "went"}[i], Late: ledger.ToNextOpen}, legs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Store.Commit(t.Context(), ledger.Step{Book: id.Test, Cause: cause, Business: top, By: ledger.Service("test"), Journals: []ledger.Journal{j}}); err != nil {
+			t.Fatal(err)
+		}
+		causes = append(causes, top)
+	}
+	mine := f.asUser(t, f.merchant, u)
+	if a := f.do(t, request(http.MethodGet, "/v1/users/"+u+"/wallets", "", mine)); !strings.Contains(string(a.body), `"available":"10.00"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	history := "/v1/users/" + u + "/wallets/CNY/history"
+	a := f.until(t, func() (answer, bool) { // what was booked is final about a second later
+		a := f.do(t, request(http.MethodGet, history, "", mine))
+		data, _ := a.json(t)["data"].([]any)
+		return a, len(data) == 2
+	})
+	data := a.json(t)["data"].([]any)
+	for i, want := range []map[string]any{{"direction": "in", "amount": "12.34", "balance": "12.34", "business_id": causes[0], "kind": "came"},
+		{"direction": "out", "amount": "2.34", "balance": "10.00", "business_id": causes[1], "kind": "went"}} {
+		for name, v := range want {
+			if got := data[i].(map[string]any)[name]; got != v {
+				t.Errorf("entry %d: %s is %v", i, name, got)
+			}
+		}
+	}
+	csv := f.do(t, request(http.MethodGet, history+".csv", "", mine))
+	lines := strings.Split(strings.TrimSpace(string(csv.body)), "\n")
+	if len(lines) != 3 || !strings.HasSuffix(lines[1], ",came,"+causes[0]+",12.34,12.34,CNY") || !strings.HasSuffix(lines[2], ",-2.34,10.00,CNY") ||
+		csv.header.Get("Content-Type") != "text/csv" {
+		t.Errorf("%s", csv.body)
+	}
+	for _, target := range []string{"/v1/users/" + u + "/wallets/JPY/history", "/v1/users/" + mint(id.User) + "/wallets/CNY/history"} {
+		if a := f.do(t, request(http.MethodGet, target, "")); a.status != 404 {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	if a := f.do(t, request(http.MethodGet, history, "", as(keyOfOther))); a.status != 404 {
+		t.Errorf("another merchant reads it: %d %s", a.status, a.body)
+	}
+	if a := f.do(t, sent(http.MethodPost, "/v1/users/"+u+"/close", `{"reason":"asked"}`)); a.status != 409 || a.text(t, "code") != "wallet_not_empty" || a.text(t, "balance") != "10.00" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
