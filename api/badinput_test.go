@@ -66,6 +66,7 @@ func refusals() []refusal {
 	list = append(list, bytesOfBodies()...)
 	list = append(list, orders()...)
 	list = append(list, methods()...)
+	list = append(list, partsOfPayments()...)
 	list = append(list, webTexts()...)
 	list = append(list, customers()...)
 	return append(list, headers()...)

@@ -21,7 +21,7 @@ func (in intake) parts(r PaymentRequest, amount money.Amount) ([]payment.Part, e
 		for i, part := range *r.Parts {
 			read, err := readPart(part, amount.Currency)
 			if err != nil {
-				return nil, fault.Under("parts."+strconv.Itoa(i), err)
+				return nil, fault.Under("parts["+strconv.Itoa(i)+"]", err)
 			}
 			list = append(list, read)
 		}

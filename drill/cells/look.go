@@ -19,9 +19,9 @@ type state struct {
 }
 
 type paymentRow struct {
-	Merchant, ID, Status, Parked, Currency, Manual string
-	Amount, Captured, Refunded, Fee, Sequence      int64
-	InDoubt, Due                                   bool
+	Merchant, ID, Status, Parked, Currency, Manual    string
+	Amount, Wallet, Captured, Refunded, Fee, Sequence int64
+	InDoubt, Due                                      bool
 }
 
 type refundRow struct {
@@ -37,7 +37,7 @@ type caseRow struct {
 }
 
 const sqlPayments = `
-	SELECT merchant_id, id, status, coalesce(parked, ''), currency, capture_method, amount, captured, refunded, fee, sequence, in_doubt,
+	SELECT merchant_id, id, status, coalesce(parked, ''), currency, capture_method, amount, wallet, captured, refunded, fee, sequence, in_doubt,
 		start_due_at IS NOT NULL OR cancel_due_at IS NOT NULL
 	FROM payments WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
@@ -113,7 +113,7 @@ func (h *House) next() <-chan struct{} {
 func (h *House) look(ctx context.Context, merchants []string) (map[string]state, error) {
 	out := map[string]state{}
 	var p paymentRow
-	err := h.each(ctx, sqlPayments, merchants, []any{&p.Merchant, &p.ID, &p.Status, &p.Parked, &p.Currency, &p.Manual, &p.Amount, &p.Captured,
+	err := h.each(ctx, sqlPayments, merchants, []any{&p.Merchant, &p.ID, &p.Status, &p.Parked, &p.Currency, &p.Manual, &p.Amount, &p.Wallet, &p.Captured,
 		&p.Refunded, &p.Fee, &p.Sequence, &p.InDoubt, &p.Due}, func() {
 		s := out[p.Merchant]
 		s.Payments = append(s.Payments, p)
