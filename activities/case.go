@@ -188,6 +188,7 @@ func (s *Steps) view(ctx context.Context, k exception.Case) (caseView, error) {
 		return v, err
 	}
 	paid := o.Paid.Minor - o.Refunded.Minor
+	v.Short = v.d.Payment.WalletPart() != nil
 	v.PaymentEnded, v.PaymentPaid = v.d.Payment.Status.Terminal(), v.d.Payment.Status == payment.Paid
 	v.OrderPaid = paid >= o.Total.Minor
 	if k.Amount.Currency == o.Currency {

@@ -163,3 +163,34 @@ func TestAnOlderBinaryCannotMoveAPaymentInParts(t *testing.T) {
 	h.commit(h.settle(p, 1, h.overChannel(p)))
 	blocked(`UPDATE payments SET refunding = 300, sequence = sequence + 1 WHERE id = $1`)
 }
+
+// Two payments from wallets were under way for one order: the second is one too many, and what is too much can go back to its wallet.
+func TestAWalletThatPaysAnOrderTwiceOpensACase(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	user := h.user(1000)
+	first := h.split(user, "k1", cny(300), 0)
+	second := h.split(user, "k2", cny(300), 0)
+	both := second.Changes[0].(payment.Receive)
+	both.Order = first.Changes[0].(payment.Receive).Order
+	second.Changes[0] = both
+	var list []string
+	for _, step := range []ledger.Step{first, second} {
+		list = append(list, h.commit(step).Object)
+	}
+	for _, p := range list {
+		d := h.dossier(p)
+		r, err := payment.PayFromWallet(payment.Case{Payment: d.Payment, Terms: d.Terms, Now: time.Now()})
+		require.NoError(t, err)
+		step := h.step(p, r.Step.Code, r.Step.Ordinal, r.Changes(d.Payment, nil)...)
+		step.Journals = r.Journals
+		h.commit(step)
+	}
+	require.Equal(t, []int64{400, 0}, h.purse(user))
+	var caseID string
+	require.NoError(t, h.db.Owner.QueryRow(t.Context(), `SELECT id FROM cases WHERE payment_id = $1 AND kind = 'duplicate_payment' AND amount = 300 AND booked`,
+		list[1]).Scan(&caseID))
+	r := h.commit(h.giveTo(user, list[1], "back", 300)).Object
+	h.commit(h.settleRefund(r, 0, payment.Outcome{Verdict: payment.Succeeded, Currency: "CNY"}))
+	require.Equal(t, []int64{700, 0}, h.purse(user))
+}

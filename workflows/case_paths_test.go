@@ -184,6 +184,26 @@ var casePaths = []casePath{
 			overAPI(exception.DuplicatePayment, exception.Accept)(t, m, id)
 			return id
 		}, kind: exception.DuplicatePayment, decision: exception.Accept, actor: "key", status: payment.Paid, captured: "12.34"},
+	{name: "parts_late_after_cancel_returned", run: afterEnd(func(t *testing.T, m *stage.Merchant) string {
+		a, user := split(t, m, stage.QR, nil)
+		cancel(t, m, a.ID)
+		m.UntilStatus(t, a.ID, payment.Canceled)
+		holds(t, m, user, 800, 0)
+		return a.ID
+	}), kind: exception.LateSuccess, decision: exception.Return, actor: "policy", status: payment.Canceled, captured: "0.00", refunded: 734},
+	{name: "parts_order_paid_twice", run: func(t *testing.T, m *stage.Merchant) string { // by another's wallet meanwhile
+		one, user := split(t, m, stage.QR, nil)
+		two := m.Do(t, http.MethodPost, "/v1/payments", "second", map[string]any{"order_id": one.OrderID, "amount": "12.34", "currency": "CNY",
+			"method": map[string]any{"type": "wallet"}, "customer": map[string]any{"id": m.User(t, 1234)}})
+		if two.Status != payment.Paid {
+			t.Fatalf("the wallet answered %s", two.Raw)
+		}
+		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": one.ID})
+		m.UntilStatus(t, one.ID, payment.Paid)
+		m.UntilCaseIs(t, one.ID, exception.DuplicatePayment, exception.Closed)
+		holds(t, m, user, 800, 0)
+		return one.ID
+	}, kind: exception.DuplicatePayment, decision: exception.Return, actor: "policy", status: payment.Paid, captured: "12.34", refunded: 734},
 	{name: "contradiction_dismissed", run: func(t *testing.T, m *stage.Merchant) string {
 		a := m.Pay(t, stage.Card("tok_ok"), nil)
 		m.Sandboxes[0].Admin(t, "callbacks", map[string]any{"reference": a.ID, "mode": "again", "state": "closed"})

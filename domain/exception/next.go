@@ -13,6 +13,9 @@ type View struct {
 	// what is unpaid of it. RestPaid: with the case's amount, the order is paid.
 	// OrderPaid: without it.
 	OrderWants, RestPaid, OrderPaid bool
+	// Short: the payment came in part from a wallet, which has that back: what
+	// came late isn't what the payment was for.
+	Short bool
 }
 
 // Next is what is decided about an open case now, without a person; empty while
@@ -42,7 +45,7 @@ func (v View) resolve(do Decision) (Decision, string) {
 	switch {
 	case do == Fulfil && !v.PaymentEnded:
 		return "", "the payment is still under way"
-	case do == Fulfil && !v.PaymentPaid && v.OrderWants:
+	case do == Fulfil && !v.PaymentPaid && v.OrderWants && !v.Short:
 		return Accept, ""
 	case do == Fulfil:
 		return Return, ""

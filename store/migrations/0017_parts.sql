@@ -4,7 +4,8 @@
 --
 -- The binary before this one knows one part, over a channel: it would charge the whole amount there, forget what was set aside, and give
 -- everything back over the channel. So such a payment names in parts_seen the sequence that a binary which knows parts has left; one that
--- doesn't can neither open it nor move it, nor receive a refund of it. Its saga waits and tries again until a newer worker takes it.
+-- doesn't can neither open it nor move it, nor receive a refund of it. Its run parks, and goes on at an operator's nudge once newer
+-- workers are there.
 -- Payments without a wallet's part have parts_seen NULL and are everybody's.
 ALTER TABLE payments
     ADD COLUMN wallet     bigint NOT NULL DEFAULT 0,
