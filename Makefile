@@ -94,6 +94,10 @@ campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under 
 campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
 	@go run ./drill/ledger/campaign
 
+.PHONY: demo-rebate
+demo-rebate: devstack ## the rebates' whole story of 1,000 orders on devstack, and where every cent went; ORDERS=… (1000)
+	@go test ./drill/story -count=1 -timeout 30m -v -args -orders $(ORDERS) | grep -v -E '^(=== |--- PASS|PASS$$)'
+
 .PHONY: campaign-rebate
 campaign-rebate: ## 100,000 random sequences of paying, refunding, settling, taking back, closing users, judged after every act; goes on where it stopped
 	@go run ./drill/rebates/campaign
@@ -103,6 +107,7 @@ demo-chaos: devstack ## kill the workers again and again while 100 payments and 
 	@go run ./drill/kill/chaos
 
 SEED    ?= 2026
+ORDERS  ?= 1000
 MINUTES ?= 55
 
 .PHONY: campaign-drill

@@ -53,13 +53,13 @@ const sqlDropPicks = `
 	DELETE FROM notice_events n USING unnest($1::text[], $2::text[]) AS d(book, event_id) WHERE n.book = d.book::book AND n.event_id = d.event_id`
 
 const sqlInsertNotifications = `
-	INSERT INTO notifications (book, event_id, user_id, medium, id, merchant_id, type, object_type, object_id, sequence, language, status, due_at, created_at)
-	SELECT n.book::book, n.event_id, n.user_id, n.medium, n.id, n.merchant_id, n.type, n.object_type, n.object_id, n.sequence, n.language, 'pending',
-		n.due_at, $13
+	INSERT INTO notifications (book, event_id, user_id, medium, id, merchant_id, type, object_type, object_id, sequence, language, digest, status, due_at, created_at)
+	SELECT n.book::book, n.event_id, n.user_id, n.medium, n.id, n.merchant_id, n.type, n.object_type, n.object_id, n.sequence, n.language, n.digest, 'pending',
+		n.due_at, $14
 	FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],
-		$12::timestamptz[])
-		AS n(book, event_id, user_id, medium, id, merchant_id, type, object_type, object_id, sequence, language, due_at)
-	ON CONFLICT (book, event_id, user_id, medium) DO NOTHING`
+		$12::text[], $13::timestamptz[])
+		AS n(book, event_id, user_id, medium, id, merchant_id, type, object_type, object_id, sequence, language, digest, due_at)
+	ON CONFLICT DO NOTHING`
 
 // PlanNotices makes messages of up to limit events that were picked out: one per person concerned and medium that they want, once, however
 // often an event leaves. found counts the events, so call again at once while it is limit.
@@ -118,6 +118,9 @@ func (a *about) plan(picks []notice.Row, at time.Time) noticePlan {
 	var p noticePlan
 	for _, pick := range picks {
 		people, err := a.peopleOf(pick)
+		if err == nil {
+			pick.Digest, err = notice.Digest(pick.Type, pick.Event, pick.EventAt)
+		}
 		if err != nil {
 			continue // it comes again: the event can't be read, which is a bug of ours
 		}
@@ -134,8 +137,11 @@ func (a *about) plan(picks []notice.Row, at time.Time) noticePlan {
 				}
 				row := pick
 				row.UserID, row.Medium, row.Language, row.NextAt = person.ID, medium, notice.LanguageOf(person, settings), at
-				if !r.Send {
+				switch {
+				case !r.Send:
 					row.NextAt = r.Until
+				case row.Digest != "":
+					row.NextAt = at.Add(notice.DigestWait)
 				}
 				p.rows = append(p.rows, row)
 			}
@@ -159,14 +165,14 @@ func (p noticePlan) insert(ctx context.Context, tx executor, at time.Time) error
 	}
 	n := len(p.rows)
 	books, events, users, media, ids := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	merchants, kinds, types, objects, languages := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	merchants, kinds, types, objects, languages, digests := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	sequences, due := make([]int64, n), make([]time.Time, n)
 	for i, r := range p.rows {
 		books[i], events[i], users[i], media[i], ids[i] = string(r.Book), r.EventID, r.UserID, string(r.Medium), mint(id.Notice, at)
 		merchants[i], kinds[i], types[i], objects[i], languages[i] = r.MerchantID, r.Type, r.ObjectType, r.ObjectID, string(r.Language)
-		sequences[i], due[i] = r.Sequence, r.NextAt
+		sequences[i], digests[i], due[i] = r.Sequence, r.Digest, r.NextAt
 	}
-	_, err := tx.Exec(ctx, sqlInsertNotifications, books, events, users, media, ids, merchants, kinds, types, objects, sequences, languages, due, at)
+	_, err := tx.Exec(ctx, sqlInsertNotifications, books, events, users, media, ids, merchants, kinds, types, objects, sequences, languages, digests, due, at)
 	return err
 }
 

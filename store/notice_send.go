@@ -17,7 +17,12 @@ const noticeColumns = ` n.book::text, n.event_id, n.user_id, n.medium, n.id, n.m
 	n.status, n.reason, n.tries, n.due_at, n.created_at, n.tried_at, n.sent_at,
 	(SELECT e.data FROM events e WHERE e.book = n.book AND e.object_id = n.object_id AND e.sequence = n.sequence),
 	(SELECT o.reference FROM events e JOIN orders o ON o.book = e.book AND o.id = e.data->>'order_id'
-		WHERE e.book = n.book AND e.object_id = n.object_id AND e.sequence = n.sequence)`
+		WHERE e.book = n.book AND e.object_id = n.object_id AND e.sequence = n.sequence),
+	n.digest, coalesce(CASE split_part(n.digest, '/', 1)
+		WHEN 'rebate.accrued' THEN (SELECT sum(r.accrued) FROM rebates r
+			WHERE r.book = n.book AND r.order_id = split_part(n.digest, '/', 2) AND r.beneficiary = n.user_id)
+		WHEN 'rebate.settled' THEN (SELECT sum(r.settled) FROM rebates r
+			WHERE r.book = n.book AND r.beneficiary = n.user_id AND r.run_id = split_part(n.digest, '/', 2)) END, 0)::bigint`
 
 func scanNotice(row pgx.CollectableRow) (notice.Row, error) {
 	var r notice.Row
@@ -25,7 +30,7 @@ func scanNotice(row pgx.CollectableRow) (notice.Row, error) {
 	var data []byte
 	var reference *string
 	err := row.Scan(&r.Book, &r.EventID, &r.UserID, &r.Medium, &r.ID, &r.MerchantID, &r.Type, &r.ObjectType, &r.ObjectID, &r.Sequence, &r.Language,
-		&r.State, &r.Reason, &r.Tries, &due, &r.CreatedAt, &tried, &sent, &data, &reference)
+		&r.State, &r.Reason, &r.Tries, &due, &r.CreatedAt, &tried, &sent, &data, &reference, &r.Digest, &r.Sum)
 	r.NextAt, r.TriedAt, r.SentAt, r.Event = timeOf(due), timeOf(tried), timeOf(sent), json.RawMessage(data)
 	if reference != nil {
 		r.OrderReference = *reference

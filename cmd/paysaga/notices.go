@@ -67,7 +67,7 @@ type notifyPreview struct {
 
 // sample is the data of an event as no real one is: with everything that a message may tell.
 const sample = `{"amount": "12.34", "currency": "CNY", "reference": "A-1001", "order_reference": "A-1001", "order_id": "ord_1",
-	"amount_total": "99.00", "amount_paid": "99.00", "amount_refunded": "12.34", "vests_on": "2026-12-01", "to_user_id": "usr_1"}`
+	"amount_total": "99.00", "amount_paid": "99.00", "amount_refunded": "12.34", "vests_on": "2026-12-01", "to": "usr_1"}`
 
 // Run prints each message: its default media, its title, its text.
 func (c *notifyPreview) Run(a *app) error {

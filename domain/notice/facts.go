@@ -3,8 +3,10 @@ package notice
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/money"
 )
 
 // Facts are what a template can tell of an event: what the API shows of its object, amounts as decimals. Names and addresses aren't
@@ -34,9 +36,9 @@ type object struct {
 	VestsOn        string `json:"vests_on"`
 	CustomerID     string `json:"customer_id"`
 	UserID         string `json:"user_id"`
-	Beneficiary    string `json:"beneficiary"`
-	From           string `json:"from_user_id"`
-	To             string `json:"to_user_id"`
+	From           string `json:"from"`
+	To             string `json:"to"`
+	SettlementID   string `json:"settlement_id"`
 }
 
 func read(data json.RawMessage) (object, error) {
@@ -55,6 +57,9 @@ func FactsOf(r Row, s Settings) (Facts, error) {
 	}
 	f := Facts{Sender: s.Sender, Order: o.OrderReference, Amount: o.Amount, Currency: o.Currency, Total: o.AmountTotal, Paid: o.AmountPaid,
 		Refunded: o.AmountRefunded, VestsOn: o.VestsOn, Incoming: o.To == r.UserID && o.To != ""}
+	if r.Sum != 0 {
+		f.Amount = money.New(r.Sum, money.Currency(o.Currency)).Decimal()
+	}
 	switch {
 	case f.Order == "" && r.ObjectType == "order":
 		f.Order = o.Reference
@@ -71,12 +76,33 @@ func People(data json.RawMessage) ([]string, error) {
 		return nil, err
 	}
 	var list []string
-	for _, user := range []string{o.CustomerID, o.UserID, o.Beneficiary, o.From, o.To} {
+	for _, user := range []string{o.CustomerID, o.UserID, o.From, o.To} {
 		if user != "" && !slices.Contains(list, user) {
 			list = append(list, user)
 		}
 	}
 	return list, nil
+}
+
+// DigestWait is how long a message about many events waits for the rest of them.
+const DigestWait = 20 * time.Second
+
+// together is how long claw-backs of one order are one piece of news.
+const together = 10 * time.Minute
+
+// Digest names the message that tells a person of an event together with others: what an order earns on its lines, what a settlement
+// pays, what a return takes back. It is empty for an event that is told alone.
+func Digest(kind string, data json.RawMessage, at time.Time) (string, error) {
+	o, err := read(data)
+	switch kind {
+	case "rebate.accrued":
+		return kind + "/" + o.OrderID, err
+	case "rebate.settled":
+		return kind + "/" + o.SettlementID, err
+	case "rebate.clawed_back", "rebate.restored":
+		return kind + "/" + o.OrderID + "/" + at.UTC().Truncate(together).Format("200601021504"), err
+	}
+	return "", err
 }
 
 // OrderOf is the order that an event's object belongs to, empty if to none.

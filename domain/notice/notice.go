@@ -94,6 +94,9 @@ type Row struct {
 	Event          json.RawMessage
 	OrderReference string
 	EventAt        time.Time
+	// Digest is the message's, if it tells of many events; Sum what they come to, in minor units, where that is a sum.
+	Digest string
+	Sum    int64
 }
 
 // Person is whom a message is for, as they stand now. It is personal: it is made where a message is sent, and belongs in no row, log

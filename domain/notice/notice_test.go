@@ -164,7 +164,7 @@ func TestPreferencesAreChecked(t *testing.T) {
 
 func TestFactsAndPeople(t *testing.T) {
 	t.Parallel()
-	data := []byte(`{"amount":"1.00","currency":"CNY","order_id":"ord_1","from_user_id":"usr_1","to_user_id":"usr_2","customer_id":"usr_1"}`)
+	data := []byte(`{"amount":"1.00","currency":"CNY","order_id":"ord_1","from":"usr_1","to":"usr_2","customer_id":"usr_1"}`)
 	people, err := People(data)
 	require.NoError(t, err)
 	require.Equal(t, []string{"usr_1", "usr_2"}, people)
@@ -175,6 +175,10 @@ func TestFactsAndPeople(t *testing.T) {
 	f, err := FactsOf(row, Settings{Sender: "Shop"})
 	require.NoError(t, err)
 	require.Equal(t, Facts{Sender: "Shop", Order: "A-1", Amount: "1.00", Currency: "CNY", Incoming: true}, f)
+	row.Sum = 305
+	f, err = FactsOf(row, Settings{})
+	require.NoError(t, err)
+	require.Equal(t, "3.05", f.Amount)
 	_, err = People([]byte(`{"customer_id": "ada@people.example"`))
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "ada")

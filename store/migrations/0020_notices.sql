@@ -47,6 +47,7 @@ CREATE TABLE notifications (
     object_id   text        COLLATE "C" NOT NULL,
     sequence    bigint      NOT NULL,
     language    text        NOT NULL,
+    digest      text        COLLATE "C" NOT NULL DEFAULT '', -- of many events that are told by one message; '': of this one alone
     status      text        NOT NULL CHECK (status IN ('pending', 'sent', 'failed', 'skipped')),
     reason      text        NOT NULL DEFAULT '',
     tries       int         NOT NULL DEFAULT 0,
@@ -59,5 +60,6 @@ CREATE TABLE notifications (
     CONSTRAINT notifications_sent CHECK ((status = 'sent') = (sent_at IS NOT NULL))
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX notifications_of_user ON notifications (user_id, id, book);
+CREATE UNIQUE INDEX notifications_digest ON notifications (user_id, digest, medium, book) WHERE digest <> '';
 CREATE INDEX notifications_of_merchant ON notifications (merchant_id, id, book);
 CREATE INDEX notifications_due_now ON notifications (medium, due_at) WHERE due_at IS NOT NULL;
