@@ -10,6 +10,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/accrual"
 	"paysaga/domain/delivery"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
@@ -53,6 +54,7 @@ type memory struct {
 	wallets   wallets
 	sessions  map[string]access.Session
 	notices   noticeBook
+	promised  rebateBook
 	people    people
 }
 
@@ -63,9 +65,10 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{}, payouts: map[string]payout.Payout{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
-		notices: noticeBook{settings: map[string]notice.Settings{}},
-		wallets: wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
-		rules:   ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(),
+		promised: rebateBook{runs: map[string]accrual.Run{}},
+		notices:  noticeBook{settings: map[string]notice.Settings{}},
+		wallets:  wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
+		rules:    ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/domain/access"
+	"paysaga/domain/accrual"
 	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -171,6 +172,8 @@ type Starter interface {
 	Capture(ctx context.Context, p payment.Payment, captureID string) error
 	// CaseMoved tells a case's saga that somebody moved it. It would find out by itself, later.
 	CaseMoved(ctx context.Context, c exception.Case) error
+	// SettlementMoved tells a settlement's saga that somebody began or steered it. It would find out by itself, later.
+	SettlementMoved(ctx context.Context, r accrual.Run) error
 	// AcceptRefund returns nil once the refund has ended, with the errors of Accept.
 	AcceptRefund(ctx context.Context, r refund.Refund) error
 	// AcceptTransfer returns nil once the transfer has ended, with the errors of Accept.

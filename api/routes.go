@@ -118,6 +118,17 @@ var operations = map[string]operation{
 	"logOutUser":          {},
 	"changeUserPassword":  {scope: access.UsersWrite, user: true},
 
+	"listRebates": {scope: access.RebatesRead, user: true, query: []string{"user_id", "order_id", "campaign_id", "status", "limit", "starting_after"},
+		after: isRebate, values: map[string]func(string) bool{"user_id": isUser, "order_id": isOrderID, "campaign_id": isCampaignID, "status": isRebateStatus}},
+	"getRebate":        {scope: access.RebatesRead, user: true},
+	"createSettlement": {scope: access.RebatesWrite, key: true},
+	"listSettlements": {scope: access.RebatesRead, query: []string{"campaign_id", "status", "limit", "starting_after"},
+		after: isSettlement, values: map[string]func(string) bool{"campaign_id": isCampaignID, "status": isRunStatus}},
+	"getSettlement":    {scope: access.RebatesRead},
+	"pauseSettlement":  {scope: access.RebatesWrite},
+	"resumeSettlement": {scope: access.RebatesWrite},
+	"cancelSettlement": {scope: access.RebatesWrite},
+
 	"receiveCallback":  {anyQ: true},
 	"getHealth":        {anyQ: true},
 	"getReadiness":     {anyQ: true},
