@@ -92,7 +92,7 @@ func (c Config) rest(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, sql := range []string{"UPDATE events SET delivered_at = now() WHERE delivered_at IS NULL", "VACUUM ANALYZE", "CHECKPOINT"} {
+	for _, sql := range []string{"UPDATE events SET delivered_at = now() WHERE delivered_at IS NULL", "VACUUM ANALYZE"} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return err
 		}
