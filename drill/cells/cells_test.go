@@ -73,6 +73,7 @@ var elsewhere = map[string]string{
 	"Channels":        "no step: it lists names",
 	"Settle":          "the relay of callbacks calls it, after the saga; Book is the step",
 	"SettleRefund":    "the relay of callbacks calls it, after the saga; BookRefund is the step",
+	"SettlePayout":    "the relay of callbacks calls it, after the saga; BookPayout is the step",
 	"Mature":          "the relay of maturities calls it: no saga waits for it",
 	"Recheck":         "the relay of risk calls it: no saga waits for it, and no money moves",
 	"DecideCase":      "the API calls it, and answers with what it came to; ResolveCase is the step",

@@ -33,6 +33,13 @@ func End(s state) string {
 		}
 		parts = append(parts, name)
 	}
+	for _, y := range s.Payouts {
+		name := "payout-" + y.Status
+		if y.Status == "processing" && y.Parked != "" {
+			name = "payout-parked"
+		}
+		parts = append(parts, name)
+	}
 	for _, c := range s.Cases {
 		name := "case:" + c.Kind
 		if c.State == "closed" {
@@ -58,6 +65,9 @@ func (r *Run) judge(s state) Verdict {
 	}
 	for _, p := range s.Payments {
 		r.payment(p, breaks)
+	}
+	for _, y := range s.Payouts {
+		r.payout(y, breaks)
 	}
 	if err := r.money(breaks); err != nil {
 		breaks("drill: the books couldn't be read: %v", err)
@@ -131,7 +141,7 @@ func (r *Run) late(paymentID string) bool {
 const sqlBalances = `SELECT code, currency, balance FROM accounts WHERE book = 'test' AND balance <> 0 AND code = ANY($1)`
 
 // money holds the ledger against the sandboxes: what a channel account's clearing shows is what its sandbox took, less what it
-// gave back; and nothing is left in doubt.
+// gave back and paid out; and nothing is left in doubt.
 func (r *Run) money(breaks breaker) error {
 	for _, sb := range r.merchant.Sandboxes {
 		got, held, err := r.balances(sb.Account)
@@ -146,13 +156,16 @@ func (r *Run) money(breaks breaker) error {
 		for currency, minor := range sum.GivenBack {
 			want[currency] -= minor
 		}
+		for currency, minor := range sum.PaidOut {
+			want[currency] -= minor
+		}
 		for currency, minor := range want {
 			if minor == 0 {
 				delete(want, currency)
 			}
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
-			breaks("I-10: the sandbox took %v, less what it gave back, and the clearing shows %v", want, got)
+			breaks("I-10: the sandbox took %v, less what it gave back and paid out, and the clearing shows %v", want, got)
 		}
 		if held != 0 {
 			breaks("I-14: %d are still in doubt on memo accounts", held)

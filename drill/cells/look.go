@@ -14,6 +14,7 @@ import (
 type state struct {
 	Payments []paymentRow
 	Refunds  []refundRow
+	Payouts  []payoutRow
 	Cases    []caseRow
 	Waiting  int // what relays have still to do
 }
@@ -28,6 +29,12 @@ type refundRow struct {
 	Merchant, ID, Payment, Status, Parked string
 	Amount                                int64
 	InDoubt, Due                          bool
+}
+
+type payoutRow struct {
+	Merchant, ID, Status, Parked string
+	Amount                       int64
+	InDoubt, Due                 bool
 }
 
 type caseRow struct {
@@ -50,6 +57,10 @@ const sqlRefunds = `
 	SELECT merchant_id, id, payment_id, status, coalesce(parked, ''), amount, in_doubt, start_due_at IS NOT NULL
 	FROM refunds WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
+const sqlPayouts = `
+	SELECT merchant_id, id, status, coalesce(parked, ''), amount, in_doubt, start_due_at IS NOT NULL
+	FROM payouts WHERE merchant_id = ANY($1) ORDER BY created_at, id`
+
 const sqlCallbacks = `
 	SELECT a.merchant_id, count(*) FROM callbacks c JOIN channel_accounts a ON a.id = c.channel_account
 	WHERE c.due_at IS NOT NULL AND a.merchant_id = ANY($1) GROUP BY 1`
@@ -62,6 +73,8 @@ func (h *House) merchantOf(ctx context.Context, business string) (merchant strin
 	switch {
 	case strings.HasPrefix(business, string(id.Refund)):
 		sql = `SELECT merchant_id FROM refunds WHERE book = 'test' AND id = $1`
+	case strings.HasPrefix(business, string(id.Payout)):
+		sql = `SELECT merchant_id FROM payouts WHERE book = 'test' AND id = $1`
 	case strings.HasPrefix(business, "cap_"):
 		sql = `SELECT p.merchant_id FROM captures c JOIN payments p ON p.id = c.payment_id AND p.book = c.book WHERE c.book = 'test' AND c.id = $1`
 	}
@@ -136,6 +149,15 @@ func (h *House) look(ctx context.Context, merchants []string) (map[string]state,
 		s := out[f.Merchant]
 		s.Refunds = append(s.Refunds, f)
 		out[f.Merchant] = s
+	})
+	if err != nil {
+		return nil, err
+	}
+	var y payoutRow
+	err = h.each(ctx, sqlPayouts, merchants, []any{&y.Merchant, &y.ID, &y.Status, &y.Parked, &y.Amount, &y.InDoubt, &y.Due}, func() {
+		s := out[y.Merchant]
+		s.Payouts = append(s.Payouts, y)
+		out[y.Merchant] = s
 	})
 	if err != nil {
 		return nil, err

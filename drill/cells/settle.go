@@ -59,6 +59,11 @@ func done(s state) bool {
 			return false
 		}
 	}
+	for _, y := range s.Payouts {
+		if y.Due || y.InDoubt || y.Status == "processing" && y.Parked == "" {
+			return false
+		}
+	}
 	for _, c := range s.Cases {
 		if c.Due || c.State == "decided" && c.Parked == "" {
 			return false
@@ -99,6 +104,9 @@ func sagas(s state) map[string]bool {
 	}
 	for _, f := range s.Refunds {
 		list["refund/"+f.ID] = f.Status == "processing"
+	}
+	for _, y := range s.Payouts {
+		list[workflows.PayoutID(y.ID)] = y.Status == "processing"
 	}
 	for _, c := range s.Cases {
 		list[c.ID] = c.State != "closed"

@@ -43,6 +43,15 @@ func (r *Run) callBack(mode string, times int) error {
 			}
 		}
 	}
+	for _, y := range r.state().Payouts {
+		for _, sb := range r.merchant.Sandboxes {
+			for _, m := range sb.Lookup(y.ID).Payouts {
+				if err := r.admin(sb, "callbacks", map[string]any{"reference": m.Key, "mode": mode, "times": times}); err != nil {
+					r.complain("drill: %v", err)
+				}
+			}
+		}
+	}
 	return nil
 }
 

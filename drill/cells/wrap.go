@@ -38,6 +38,8 @@ const (
 	opAsk       = "ask"
 	opRefund    = "refund"
 	opAskRefund = "ask_refund"
+	opPayout    = "payout"
+	opAskPayout = "ask_payout"
 )
 
 type call func(context.Context, channels.Call) (payment.Outcome, error)
@@ -139,5 +141,17 @@ func (s *spoilt) Refund(ctx context.Context, c channels.Call, q channels.RefundR
 func (s *spoilt) AskRefund(ctx context.Context, c channels.Call, q channels.RefundRequest) (payment.Outcome, error) {
 	return through(ctx, c, opAskRefund, func(ctx context.Context, c channels.Call) (payment.Outcome, error) {
 		return s.Channel.AskRefund(ctx, c, q)
+	})
+}
+
+func (s *spoilt) Payout(ctx context.Context, c channels.Call, q channels.PayoutRequest) (payment.Outcome, error) {
+	return through(ctx, c, opPayout, func(ctx context.Context, c channels.Call) (payment.Outcome, error) {
+		return s.Channel.Payout(ctx, c, q)
+	})
+}
+
+func (s *spoilt) AskPayout(ctx context.Context, c channels.Call, q channels.PayoutRequest) (payment.Outcome, error) {
+	return through(ctx, c, opAskPayout, func(ctx context.Context, c channels.Call) (payment.Outcome, error) {
+		return s.Channel.AskPayout(ctx, c, q)
 	})
 }
