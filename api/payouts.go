@@ -71,7 +71,10 @@ func (s *server) payable(ctx context.Context, p *payout.Payout, channel string) 
 	if p.UserID == "" {
 		return nil
 	}
-	return s.Transfers.Holder(ctx, p.Book, p.MerchantID, p.UserID)
+	if err := s.Transfers.Holder(ctx, p.Book, p.MerchantID, p.UserID); err != nil {
+		return fault.As(err).WithParam("user_id")
+	}
+	return nil
 }
 
 // answerPayout waits for a payout that was received, and shows it.

@@ -507,6 +507,8 @@ type CaseID = string
 // CaseKind `partial_payment`: the channel took less than meant. `amount_mismatch`: it took more, or another currency. `late_success`: it took
 // money for a payment that had ended. `duplicate_payment`: the customer paid once more. `contradiction`: the channel took its word
 // back. `orphan`: it speaks of a charge that nobody knows. `refund_returned`: a refund came back after it had succeeded.
+// `refund_paid_after_all`: it was paid after it had ended another way. `payout_returned`, `payout_paid_after_all`: the same of a payout.
+// `rebate_refused`: a rebate's wallet is frozen or closed.
 type CaseKind = exception.Kind
 
 // CaseList defines model for CaseList.

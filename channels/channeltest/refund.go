@@ -179,6 +179,47 @@ var payouts = []testCase{
 			k.onceInBook(c, r.AmountMinor)
 		}
 	}},
+	{"a question about a payout without a clear answer stays open", canPayout, func(k *kit) {
+		r := *k.h.Payout
+		c := k.call(id.Payout, id.PayoutOut, r)
+		_, err := k.ch.Payout(k.Context(), c, r)
+		require.NoError(k, err)
+		for _, f := range spoilt {
+			k.relay.next(http.MethodGet, f)
+			got, err := k.ch.AskPayout(k.under(f), c, r)
+			k.relay.heal()
+			require.NoError(k, err, "%s", f)
+			require.Equal(k, payment.Unknown, got.Verdict, "%s", f)
+		}
+	}},
+	{"an old payout key sends nothing", canPayout, func(k *kit) {
+		r := *k.h.Payout
+		c := k.call(id.Payout, id.PayoutOut, r)
+		_, err := k.ch.Payout(k.Context(), c, r)
+		require.NoError(k, err)
+		life := k.ch.Describe().KeyLife
+		if life == 0 {
+			return
+		}
+		k.h.Advance(max(25*time.Hour, life+time.Hour))
+		c.Now = k.h.Now()
+		sent := k.relay.requests()
+		k.unknown(k.ch.Payout(k.Context(), c, r))
+		assert.Equal(k, sent, k.relay.requests())
+		k.onceInBook(c, r.AmountMinor)
+	}},
+	{"a callback about a payout says what a question does", canPayout, func(k *kit) {
+		r := *k.h.Payout
+		c := k.call(id.Payout, id.PayoutOut, r)
+		made, err := k.ch.Payout(k.Context(), c, r)
+		require.NoError(k, err)
+		cb, err := k.ch.ParseCallback(k.acct, k.h.Callback(c.Key))
+		require.NoError(k, err)
+		assert.Equal(k, channels.SubjectPayout, cb.Subject)
+		assert.Equal(k, c.Key.Reference, cb.Reference)
+		assert.Equal(k, made.ChannelID, cb.Outcome.ChannelID)
+		assert.Equal(k, made.AmountMinor, cb.Outcome.AmountMinor)
+	}},
 	{"a payout that the channel can't be reached for did not happen", canPayout, func(k *kit) {
 		r := *k.h.Payout
 		c := k.call(id.Payout, id.PayoutOut, r)

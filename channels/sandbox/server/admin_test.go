@@ -61,7 +61,7 @@ func TestTheBookIsFoundByEveryName(t *testing.T) {
 	assert.Equal(t, 400, status)
 	_, text = b.send(http.MethodGet, "/admin/summary", "")
 	assert.JSONEq(t, `{"charges":{"succeeded":1},"refunds":{"succeeded":1},"payouts":{},"captured_minor":{"CNY":1234},
-		"refunded_minor":{"CNY":34},"given_back_minor":{"CNY":34},"paid_twice":0,"callbacks_owed":0}`, text)
+		"refunded_minor":{"CNY":34},"given_back_minor":{"CNY":34},"paid_out_minor":{},"paid_twice":0,"callbacks_owed":0}`, text)
 }
 
 func TestTheCustomerPaysInEveryWay(t *testing.T) {
