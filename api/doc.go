@@ -12,6 +12,7 @@
 //	schema.go       the body against openapi.yaml
 //	payments.go, orders.go, callbacks.go   routing, commit, saga, answer
 //	accounts.go, journals.go               the books, read only
+//	campaigns.go, campaign_rules.go, campaign_simulate.go   what merchants promise to those who buy
 //	webhooks.go, deliveries.go             where merchants are told of events, and what came of it
 //	problem.go      the one table from fault kinds to HTTP
 //

@@ -20,6 +20,7 @@ import (
 	"paysaga/domain/notice"
 	"paysaga/domain/payment"
 	"paysaga/domain/payout"
+	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/trade"
 	"paysaga/domain/transfer"
@@ -52,6 +53,7 @@ type memory struct {
 	fail      map[string]error
 	rules     ruleBook
 	wallets   wallets
+	campaigns campaignBook
 	sessions  map[string]access.Session
 	notices   noticeBook
 	promised  rebateBook
@@ -68,7 +70,7 @@ func newMemory() *memory {
 		promised: rebateBook{runs: map[string]accrual.Run{}},
 		notices:  noticeBook{settings: map[string]notice.Settings{}},
 		wallets:  wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
-		rules:    ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(),
+		rules:    ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(), campaigns: newCampaignBook(),
 	}
 }
 
@@ -90,7 +92,7 @@ func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.payments) + len(m.refunds) + len(m.payouts) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
-		len(m.people.users) + len(m.people.logins) + len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings)
+		len(m.people.users) + len(m.people.logins) + len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings) + m.campaigns.count()
 }
 
 func (m *memory) committed() []ledger.Step {
@@ -180,8 +182,12 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 		key, object = c.Idempotency, c.Refund.ID
 	case transfer.Receive:
 		key, object = c.Idempotency, c.Transfer.ID
+	case rebate.Create:
+		key, object = c.Idempotency, c.Campaign.ID
+	case rebate.Fund:
+		key, object = c.Idempotency, c.ID
 	}
-	if old, found, err := m.replayed(s.Book, key); err != nil || found {
+	if old, found, err := m.replayed(s.Book, key); key.Key != "" && (err != nil || found) {
 		return ledger.Receipt{Cause: s.Cause, Replayed: found, Object: old}, err
 	}
 	object, err = m.apply(s, object)
@@ -217,6 +223,8 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		return object, m.receiveRefund(c)
 	case transfer.Receive:
 		return object, m.receiveTransfer(c)
+	case rebate.Create, rebate.SaveVersion, rebate.Revise, rebate.Fund:
+		return object, m.campaigns.move(s)
 	}
 	return object, nil
 }

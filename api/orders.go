@@ -69,7 +69,7 @@ func (l LineRequest) line(cur money.Currency) (trade.Line, error) {
 	if l.UnitPrice == "" {
 		return trade.Line{}, required("unit_price", "a line needs a unit price")
 	}
-	line := trade.Line{SKU: l.Sku, Description: value(l.Description), Quantity: l.Quantity}
+	line := trade.Line{SKU: l.Sku, Category: value(l.Category), Description: value(l.Description), Quantity: l.Quantity}
 	for _, field := range []struct {
 		name string
 		text *string

@@ -13,6 +13,7 @@ import (
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/payout"
+	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
 	"paysaga/domain/rule"
@@ -143,6 +144,26 @@ type Lists interface {
 	// Digest is the form in which a value of a kind is listed.
 	Digest(ctx context.Context, book id.Book, kind risk.Kind, value string) (string, error)
 	RiskData(ctx context.Context, book id.Book, merchantID string, values []risk.Listed, counters []risk.Counter) ([]risk.Entry, map[string]risk.Value, error)
+}
+
+// Campaigns reads campaigns. An empty merchant is every merchant of the book; another's is fault.NotFound (I-25). Whose campaign
+// versions and fundings are of, is the caller's to know.
+type Campaigns interface {
+	Campaign(ctx context.Context, book id.Book, merchantID, campaignID string) (rebate.Campaign, error)
+	Campaigns(ctx context.Context, filter rebate.Filter) (page []rebate.Campaign, more bool, err error)
+	CampaignVersion(ctx context.Context, book id.Book, campaignID string, version int) (rebate.Version, error)
+	CampaignVersions(ctx context.Context, book id.Book, campaignID string, before, limit int) (page []rebate.Version, more bool, err error)
+	CampaignSpend(ctx context.Context, book id.Book, campaignID string) (rebate.Spend, error)
+	Fundings(ctx context.Context, book id.Book, campaignID, one, before string, limit int) (page []rebate.Funding, more bool, err error)
+}
+
+// Shoppers knows what rules ask of orders and their buyers, and what was counted. What isn't there, or is another merchant's, is
+// fault.NotFound (I-25).
+type Shoppers interface {
+	RebateOrder(ctx context.Context, book id.Book, merchantID, orderID string, paidAt time.Time) (rebate.Order, error)
+	RebateBuyer(ctx context.Context, book id.Book, merchantID string, of rebate.Bought) (rebate.Buyer, error)
+	RebateCounters(ctx context.Context, book id.Book, keys []string) (map[string]int64, error)
+	MerchantZone(ctx context.Context, book id.Book, merchantID string) (*time.Location, error)
 }
 
 // Sealer closes away what travels through a saga's history.

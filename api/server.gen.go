@@ -16,6 +16,7 @@ import (
 	"paysaga/domain/notice"
 	"paysaga/domain/payment"
 	"paysaga/domain/payout"
+	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
 	"paysaga/domain/routing"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for AdjustmentType.
@@ -49,6 +51,36 @@ func (e AdjustmentType) Valid() bool {
 	case AdjustmentTypeTax:
 		return true
 	case AdjustmentTypeTip:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CampaignSimulationObject.
+const (
+	CampaignSimulationObjectCampaignSimulation CampaignSimulationObject = "campaign_simulation"
+)
+
+// Valid indicates whether the value is a known member of the CampaignSimulationObject enum.
+func (e CampaignSimulationObject) Valid() bool {
+	switch e {
+	case CampaignSimulationObjectCampaignSimulation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CampaignSpendObject.
+const (
+	CampaignSpendObjectCampaignSpend CampaignSpendObject = "campaign_spend"
+)
+
+// Valid indicates whether the value is a known member of the CampaignSpendObject enum.
+func (e CampaignSpendObject) Valid() bool {
+	switch e {
+	case CampaignSpendObjectCampaignSpend:
 		return true
 	default:
 		return false
@@ -154,6 +186,78 @@ func (e OrderType) Valid() bool {
 	case OrderTypeService:
 		return true
 	case OrderTypeSubscription:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RebateStrategyPer.
+const (
+	RebateStrategyPerLine  RebateStrategyPer = "line"
+	RebateStrategyPerOrder RebateStrategyPer = "order"
+	RebateStrategyPerUnit  RebateStrategyPer = "unit"
+)
+
+// Valid indicates whether the value is a known member of the RebateStrategyPer enum.
+func (e RebateStrategyPer) Valid() bool {
+	switch e {
+	case RebateStrategyPerLine:
+		return true
+	case RebateStrategyPerOrder:
+		return true
+	case RebateStrategyPerUnit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RebateStrategyType.
+const (
+	RebateStrategyTypeCategory   RebateStrategyType = "category"
+	RebateStrategyTypeFixed      RebateStrategyType = "fixed"
+	RebateStrategyTypeNewUser    RebateStrategyType = "new_user"
+	RebateStrategyTypePercentage RebateStrategyType = "percentage"
+	RebateStrategyTypeReferral   RebateStrategyType = "referral"
+	RebateStrategyTypeStepped    RebateStrategyType = "stepped"
+	RebateStrategyTypeTiered     RebateStrategyType = "tiered"
+)
+
+// Valid indicates whether the value is a known member of the RebateStrategyType enum.
+func (e RebateStrategyType) Valid() bool {
+	switch e {
+	case RebateStrategyTypeCategory:
+		return true
+	case RebateStrategyTypeFixed:
+		return true
+	case RebateStrategyTypeNewUser:
+		return true
+	case RebateStrategyTypePercentage:
+		return true
+	case RebateStrategyTypeReferral:
+		return true
+	case RebateStrategyTypeStepped:
+		return true
+	case RebateStrategyTypeTiered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RebateVestAfter.
+const (
+	RebateVestAfterPayment RebateVestAfter = "payment"
+	RebateVestAfterReceipt RebateVestAfter = "receipt"
+)
+
+// Valid indicates whether the value is a known member of the RebateVestAfter enum.
+func (e RebateVestAfter) Valid() bool {
+	switch e {
+	case RebateVestAfterPayment:
+		return true
+	case RebateVestAfterReceipt:
 		return true
 	default:
 		return false
@@ -316,6 +420,30 @@ func (e WebhookScheduleRequestPreset) Valid() bool {
 	}
 }
 
+// Defines values for ListCampaignsParamsStatus.
+const (
+	ListCampaignsParamsStatusActive ListCampaignsParamsStatus = "active"
+	ListCampaignsParamsStatusDraft  ListCampaignsParamsStatus = "draft"
+	ListCampaignsParamsStatusEnded  ListCampaignsParamsStatus = "ended"
+	ListCampaignsParamsStatusPaused ListCampaignsParamsStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ListCampaignsParamsStatus enum.
+func (e ListCampaignsParamsStatus) Valid() bool {
+	switch e {
+	case ListCampaignsParamsStatusActive:
+		return true
+	case ListCampaignsParamsStatusDraft:
+		return true
+	case ListCampaignsParamsStatusEnded:
+		return true
+	case ListCampaignsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account An account of the ledger.
 type Account struct {
 	// ClosedAt When it was closed; absent while it is open.
@@ -457,6 +585,174 @@ type Amount = string
 // CallbackReceipt defines model for CallbackReceipt.
 type CallbackReceipt struct {
 	Received bool `json:"received"`
+}
+
+// Campaign defines model for Campaign.
+type Campaign = rebate.Public
+
+// CampaignChangeRequest defines model for CampaignChangeRequest.
+type CampaignChangeRequest struct {
+	EndsAt    *time.Time `json:"ends_at,omitempty"`
+	Exclusive *bool      `json:"exclusive,omitempty"`
+	Name      *string    `json:"name,omitempty"`
+	Priority  *int       `json:"priority,omitempty"`
+
+	// Reason Why. It is kept.
+	Reason   Reason     `json:"reason"`
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// CampaignDecisionRequest defines model for CampaignDecisionRequest.
+type CampaignDecisionRequest struct {
+	// Reason Why. It is kept.
+	Reason Reason `json:"reason"`
+}
+
+// CampaignFunding Money that was put into a budget, or taken out again.
+type CampaignFunding = rebate.PublicFunding
+
+// CampaignFundingList defines model for CampaignFundingList.
+type CampaignFundingList struct {
+	Data    []CampaignFunding `json:"data"`
+	HasMore bool              `json:"has_more"`
+}
+
+// CampaignFundingRequest defines model for CampaignFundingRequest.
+type CampaignFundingRequest struct {
+	// Amount An amount in major units as a decimal string, with at most the currency's decimals. No sign, exponent, spaces or
+	// leading zeros.
+	//
+	//
+	// Example: 12.34
+	Amount Amount `json:"amount"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Reason Why. It is kept.
+	Reason *Reason `json:"reason,omitempty"`
+}
+
+// CampaignID Example: cmp_01kahxr3v0c9m6r5w2z8t4y7qe
+type CampaignID = string
+
+// CampaignList defines model for CampaignList.
+type CampaignList struct {
+	Data    []Campaign `json:"data"`
+	HasMore bool       `json:"has_more"`
+}
+
+// CampaignRequest defines model for CampaignRequest.
+type CampaignRequest struct {
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// EndsAt And before then.
+	EndsAt time.Time `json:"ends_at"`
+
+	// Exclusive Keeps campaigns after it from the lines on which it gives; and gives nothing where one before it did.
+	Exclusive *bool  `json:"exclusive,omitempty"`
+	Name      string `json:"name"`
+
+	// Priority Which campaign is asked first where several give; higher first. 0 if left out.
+	Priority *int `json:"priority,omitempty"`
+
+	// StartsAt Orders that are paid from then on.
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// CampaignSimulation defines model for CampaignSimulation.
+type CampaignSimulation struct {
+	// BudgetLeft Of the budget, before it.
+	BudgetLeft string `json:"budget_left"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Earns All of it.
+	Earns string `json:"earns"`
+
+	// Failures Conditions that failed; their rules give nothing.
+	Failures []RebateFailure          `json:"failures"`
+	Lines    []SimulatedLine          `json:"lines"`
+	Object   CampaignSimulationObject `json:"object"`
+
+	// Rules Rules that don't hold for the order at all.
+	Rules []RebateReason `json:"rules"`
+
+	// Version Its number, or unsaved.
+	Version string `json:"version"`
+}
+
+// RebateFailure defines model for CampaignSimulation.failures.
+type RebateFailure struct {
+	Failure string `json:"failure"`
+	Rule    string `json:"rule"`
+}
+
+// SimulatedLine defines model for CampaignSimulation.lines.
+type SimulatedLine struct {
+	Category *string `json:"category,omitempty"`
+	Earns    string  `json:"earns"`
+	Line     int     `json:"line"`
+
+	// Paid What is paid for it, its share of the order's discounts off.
+	Paid    string         `json:"paid"`
+	Reasons []RebateReason `json:"reasons"`
+	Sku     string         `json:"sku"`
+}
+
+// CampaignSimulationObject defines model for CampaignSimulation.Object.
+type CampaignSimulationObject string
+
+// CampaignSpend defines model for CampaignSpend.
+type CampaignSpend struct {
+	// CampaignID Example: cmp_01kahxr3v0c9m6r5w2z8t4y7qe
+	CampaignID CampaignID `json:"campaign_id"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Funded Put in, less what was taken out again.
+	Funded string `json:"funded"`
+
+	// Left What can still be promised or taken out.
+	Left   string              `json:"left"`
+	Object CampaignSpendObject `json:"object"`
+
+	// Recoverable Paid back by users who owed a rebate.
+	Recoverable string `json:"recoverable"`
+
+	// Spent Promised or paid, less what came back.
+	Spent string `json:"spent"`
+}
+
+// CampaignSpendObject defines model for CampaignSpend.Object.
+type CampaignSpendObject string
+
+// CampaignVersion One version of a campaign's rules. It never changes.
+type CampaignVersion = rebate.PublicVersion
+
+// CampaignVersionList defines model for CampaignVersionList.
+type CampaignVersionList struct {
+	Data    []CampaignVersion `json:"data"`
+	HasMore bool              `json:"has_more"`
+}
+
+// CampaignVersionRequest defines model for CampaignVersionRequest.
+type CampaignVersionRequest struct {
+	Definition RebateDefinition `json:"definition"`
+
+	// Note What you want to remember about it.
+	Note *RuleNote `json:"note,omitempty"`
 }
 
 // CancelRequest Has no fields.
@@ -814,6 +1110,9 @@ type Line = trade.PublicLine
 
 // LineRequest One thing that is bought. It costs quantity × unit price − discount + tax, at least zero.
 type LineRequest struct {
+	// Category Your category of the thing; rebate rules may ask for it.
+	Category *string `json:"category,omitempty"`
+
 	// Description What the customer reads.
 	Description *string `json:"description,omitempty"`
 
@@ -1198,11 +1497,35 @@ type QuietHours struct {
 	To string `json:"to"`
 }
 
+// RateBps Basis points: 150 is 1.5 %.
+type RateBps = int64
+
 // Reason Why. It is kept.
 type Reason = string
 
 // Rebate What somebody was promised for a line of an order. accrued = what they have of it + open + clawed_back + released.
 type Rebate = accrual.Public
+
+// RebateCaps Minor units; 0 is no bound. A user's are the beneficiary's, and a day is one in your time zone.
+type RebateCaps struct {
+	// LineMinor On one line.
+	LineMinor *int64 `json:"line_minor,omitempty"`
+
+	// OrderMinor On one order.
+	OrderMinor *int64 `json:"order_minor,omitempty"`
+
+	// TotalMinor For all.
+	TotalMinor *int64 `json:"total_minor,omitempty"`
+
+	// UserDayMinor For one user in a day.
+	UserDayMinor *int64 `json:"user_day_minor,omitempty"`
+
+	// UserPeriodMinor For one user in the whole campaign.
+	UserPeriodMinor *int64 `json:"user_period_minor,omitempty"`
+}
+
+// RebateDefinition defines model for RebateDefinition.
+type RebateDefinition = rebate.Definition
 
 // RebateID Example: reb_01kahxr3v0c9m6r5w2z8t4y7qe
 type RebateID = string
@@ -1215,9 +1538,74 @@ type RebateList struct {
 	HasMore bool `json:"has_more"`
 }
 
+// RebateReason defines model for RebateReason.
+type RebateReason struct {
+	// Because What keeps it from all: condition, stacking, exclusive, line_paid, budget, or a cap (user_day, rule_order, …).
+	Because     *string `json:"because,omitempty"`
+	Beneficiary *string `json:"beneficiary,omitempty"`
+
+	// Earns What is given.
+	Earns string `json:"earns"`
+
+	// Level 0 the buyer, 1 the referrer, 2 that one's referrer.
+	Level int `json:"level"`
+
+	// Offer What the rule alone would give.
+	Offer string `json:"offer"`
+	Rule  string `json:"rule"`
+
+	// VestsOn From when it may be paid.
+	VestsOn *openapi_types.Date `json:"vests_on,omitempty"`
+}
+
 // RebateStatus `pending`: promised, and not paid yet. `settled`: paid into the wallet. `released`: the wallet refused it, and it went back to the
 // campaign's budget.
 type RebateStatus = accrual.Status
+
+// RebateStrategy How much: `percentage` (rate_bps), `fixed` (amount_minor per order, line or unit), `tiered` (tiers by the order's amount), `stepped` (tiers by the
+// buyer's total in the campaign, each part at its own rate), `category` (rates_bps, and rate_bps for the rest), `new_user` (rate_bps or amount_minor on
+// the buyer's first paid order), `referral` (levels_bps: buyer, referrer, referrer's referrer).
+type RebateStrategy struct {
+	// AmountMinor Minor units of the campaign's currency.
+	AmountMinor *int64             `json:"amount_minor,omitempty"`
+	LevelsBps   *[]RateBps         `json:"levels_bps,omitempty"`
+	Per         *RebateStrategyPer `json:"per,omitempty"`
+
+	// RateBps Basis points: 150 is 1.5 %.
+	RateBps  *RateBps            `json:"rate_bps,omitempty"`
+	RatesBps *map[string]RateBps `json:"rates_bps,omitempty"`
+	Tiers    *[]struct {
+		// AmountMinor Instead of a rate, once per order.
+		AmountMinor *int64 `json:"amount_minor,omitempty"`
+
+		// FromMinor Where the tier begins.
+		FromMinor int64 `json:"from_minor"`
+
+		// RateBps Basis points: 150 is 1.5 %.
+		RateBps *RateBps `json:"rate_bps,omitempty"`
+	} `json:"tiers,omitempty"`
+	Type       RebateStrategyType `json:"type"`
+	WithinDays *int               `json:"within_days,omitempty"`
+}
+
+// RebateStrategyPer defines model for RebateStrategy.Per.
+type RebateStrategyPer string
+
+// RebateStrategyType defines model for RebateStrategy.Type.
+type RebateStrategyType string
+
+// RebateVest From when a promise may be paid.
+type RebateVest struct {
+	// After payment, if left out; or the confirmed receipt of the goods.
+	After *RebateVestAfter `json:"after,omitempty"`
+
+	// AtLatestDays With receipt: days after the payment, if nobody confirms.
+	AtLatestDays *int `json:"at_latest_days,omitempty"`
+	Days         *int `json:"days,omitempty"`
+}
+
+// RebateVestAfter payment, if left out; or the confirmed receipt of the goods.
+type RebateVestAfter string
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
@@ -1506,6 +1894,18 @@ type Side = ledger.Side
 // Example: -12.34
 type SignedAmount = string
 
+// SimulateCampaignRequest Exactly one of `order_id` and `order`, and at most one of `version` and `definition`.
+type SimulateCampaignRequest struct {
+	Definition *RebateDefinition `json:"definition,omitempty"`
+
+	// Order A made-up order. What is left out is unknown.
+	Order *SimulatedOrderRequest `json:"order,omitempty"`
+
+	// OrderID Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	OrderID *OrderID `json:"order_id,omitempty"`
+	Version *int     `json:"version,omitempty"`
+}
+
 // SimulateRiskRequest Exactly one of `payment_id` and `facts`, and at most one of `version` and `definition`.
 type SimulateRiskRequest struct {
 	// Definition All of it speaks, and the strictest word holds. See docs/risk.md.
@@ -1530,6 +1930,49 @@ type SimulateRoutingRequest struct {
 	// PaymentID Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe
 	PaymentID *PaymentID `json:"payment_id,omitempty"`
 	Version   *int       `json:"version,omitempty"`
+}
+
+// SimulatedBuyerRequest A made-up buyer, instead of a customer_id.
+type SimulatedBuyerRequest struct {
+	OrdersBefore *int64 `json:"orders_before,omitempty"`
+
+	// Referrers How many levels of referrers they have.
+	Referrers *int       `json:"referrers,omitempty"`
+	Since     *time.Time `json:"since,omitempty"`
+
+	// SpentBefore An amount in major units as a decimal string, with at most the currency's decimals. No sign, exponent, spaces or
+	// leading zeros.
+	//
+	//
+	// Example: 12.34
+	SpentBefore *Amount `json:"spent_before,omitempty"`
+}
+
+// SimulatedOrderRequest A made-up order. What is left out is unknown.
+type SimulatedOrderRequest struct {
+	Adjustments *[]AdjustmentRequest `json:"adjustments,omitempty"`
+
+	// Buyer A made-up buyer, instead of a customer_id.
+	Buyer   *SimulatedBuyerRequest `json:"buyer,omitempty"`
+	Country *string                `json:"country,omitempty"`
+
+	// CustomerID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	CustomerID *UserID       `json:"customer_id,omitempty"`
+	Lines      []LineRequest `json:"lines"`
+
+	// Metadata Your own notes, never used for a decision: at most 50 keys of 1 to 40 characters without square brackets, values of at
+	// most 500 characters. No control characters but tab and line feed in values.
+	//
+	//
+	// Example: {"basket":"42"}
+	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// PaidAt Now, if left out.
+	PaidAt    *time.Time `json:"paid_at,omitempty"`
+	Reference *string    `json:"reference,omitempty"`
+
+	// Type What kind of trade this is.
+	Type *OrderType `json:"type,omitempty"`
 }
 
 // Timeline defines model for Timeline.
@@ -2063,6 +2506,154 @@ type ListEntriesParams struct {
 	// StartingAfter The `journal` of the last entry you have; the page starts with the one after it.
 	StartingAfter *JournalID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
 
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListCampaignsParams defines parameters for ListCampaigns.
+type ListCampaignsParams struct {
+	// Status Only those in this status.
+	Status *ListCampaignsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter Only those after this campaign.
+	StartingAfter *string `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListCampaignsParamsStatus defines parameters for ListCampaigns.
+type ListCampaignsParamsStatus string
+
+// CreateCampaignParams defines parameters for CreateCampaign.
+type CreateCampaignParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetCampaignParams defines parameters for GetCampaign.
+type GetCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ChangeCampaignParams defines parameters for ChangeCampaign.
+type ChangeCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// DefundCampaignParams defines parameters for DefundCampaign.
+type DefundCampaignParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// EndCampaignParams defines parameters for EndCampaign.
+type EndCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// FundCampaignParams defines parameters for FundCampaign.
+type FundCampaignParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListCampaignFundingsParams defines parameters for ListCampaignFundings.
+type ListCampaignFundingsParams struct {
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter Only those after this movement.
+	StartingAfter *string `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// PauseCampaignParams defines parameters for PauseCampaign.
+type PauseCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ResumeCampaignParams defines parameters for ResumeCampaign.
+type ResumeCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SimulateCampaignParams defines parameters for SimulateCampaign.
+type SimulateCampaignParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetCampaignSpendParams defines parameters for GetCampaignSpend.
+type GetCampaignSpendParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListCampaignVersionsParams defines parameters for ListCampaignVersions.
+type ListCampaignVersionsParams struct {
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter Only those before this version.
+	StartingAfter *string `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// SaveCampaignVersionParams defines parameters for SaveCampaignVersion.
+type SaveCampaignVersionParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetCampaignVersionParams defines parameters for GetCampaignVersion.
+type GetCampaignVersionParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ActivateCampaignVersionParams defines parameters for ActivateCampaignVersion.
+type ActivateCampaignVersionParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
@@ -2895,6 +3486,36 @@ type RefreshUserSessionJSONRequestBody = RefreshRequest
 // RegisterUserJSONRequestBody defines body for RegisterUser for application/json ContentType.
 type RegisterUserJSONRequestBody = RegisterRequest
 
+// CreateCampaignJSONRequestBody defines body for CreateCampaign for application/json ContentType.
+type CreateCampaignJSONRequestBody = CampaignRequest
+
+// ChangeCampaignJSONRequestBody defines body for ChangeCampaign for application/json ContentType.
+type ChangeCampaignJSONRequestBody = CampaignChangeRequest
+
+// DefundCampaignJSONRequestBody defines body for DefundCampaign for application/json ContentType.
+type DefundCampaignJSONRequestBody = CampaignFundingRequest
+
+// EndCampaignJSONRequestBody defines body for EndCampaign for application/json ContentType.
+type EndCampaignJSONRequestBody = CampaignDecisionRequest
+
+// FundCampaignJSONRequestBody defines body for FundCampaign for application/json ContentType.
+type FundCampaignJSONRequestBody = CampaignFundingRequest
+
+// PauseCampaignJSONRequestBody defines body for PauseCampaign for application/json ContentType.
+type PauseCampaignJSONRequestBody = CampaignDecisionRequest
+
+// ResumeCampaignJSONRequestBody defines body for ResumeCampaign for application/json ContentType.
+type ResumeCampaignJSONRequestBody = CampaignDecisionRequest
+
+// SimulateCampaignJSONRequestBody defines body for SimulateCampaign for application/json ContentType.
+type SimulateCampaignJSONRequestBody = SimulateCampaignRequest
+
+// SaveCampaignVersionJSONRequestBody defines body for SaveCampaignVersion for application/json ContentType.
+type SaveCampaignVersionJSONRequestBody = CampaignVersionRequest
+
+// ActivateCampaignVersionJSONRequestBody defines body for ActivateCampaignVersion for application/json ContentType.
+type ActivateCampaignVersionJSONRequestBody = CampaignDecisionRequest
+
 // ResolveCaseJSONRequestBody defines body for ResolveCase for application/json ContentType.
 type ResolveCaseJSONRequestBody = CaseResolution
 
@@ -3206,6 +3827,54 @@ type ServerInterface interface {
 	// ReceiveCallback Take a channel's callback
 	// (POST /v1/callbacks/{channel}/{channel_account})
 	ReceiveCallback(ctx echo.Context, channel ChannelName, channelAccount ChannelAccountID) error
+	// ListCampaigns List campaigns, newest first
+	// (GET /v1/campaigns)
+	ListCampaigns(ctx echo.Context, params ListCampaignsParams) error
+	// CreateCampaign Make a campaign
+	// (POST /v1/campaigns)
+	CreateCampaign(ctx echo.Context, params CreateCampaignParams) error
+	// GetCampaign Read a campaign
+	// (GET /v1/campaigns/{campaign_id})
+	GetCampaign(ctx echo.Context, campaignID CampaignID, params GetCampaignParams) error
+	// ChangeCampaign Change a campaign
+	// (PATCH /v1/campaigns/{campaign_id})
+	ChangeCampaign(ctx echo.Context, campaignID CampaignID, params ChangeCampaignParams) error
+	// DefundCampaign Take money out of a campaign's budget
+	// (POST /v1/campaigns/{campaign_id}/defund)
+	DefundCampaign(ctx echo.Context, campaignID CampaignID, params DefundCampaignParams) error
+	// EndCampaign End a campaign for good
+	// (POST /v1/campaigns/{campaign_id}/end)
+	EndCampaign(ctx echo.Context, campaignID CampaignID, params EndCampaignParams) error
+	// FundCampaign Put money into a campaign's budget
+	// (POST /v1/campaigns/{campaign_id}/fund)
+	FundCampaign(ctx echo.Context, campaignID CampaignID, params FundCampaignParams) error
+	// ListCampaignFundings List what was put into a campaign's budget and taken out, newest first
+	// (GET /v1/campaigns/{campaign_id}/fundings)
+	ListCampaignFundings(ctx echo.Context, campaignID CampaignID, params ListCampaignFundingsParams) error
+	// PauseCampaign Give nothing until the campaign is resumed
+	// (POST /v1/campaigns/{campaign_id}/pause)
+	PauseCampaign(ctx echo.Context, campaignID CampaignID, params PauseCampaignParams) error
+	// ResumeCampaign Let a paused campaign give again
+	// (POST /v1/campaigns/{campaign_id}/resume)
+	ResumeCampaign(ctx echo.Context, campaignID CampaignID, params ResumeCampaignParams) error
+	// SimulateCampaign What an order would earn, and why
+	// (POST /v1/campaigns/{campaign_id}/simulate)
+	SimulateCampaign(ctx echo.Context, campaignID CampaignID, params SimulateCampaignParams) error
+	// GetCampaignSpend A campaign's spend against its budget
+	// (GET /v1/campaigns/{campaign_id}/spend)
+	GetCampaignSpend(ctx echo.Context, campaignID CampaignID, params GetCampaignSpendParams) error
+	// ListCampaignVersions List a campaign's versions, newest first
+	// (GET /v1/campaigns/{campaign_id}/versions)
+	ListCampaignVersions(ctx echo.Context, campaignID CampaignID, params ListCampaignVersionsParams) error
+	// SaveCampaignVersion Save a version of a campaign's rules
+	// (POST /v1/campaigns/{campaign_id}/versions)
+	SaveCampaignVersion(ctx echo.Context, campaignID CampaignID, params SaveCampaignVersionParams) error
+	// GetCampaignVersion Read a version of a campaign's rules
+	// (GET /v1/campaigns/{campaign_id}/versions/{version})
+	GetCampaignVersion(ctx echo.Context, campaignID CampaignID, version RuleVersion, params GetCampaignVersionParams) error
+	// ActivateCampaignVersion Put a version in force
+	// (POST /v1/campaigns/{campaign_id}/versions/{version}/activate)
+	ActivateCampaignVersion(ctx echo.Context, campaignID CampaignID, version RuleVersion, params ActivateCampaignVersionParams) error
 	// ListCases List cases, the oldest first
 	// (GET /v1/cases)
 	ListCases(ctx echo.Context, params ListCasesParams) error
@@ -3753,6 +4422,681 @@ func (w *ServerInterfaceWrapper) ReceiveCallback(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReceiveCallback(ctx, channel, channelAccount)
+	return err
+}
+
+// ListCampaigns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCampaigns(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCampaignsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCampaigns(ctx, params)
+	return err
+}
+
+// CreateCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCampaign(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCampaign(ctx, params)
+	return err
+}
+
+// GetCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCampaign(ctx, campaignID, params)
+	return err
+}
+
+// ChangeCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCampaign(ctx, campaignID, params)
+	return err
+}
+
+// DefundCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) DefundCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DefundCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DefundCampaign(ctx, campaignID, params)
+	return err
+}
+
+// EndCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCampaign(ctx, campaignID, params)
+	return err
+}
+
+// FundCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) FundCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FundCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FundCampaign(ctx, campaignID, params)
+	return err
+}
+
+// ListCampaignFundings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCampaignFundings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCampaignFundingsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCampaignFundings(ctx, campaignID, params)
+	return err
+}
+
+// PauseCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseCampaign(ctx, campaignID, params)
+	return err
+}
+
+// ResumeCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeCampaign(ctx, campaignID, params)
+	return err
+}
+
+// SimulateCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateCampaign(ctx, campaignID, params)
+	return err
+}
+
+// GetCampaignSpend converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCampaignSpend(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCampaignSpendParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCampaignSpend(ctx, campaignID, params)
+	return err
+}
+
+// ListCampaignVersions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCampaignVersions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCampaignVersionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCampaignVersions(ctx, campaignID, params)
+	return err
+}
+
+// SaveCampaignVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveCampaignVersion(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SaveCampaignVersionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveCampaignVersion(ctx, campaignID, params)
+	return err
+}
+
+// GetCampaignVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCampaignVersion(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCampaignVersionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCampaignVersion(ctx, campaignID, version, params)
+	return err
+}
+
+// ActivateCampaignVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateCampaignVersion(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version RuleVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", ctx.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateCampaignVersionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateCampaignVersion(ctx, campaignID, version, params)
 	return err
 }
 
@@ -7121,6 +8465,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/auth/refresh", wrapper.RefreshUserSession, options.OperationMiddlewares["refreshUserSession"]...)
 	router.POST(options.BaseURL+"/v1/auth/logout", wrapper.LogOutUser, options.OperationMiddlewares["logOutUser"]...)
 	router.POST(options.BaseURL+"/v1/auth/password", wrapper.ChangeUserPassword, options.OperationMiddlewares["changeUserPassword"]...)
+	router.GET(options.BaseURL+"/v1/campaigns", wrapper.ListCampaigns, options.OperationMiddlewares["listCampaigns"]...)
+	router.POST(options.BaseURL+"/v1/campaigns", wrapper.CreateCampaign, options.OperationMiddlewares["createCampaign"]...)
+	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id", wrapper.GetCampaign, options.OperationMiddlewares["getCampaign"]...)
+	router.PATCH(options.BaseURL+"/v1/campaigns/:campaign_id", wrapper.ChangeCampaign, options.OperationMiddlewares["changeCampaign"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/pause", wrapper.PauseCampaign, options.OperationMiddlewares["pauseCampaign"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/resume", wrapper.ResumeCampaign, options.OperationMiddlewares["resumeCampaign"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/end", wrapper.EndCampaign, options.OperationMiddlewares["endCampaign"]...)
+	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/versions", wrapper.ListCampaignVersions, options.OperationMiddlewares["listCampaignVersions"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/versions", wrapper.SaveCampaignVersion, options.OperationMiddlewares["saveCampaignVersion"]...)
+	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/versions/:version", wrapper.GetCampaignVersion, options.OperationMiddlewares["getCampaignVersion"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/versions/:version/activate", wrapper.ActivateCampaignVersion, options.OperationMiddlewares["activateCampaignVersion"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/fund", wrapper.FundCampaign, options.OperationMiddlewares["fundCampaign"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/defund", wrapper.DefundCampaign, options.OperationMiddlewares["defundCampaign"]...)
+	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/fundings", wrapper.ListCampaignFundings, options.OperationMiddlewares["listCampaignFundings"]...)
+	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/spend", wrapper.GetCampaignSpend, options.OperationMiddlewares["getCampaignSpend"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/simulate", wrapper.SimulateCampaign, options.OperationMiddlewares["simulateCampaign"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)

@@ -65,6 +65,8 @@ type Parts struct {
 	Judge     Judge
 	Rules     Rules
 	Lists     Lists
+	Campaigns Campaigns
+	Shoppers  Shoppers
 	Sealer    Sealer
 	Inbox     Inbox
 	// Endpoints, Outbox, Again and Hooks are what merchants are told by.
@@ -94,6 +96,7 @@ func (p Parts) check() error {
 	for name, missing := range map[string]bool{
 		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Users": p.Users == nil, "Logins": p.Logins == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Rebates": p.Rebates == nil, "Settler": p.Settler == nil, "Payouts": p.Payouts == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
+		"Campaigns": p.Campaigns == nil, "Shoppers": p.Shoppers == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,
 		"Transfers": p.Transfers == nil,
 		"Metrics":   p.Metrics == nil, "MetricsPage": p.MetricsPage == nil, "Log": p.Log == nil,

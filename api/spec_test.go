@@ -23,6 +23,7 @@ import (
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
+	"paysaga/domain/rebate"
 	"paysaga/domain/trade"
 )
 
@@ -193,15 +194,19 @@ func TestDocumentHasEveryFieldOfTheObjects(t *testing.T) {
 		CustomerID: "usr", Channel: "sandbox", DeclineCode: "x", DeclineClass: "soft", ReviewDue: now, RiskFlag: "r@1", Status: payment.RequiresAction, BusinessDate: "2026-01-01", EffectiveAt: now,
 		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test, Parts: []payment.Part{{Source: payment.FromWallet, Amount: money.New(1, "CNY")}},
 	}
-	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
+	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Category: "c", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
 	hooked := delivery.Endpoint{Reason: "gone", FailingSince: now, LastSuccessAt: now, Schedule: delivery.Schedule{JitterPercent: 1}}.Public()
 	hooked.Secret = "x"
 	result := delivery.Result{Outcome: delivery.Retry, Reason: "http_500", Status: 500, Excerpt: "x"}
+	campaign := rebate.Campaign{Currency: "CNY", Terms: rebate.Terms{Version: 1}}.Public()
+	campaign.Funding = &rebate.PublicFunding{}
 	told := delivery.Row{Last: result, NextAt: now, At: now, Delivered: now}.Public(delivery.Try{Result: result})
 	for name, object := range map[string]any{
 		"Payment": p.Public(), "Order": o.Public(), "Line": o.Public().Lines[0], "Adjustment": o.Public().Adjustments[0],
 		"WebhookEndpoint": hooked, "WebhookDelivery": told, "WebhookTry": told.Tries[0], "WebhookSchedule": hooked.Schedule,
-		"Event": trade.Event{MerchantID: "mer", Data: json.RawMessage("{}")}, "EventObject": trade.EventObject{},
+		"Campaign": campaign, "CampaignFunding": rebate.Funding{Amount: money.New(1, "CNY"), Reason: "r"}.Public(),
+		"CampaignVersion": rebate.Version{Note: "n"}.Public(true),
+		"Event":           trade.Event{MerchantID: "mer", Data: json.RawMessage("{}")}, "EventObject": trade.EventObject{},
 		"Occurrence": payment.Occurrence{Data: map[string]any{"a": 1}},
 	} {
 		b, err := json.Marshal(object)

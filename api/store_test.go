@@ -80,6 +80,7 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 		Rules:    s, Lists: s, Sealer: s, Rebates: s, Settler: newMemory(),
 		Transfers: s,
 		Notices:   s, Writer: words{},
+		Campaigns: s, Shoppers: s,
 		Endpoints: s, Outbox: s, Again: s, Hooks: hooks(t),
 		Metrics: registry, MetricsPage: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Log: slog.New(slog.NewTextHandler(f.logs, nil)),

@@ -156,3 +156,22 @@ func TestBudgetsAreFundedByWhatIsThere(t *testing.T) {
 	require.True(t, fault.Is(h.fund(c.ID, 1), fault.KindConflict, "campaign_ended"))
 	require.NoError(t, h.fund(c.ID, -700))
 }
+
+// What a simulation is told of an order and its buyer: what was paid, and what was there before.
+func TestRulesAreToldOfAnOrderAndItsBuyer(t *testing.T) {
+	t.Parallel()
+	h, ctx := newShop(t), context.Background()
+	h.paid("first", cny(500))
+	d := h.dossier(h.paid("second", cny(700)))
+	o, err := h.s.RebateOrder(ctx, h.Book, h.MerchantID, d.Payment.OrderID, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, []rebate.Line{{Number: 1, Quantity: 1, Base: 700}}, o.Lines)
+	require.Equal(t, "42", o.Metadata["basket"])
+	require.Equal(t, d.Payment.CustomerID, o.Buyer.UserID)
+	require.EqualValues(t, 1, o.Buyer.OrdersPaid)
+	require.EqualValues(t, 500, o.Buyer.SpentMinor)
+	_, err = h.s.RebateOrder(ctx, h.Book, h.s.Mint(id.Merchant), d.Payment.OrderID, time.Time{})
+	require.True(t, fault.Is(err, fault.KindNotFound, "not_found")) // I-25
+	_, err = h.s.RebateBuyer(ctx, h.Book, h.s.Mint(id.Merchant), rebate.Bought{UserID: o.Buyer.UserID, Currency: "CNY", At: time.Now()})
+	require.True(t, fault.Is(err, fault.KindNotFound, "not_found"))
+}

@@ -1,6 +1,8 @@
 package money
 
 import (
+	"math/bits"
+
 	"github.com/shopspring/decimal"
 
 	"paysaga/domain/fault"
@@ -31,8 +33,29 @@ const BpsPerWhole = 10_000
 // Bps returns bps basis points of a, rounded once, by name: 290 of CNY 12.34 is 0.36 (half_even). It returns Invalid
 // "amount_overflow" or "rounding_invalid". Several shares of one amount may sum to more or less than it: see Split.
 func Bps(a Amount, bps int64, r Rounding) (Amount, error) {
+	if minor, ok := bpsOf(a.Minor, bps, r); ok {
+		return Amount{minor, a.Currency}, nil
+	}
 	exact := decimal.NewFromInt(a.Minor).Mul(decimal.New(bps, -4))
 	return fromMinor(exact, a.Currency, r)
+}
+
+// bpsOf is Bps of what isn't negative, in whole numbers, since rules ask for many; a test holds it against the decimals. ok is false
+// where it doesn't answer.
+func bpsOf(minor, bps int64, r Rounding) (share int64, ok bool) {
+	if minor < 0 || bps < 0 || bps > BpsPerWhole {
+		return 0, false
+	}
+	hi, lo := bits.Mul64(uint64(minor), uint64(bps))
+	whole, rest := bits.Div64(hi, lo, BpsPerWhole) // hi is below: the whole fits
+	const half = BpsPerWhole / 2
+	switch {
+	case r == Up && rest > 0, r == HalfUp && rest >= half, r == HalfEven && (rest > half || rest == half && whole%2 == 1):
+		whole++
+	case r != Up && r != Down && r != HalfUp && r != HalfEven:
+		return 0, false
+	}
+	return int64(whole), true
 }
 
 // Share returns part/whole of a, rounded by name. whole is positive.

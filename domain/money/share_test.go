@@ -171,3 +171,20 @@ func TestUnits(t *testing.T) {
 	_, err = FromUnits(1, "CNY", -1)
 	require.Equal(t, fault.KindInternal, fault.Of(err))
 }
+
+// The whole numbers say what the decimals say.
+func TestBpsIsExact(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		minor, bps := rapid.Int64Range(0, math.MaxInt64).Draw(t, "minor"), rapid.Int64Range(0, BpsPerWhole).Draw(t, "bps")
+		if rapid.Bool().Draw(t, "tie") {
+			minor, bps = rapid.Int64Range(0, 1<<20).Draw(t, "small")*100, 50*rapid.Int64Range(0, 200).Draw(t, "halves")
+		}
+		r := rapid.SampledFrom([]Rounding{HalfEven, HalfUp, Down, Up}).Draw(t, "rounding")
+		got, ok := bpsOf(minor, bps, r)
+		require.True(t, ok)
+		want, err := fromMinor(decimal.NewFromInt(minor).Mul(decimal.New(bps, -4)), "CNY", r)
+		require.NoError(t, err)
+		require.Equal(t, want.Minor, got)
+	})
+}

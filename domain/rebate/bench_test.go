@@ -2,6 +2,7 @@ package rebate_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,13 +21,21 @@ func BenchmarkRate(b *testing.B) {
 		used.Budget[v.Campaign.ID] = 1 << 50
 	}
 	b.ReportAllocs()
+	before := cpu(b)
 	for b.Loop() {
 		out, err := rebate.Rate(versions, order, used)
 		if err != nil || len(out.Earnings) == 0 || len(out.Failed) > 0 {
 			b.Fatal(out, err)
 		}
 	}
-	b.ReportMetric(float64(len(order.Lines)*b.N)/b.Elapsed().Seconds(), "lines/s")
+	b.ReportMetric(float64(len(order.Lines)*b.N)/(cpu(b)-before).Seconds(), "lines/cpu-s")
+}
+
+// cpu is what the process has used so far, the collector too: a busy machine stretches the clock, not this.
+func cpu(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func benchCampaign(b *testing.B, n int) *rebate.Rules {

@@ -21,27 +21,40 @@ type bounded struct {
 	name string
 }
 
-func (t *rater) name(of *compiled) string {
-	if of == nil {
-		return "*"
+// bounds are the counters that a rule's gifts to somebody move.
+type bounds struct {
+	rule *compiled
+	to   string
+	keys []bounded
+}
+
+// keys are the counters that an offer moves, of its rule and of all rules. They are the same for each line.
+func (t *rater) keys(o *offer) []bounded {
+	for i := range t.bounds {
+		if b := &t.bounds[i]; b.rule == o.rule && b.to == o.to {
+			return b.keys
+		}
 	}
-	return of.Name
+	b := bounds{o.rule, o.to, t.rules.counters(o.rule, o.to, t.day)}
+	t.bounds = append(t.bounds, b)
+	return b.keys
 }
 
-// keys are the counters that an offer moves, of its rule and of all rules.
-func (t *rater) keys(o *offer) (list []bounded) {
-	list = counters(nil, t.rules, o.rule.Name, o.rule.Caps, o.to, t.order.Day())
-	return counters(list, t.rules, "*", t.rules.def.Caps, o.to, t.order.Day())
+func (r *Rules) counters(of *compiled, to, day string) []bounded {
+	return counters(counters(nil, r, of.Name, of.Caps, to, day), r, "*", r.def.Caps, to, day)
 }
 
-func counters(list []bounded, r *Rules, of string, c Caps, to string, day time.Time) []bounded {
+func counters(list []bounded, r *Rules, of string, c Caps, to, day string) []bounded {
+	if c.UserDayMinor|c.UserPeriodMinor|c.TotalMinor == 0 {
+		return list
+	}
 	name := ""
 	if of != "*" {
 		name = "rule_"
 	}
 	key := r.Campaign.ID + "/" + of + "/"
 	if c.UserDayMinor > 0 {
-		list = append(list, bounded{key + "day/" + to + "/" + day.Format(time.DateOnly), c.UserDayMinor, name + "user_day"})
+		list = append(list, bounded{key + "day/" + to + "/" + day, c.UserDayMinor, name + "user_day"})
 	}
 	if c.UserPeriodMinor > 0 {
 		list = append(list, bounded{key + "period/" + to, c.UserPeriodMinor, name + "user_period"})
@@ -120,15 +133,15 @@ func Counters(versions []*Rules, o Order) (keys []string) {
 	if b.UserID == "" {
 		return nil
 	}
-	t := &rater{order: &o}
+	day, chain := o.Day().Format(time.DateOnly), b.beneficiaries()
 	for _, r := range versions {
 		for i := range r.rules {
 			c := &r.rules[i]
-			for _, to := range t.beneficiaries(c.levels) {
+			for _, to := range chain[:c.levels] {
 				if to == "" {
 					continue
 				}
-				for _, k := range counters(counters(nil, r, c.Name, c.Caps, to, o.Day()), r, "*", r.def.Caps, to, o.Day()) {
+				for _, k := range r.counters(c, to, day) {
 					keys = append(keys, k.key)
 				}
 			}

@@ -81,12 +81,13 @@ func (t *rater) offer(c *compiled, index int, lines []int) error {
 	for _, i := range lines {
 		base := o.Lines[i].Base
 		if s.Type == Referral {
-			for level, to := range t.beneficiaries(len(s.Levels)) {
-				minor, err := t.bps(base, s.Levels[level])
+			chain := o.Buyer.beneficiaries()
+			for level, bps := range s.Levels {
+				minor, err := t.bps(base, bps)
 				if err != nil {
 					return err
 				}
-				add(i, level, to, minor)
+				add(i, level, chain[level], minor)
 			}
 			continue
 		}
@@ -104,16 +105,15 @@ func (t *rater) offer(c *compiled, index int, lines []int) error {
 }
 
 // beneficiaries are those of a referral: nobody is there twice, however the chain was made.
-func (t *rater) beneficiaries(n int) []string {
-	b := t.order.Buyer
-	list := []string{b.UserID, b.Referrer, b.ReferrerTwo}
+func (b Buyer) beneficiaries() [3]string {
+	list := [3]string{b.UserID, b.Referrer, b.ReferrerTwo}
 	if list[1] == "" || list[1] == list[0] {
 		list[1], list[2] = "", ""
 	}
 	if list[2] == list[0] || list[2] == list[1] {
 		list[2] = ""
 	}
-	return list[:n]
+	return list
 }
 
 // isNew: the buyer's first paid order with the merchant. Two orders at once are told apart by a counter.

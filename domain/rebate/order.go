@@ -44,6 +44,14 @@ type Buyer struct {
 	ReferrerTwo string // the referrer's referrer
 }
 
+// Bought is a purchase whose buyer's history is asked for.
+type Bought struct {
+	UserID   string
+	OrderID  string // the order itself isn't history; empty: a made-up one
+	Currency money.Currency
+	At       time.Time
+}
+
 // Lines computes the lines of an order: an order without lines is one line of its total (number 1). The order's discounts are split
 // over the lines by their totals, and lose nothing (I-08).
 func Lines(o trade.Order) ([]Line, error) {

@@ -63,7 +63,14 @@ func Explain(versions []*Rules, o Order, used Used) (Result, error) {
 
 func rateOrder(versions []*Rules, o Order, used Used, why bool) (Result, error) {
 	t := &rater{order: &o, used: used, why: why, taken: map[string]int64{}, given: make([]int64, len(o.Lines)), shut: make([]bool, len(o.Lines)),
-		shown: shown{order: &o, known: make(map[string]any, 8)}}
+		gave: make([]bool, len(o.Lines)), shown: shown{order: &o, known: make(map[string]any, 8)}, today: o.Day()}
+	t.day = t.today.Format(time.DateOnly)
+	most := 0
+	for _, v := range versions {
+		most = max(most, len(v.rules)*len(o.Lines))
+	}
+	t.offers, t.firm = make([]offer, 0, most), make([]sum, 0, most)
+	t.out.Earnings = make([]Earning, 0, len(o.Lines)*len(versions))
 	for _, r := range byPriority(versions) {
 		if c := r.Campaign; c.Book != o.Book || c.MerchantID != o.MerchantID || c.Currency != o.Currency {
 			return Result{}, fault.Internal("an order is rated by campaigns of its own merchant, book and currency", nil) // I-25
@@ -94,6 +101,8 @@ type rater struct {
 	used  Used
 	why   bool
 	shown shown
+	today time.Time
+	day   string // today, in counters' keys
 	taken map[string]int64
 	given []int64 // by line, to all beneficiaries
 	shut  []bool  // by line: an exclusive campaign has given there
@@ -104,6 +113,8 @@ type rater struct {
 	offers []offer
 	spent  int64 // of its budget
 	firm   []sum // what its caps of line and order have seen
+	bounds []bounds
+	gave   []bool // by line, to the buyer
 }
 
 // offer is what a rule would give, before what bounds it.
@@ -125,14 +136,14 @@ type sum struct {
 }
 
 func (t *rater) campaign(r *Rules) error {
-	t.rules, t.offers, t.spent, t.firm = r, t.offers[:0], 0, t.firm[:0]
+	t.rules, t.offers, t.spent, t.firm, t.bounds = r, t.offers[:0], 0, t.firm[:0], t.bounds[:0]
+	clear(t.gave)
 	for i := range r.rules {
 		if err := t.ask(&r.rules[i], i); err != nil {
 			return err
 		}
 	}
 	t.stack()
-	gave := make([]bool, len(t.order.Lines))
 	for i := range t.offers {
 		o := &t.offers[i]
 		if o.lost {
@@ -143,12 +154,12 @@ func (t *rater) campaign(r *Rules) error {
 		t.explain(o, minor, cut)
 		if minor > 0 {
 			t.give(o, minor)
-			gave[o.line] = gave[o.line] || o.level == 0
+			t.gave[o.line] = t.gave[o.line] || o.level == 0
 		}
 	}
 	t.total(r)
 	if r.Campaign.Exclusive {
-		for i, g := range gave {
+		for i, g := range t.gave {
 			t.shut[i] = t.shut[i] || g
 		}
 	}
@@ -186,7 +197,7 @@ func (t *rater) give(o *offer, minor int64) {
 		days = vest.AtLatestDays
 	}
 	t.out.Earnings = append(t.out.Earnings, Earning{CampaignID: r.Campaign.ID, Version: r.Version, Rule: o.rule.Name, Line: line.Number,
-		Level: o.level, Beneficiary: o.to, Base: line.Base, Minor: minor, VestsOn: t.order.Day().AddDate(0, 0, days),
+		Level: o.level, Beneficiary: o.to, Base: line.Base, Minor: minor, VestsOn: t.today.AddDate(0, 0, days),
 		FromReceipt: vest.After == FromReceipt, Days: vest.Days})
 	t.given[o.line] += minor
 	t.spent += minor

@@ -8,8 +8,8 @@ type Reason struct {
 	Line        int    `json:"line,omitempty"` // 0: the rule doesn't hold for the order
 	Level       int    `json:"level"`
 	Beneficiary string `json:"beneficiary,omitempty"`
-	OfferMinor  int64  `json:"-"`
-	Minor       int64  `json:"-"`
+	OfferMinor  int64  `json:"offer_minor"`
+	Minor       int64  `json:"minor"`
 	// Because: "" where all of the offer is given, else what kept it: "condition", "stacking", "exclusive", "line_paid", "budget", or the
 	// name of a cap ("user_day", "rule_order", …).
 	Because string `json:"because,omitempty"`

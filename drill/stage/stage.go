@@ -170,7 +170,7 @@ func (s *Stage) front(t testing.TB, deadline time.Duration) {
 		Transfers: s.Store,
 		Notices:   s.Store, Writer: templates(t),
 		Endpoints: s.Store, Outbox: s.Store, Again: s.Store, Hooks: s.Webhooks,
-		Rules: s.Store, Lists: s.Store, Sealer: s.Store, Health: s.Health.Of,
+		Rules: s.Store, Lists: s.Store, Campaigns: s.Store, Shoppers: s.Store, Sealer: s.Store, Health: s.Health.Of,
 		Metrics: prometheus.NewRegistry(), MetricsPage: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	change(s.wire.API, &parts)
 	handler, err := api.New(api.Config{Deadline: deadline}, parts)
