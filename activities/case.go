@@ -192,7 +192,11 @@ func (s *Steps) view(ctx context.Context, k exception.Case) (caseView, error) {
 	v.PaymentEnded, v.PaymentPaid = v.d.Payment.Status.Terminal(), v.d.Payment.Status == payment.Paid
 	v.OrderPaid = paid >= o.Total.Minor
 	if k.Amount.Currency == o.Currency {
-		v.OrderWants, v.RestPaid = o.Wants(k.Amount.Minor), paid >= o.Total.Minor-k.Amount.Minor
+		brings := k.Amount.Minor
+		if k.Holds() && !v.PaymentEnded { // a wallet's part is taken with it
+			brings += v.d.Payment.FromWallet().Minor
+		}
+		v.OrderWants, v.RestPaid = o.Wants(brings), paid >= o.Total.Minor-brings
 	}
 	return v, nil
 }

@@ -19,6 +19,7 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/trade"
+	"paysaga/domain/user"
 )
 
 // split makes the Step of a payment of which the wallet's part is given; 0 is all of it.
@@ -144,6 +145,25 @@ func TestRefundsOfTwoPartsAreArbitratedUnderTheLock(t *testing.T) {
 	require.Equal(t, []int64{392, 0}, h.purse(user))
 	h.setStatus(user, "closed")
 	h.refused(h.giveTo(user, p, "late", 20), fault.KindConflict, "wallet_closed")
+}
+
+func TestNobodyIsClosedWithARefundOnItsWay(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	holder := h.user(400)
+	p := h.commit(h.split(holder, "k1", cny(1000), 400)).Object
+	closes := func() error {
+		_, err := h.s.DoUser(t.Context(), h.ref(holder), h.by(), user.Close)
+		return err
+	}
+	require.True(t, fault.Is(closes(), fault.KindConflict, "wallet_not_empty"), "it is set aside, and may come back")
+	h.commit(h.open(p, 1))
+	h.commit(h.settle(p, 1, h.overChannel(p)))
+	r := h.commit(h.giveTo(holder, p, "r", 800)).Object
+	require.True(t, fault.Is(closes(), fault.KindConflict, "refund_under_way"))
+	h.commit(h.sendRefund(r, 1))
+	h.commit(h.settleRefund(r, 1, given(600)))
+	require.True(t, fault.Is(closes(), fault.KindConflict, "wallet_not_empty"))
 }
 
 // A binary that knows one part would charge the whole amount, and forget what was set aside: it can't.

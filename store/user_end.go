@@ -48,8 +48,19 @@ func (s *Store) checkReferrer(ctx context.Context, tx pgx.Tx, u user.User) error
 	return nil
 }
 
-// emptied refuses the end of a user who has money left. Under the user's lock no wallet moves.
+const sqlRefundsComing = `
+	SELECT EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND wallet > 0)`
+
+// emptied refuses the end of a user who has money left, or a refund on its way to the wallet. Under the user's lock no wallet moves, and
+// no refund to it is received.
 func emptied(ctx context.Context, tx pgx.Tx, u user.User) error {
+	var coming bool // asked first: one that arrives meanwhile is seen in the wallet
+	if err := tx.QueryRow(ctx, sqlRefundsComing, u.Book, u.ID).Scan(&coming); err != nil {
+		return err
+	}
+	if coming {
+		return fault.Conflict("refund_under_way", "a refund is on its way to the user's wallet")
+	}
 	list, err := wallets(ctx, tx, u.Book, u.ID)
 	if err != nil {
 		return err

@@ -191,6 +191,19 @@ var casePaths = []casePath{
 		holds(t, m, user, 800, 0)
 		return a.ID
 	}), kind: exception.LateSuccess, decision: exception.Return, actor: "policy", status: payment.Canceled, captured: "0.00", refunded: 734},
+	{name: "parts_partial_waited_for_the_rest", policies: wait, run: func(t *testing.T, m *stage.Merchant) string { // what is set aside counts
+		a, user := split(t, m, stage.QR, nil)
+		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID, "amount_minor": 700, "currency": "CNY"})
+		m.UntilCase(t, a.ID, exception.PartialPayment, "waiting", func(k exception.Case) bool { return k.Taken })
+		rest := m.Do(t, http.MethodPost, "/v1/payments", "rest", map[string]any{"order_id": a.OrderID, "amount": "0.34", "currency": "CNY",
+			"method": stage.Card("tok_ok"), "allow_partial": true})
+		if rest.Code != http.StatusCreated {
+			t.Fatalf("the rest answered %d %s", rest.Code, rest.Raw)
+		}
+		m.UntilStatus(t, a.ID, payment.Paid)
+		holds(t, m, user, 300, 0)
+		return a.ID
+	}, kind: exception.PartialPayment, decision: exception.Accept, actor: "policy", status: payment.Paid, captured: "12.00"},
 	{name: "parts_order_paid_twice", run: func(t *testing.T, m *stage.Merchant) string { // by another's wallet meanwhile
 		one, user := split(t, m, stage.QR, nil)
 		two := m.Do(t, http.MethodPost, "/v1/payments", "second", map[string]any{"order_id": one.OrderID, "amount": "12.34", "currency": "CNY",

@@ -4376,6 +4376,7 @@ type ClientInterface interface {
 	// CreatePaymentWithBody Submit a payment
 	//
 	// Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+	// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 	// A key needs the scope `payments:write`.
 	//
 	// Takes any type of body and a specified content type.
@@ -4386,6 +4387,7 @@ type ClientInterface interface {
 	// CreatePayment Submit a payment
 	//
 	// Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+	// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 	// A key needs the scope `payments:write`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -6371,6 +6373,7 @@ func (c *Client) ListPayments(ctx context.Context, params *ListPaymentsParams, r
 // CreatePaymentWithBody Submit a payment
 //
 // Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 // A key needs the scope `payments:write`.
 //
 // Takes any type of body and a specified content type.
@@ -6391,6 +6394,7 @@ func (c *Client) CreatePaymentWithBody(ctx context.Context, params *CreatePaymen
 // CreatePayment Submit a payment
 //
 // Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 // A key needs the scope `payments:write`.
 //
 // Takes a body of the `application/json` content type.
@@ -15918,6 +15922,7 @@ type ClientWithResponsesInterface interface {
 	// CreatePaymentWithBodyWithResponse Submit a payment
 	//
 	// Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+	// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 	// A key needs the scope `payments:write`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -15928,6 +15933,7 @@ type ClientWithResponsesInterface interface {
 	// CreatePaymentWithResponse Submit a payment
 	//
 	// Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+	// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 	// A key needs the scope `payments:write`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -34742,6 +34748,7 @@ func (c *ClientWithResponses) ListPaymentsWithResponse(ctx context.Context, para
 // CreatePaymentWithBodyWithResponse Submit a payment
 //
 // Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 // A key needs the scope `payments:write`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -34758,6 +34765,7 @@ func (c *ClientWithResponses) CreatePaymentWithBodyWithResponse(ctx context.Cont
 // CreatePaymentWithResponse Submit a payment
 //
 // Receives a payment and drives it to its first stable state. Nothing is stored when the request is refused.
+// What comes from a wallet is set aside with the request: more than it holds is refused with 409 `insufficient_balance` and `available`.
 // A key needs the scope `payments:write`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

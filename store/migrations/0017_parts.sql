@@ -32,3 +32,6 @@ ALTER TABLE refunds
     ADD CONSTRAINT refunds_charge CHECK (charge BETWEEN 1 AND 99 OR (charge = 0 AND wallet = amount)) NOT VALID,
     ADD CONSTRAINT refunds_wallet CHECK (wallet BETWEEN 0 AND amount AND (wallet = 0 OR (combined AND user_id IS NOT NULL))) NOT VALID,
     ADD CONSTRAINT refunds_to_wallet CHECK (NOT to_wallet OR (status = 'succeeded' AND user_id IS NOT NULL AND NOT paid_elsewhere)) NOT VALID;
+
+-- Who closes a user asks whether a refund is on its way to the wallet.
+CREATE INDEX refunds_to_wallets ON refunds (user_id, book) WHERE status = 'processing' AND wallet > 0;
