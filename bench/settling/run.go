@@ -27,6 +27,8 @@ type Config struct {
 	Worker         func() int    // the process that settles, by its id now
 	// Began is told when the settlement has begun; what it starts ends with ctx. nil: nothing.
 	Began func(ctx context.Context, run accrual.Run)
+	// Ended is told when it has ended, and returns when nothing that Began has started goes on. nil: nothing has.
+	Ended func()
 	Out   io.Writer
 }
 
@@ -75,8 +77,11 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if run, err = c.await(ctx, run, &res); err != nil {
 		return res, err
 	}
-	stop()
 	res.Seconds = time.Since(began).Seconds()
+	stop()
+	if c.Ended != nil {
+		c.Ended()
+	}
 	res.JournalsPerSecond = float64(c.Rebates) / res.Seconds // a journal for each rebate
 	res.Ratio = res.JournalsPerSecond / max(res.LedgerPerSecond, 1)
 	res.Paid = money.New(run.Done.Paid, cny).Text()

@@ -81,7 +81,7 @@ func (c *benchSettlement) measure(ctx context.Context, a *app, d *dev) (settling
 		Worker: func() int {
 			if worker == 0 { // while rebates are promised nobody relays their events
 				w, err := d.start("worker", d.self(), "worker", "--stop-with-stdin", "--metrics-address", metrics,
-					"--pace", "production", "--audit-every", "0") // its pages are as large as they get; the book is judged at the end
+					"--pace", "production", "--audit-every", "0", "--settle-every", "0") // its pages are as large as they get; the book is judged at the end
 				if err != nil {
 					d.fail(fmt.Errorf("the worker can't be started: %w", err))
 					return 0

@@ -17,6 +17,7 @@ import (
 	"paysaga/activities"
 	"paysaga/api"
 	"paysaga/channels"
+	"paysaga/domain/id"
 	"paysaga/domain/routing"
 	"paysaga/notify"
 	"paysaga/store"
@@ -183,6 +184,9 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	relays := workers.NewRelays(workers.RelayConfig{Notices: p.store, Carriers: carriers, Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Rebates: p.store, Judge: w.steps, Log: p.log})
 	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
+	if w.SettleEvery > 0 {
+		p.behind.Go(func() { schedule(ctx, p, w.SettleEvery) })
+	}
 	if w.AuditEvery > 0 {
 		p.behind.Go(func() { auditing(ctx, databases(p.data), w.AuditEvery, p.metrics, p.log) })
 	}
@@ -192,4 +196,13 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 		p.behind.Go(func() { daily.run(ctx, time.Hour) })
 	}
 	return relays.PokeCallbacks
+}
+
+// schedule has every book's rebates settled by themselves, as soon as Temporal lets it.
+func schedule(ctx context.Context, p *process, every time.Duration) {
+	for _, book := range id.Books() {
+		_ = retry(ctx, p.log, "the schedule of settlements", func(ctx context.Context) error { // it ends with ctx alone
+			return p.starter().Schedule(ctx, book, every)
+		})
+	}
 }

@@ -83,10 +83,10 @@ var elsewhere = map[string]string{
 	"Steer":           "the API calls it; SteerSettlement is the step",
 	"Begin":           "the API calls it; BeginDue is the step",
 	"BeginDue":        "a tick that is run again begins nothing twice; workflows/settlement_paths_test.go",
-	"OpenSettlement":  "it reads; drill/settle kills whatever runs it",
-	"WatchSettlement": "it reads; drill/settle kills whatever runs it",
-	"SettlePage":      "drill/settle kills worker, Temporal and PostgreSQL in the midst of pages",
-	"SteerSettlement": "drill/settle kills whatever runs it; workflows/settlement_paths_test.go",
+	"OpenSettlement":  "it reads; drill/kill kills whatever runs it",
+	"WatchSettlement": "it reads; drill/kill kills whatever runs it",
+	"SettlePage":      "drill/kill kills worker, Temporal and PostgreSQL in the midst of pages",
+	"SteerSettlement": "drill/kill kills whatever runs it; workflows/settlement_paths_test.go",
 	"Deliver":         "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }
 
