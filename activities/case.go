@@ -183,13 +183,17 @@ func (s *Steps) view(ctx context.Context, k exception.Case) (caseView, error) {
 	if v.d, err = s.c.Files.Dossier(ctx, k.Book, k.PaymentID); err != nil {
 		return v, err
 	}
+	v.PaymentEnded, v.PaymentPaid = v.d.Payment.Status.Terminal(), v.d.Payment.Status == payment.Paid
+	if v.d.Payment.TopUp() { // no order bounds what a wallet takes
+		v.OrderWants = true
+		return v, nil
+	}
 	o, err := s.c.Cases.OrderSums(ctx, k.Book, v.d.Payment.OrderID)
 	if err != nil {
 		return v, err
 	}
 	paid := o.Paid.Minor - o.Refunded.Minor
 	v.Short = v.d.Payment.WalletPart() != nil
-	v.PaymentEnded, v.PaymentPaid = v.d.Payment.Status.Terminal(), v.d.Payment.Status == payment.Paid
 	v.OrderPaid = paid >= o.Total.Minor
 	if k.Amount.Currency == o.Currency {
 		brings := k.Amount.Minor

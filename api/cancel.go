@@ -25,6 +25,11 @@ func (s *server) CancelPayment(c echo.Context, paymentID PaymentID, _ CancelPaym
 	if err != nil {
 		return err
 	}
+	return s.cancel(c, deadline, body, p)
+}
+
+// cancel asks for the end of a payment, or of a top-up.
+func (s *server) cancel(c echo.Context, deadline time.Time, body []byte, p payment.Payment) error {
 	key, err := idempotency(c, callerOf(c), body)
 	if err != nil {
 		return err
@@ -51,8 +56,8 @@ func (s *server) CancelPayment(c echo.Context, paymentID PaymentID, _ CancelPaym
 		c.Response().Header().Del(replayedHeader)
 		return fault.Conflict("payment_not_cancelable", "the payment is "+string(p.Status)).WithDetail("payment_status", string(p.Status))
 	}
-	c.Response().Header().Set("Location", "/v1/payments/"+p.ID)
-	return reply(c, http.StatusAccepted, mediaJSON, p.Public())
+	c.Response().Header().Set("Location", pathOf(p))
+	return reply(c, http.StatusAccepted, mediaJSON, p.Shown())
 }
 
 // released: what wasn't captured of an authorization was given back, by this cancel.

@@ -170,6 +170,8 @@ func (m *memory) Commit(_ context.Context, s ledger.Step) (ledger.Receipt, error
 	switch c := s.Changes[0].(type) {
 	case payment.Receive:
 		key, object = c.Idempotency, c.Payment.ID
+	case payment.ReceiveTopUp:
+		key, object = c.Idempotency, c.Payment.ID
 	case payment.RequestCancel:
 		key, object = c.Idempotency, c.PaymentID
 	case payment.ReceiveCapture:
@@ -203,6 +205,11 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 	switch c := s.Changes[0].(type) {
 	case payment.Receive:
 		return object, m.receive(c)
+	case payment.ReceiveTopUp:
+		p := c.Payment
+		p.Parts = []payment.Part{{Ordinal: 1, Source: payment.FromChannel, Amount: p.Amount}}
+		m.payments[p.ID] = p
+		return object, m.holder(p.Book, p.MerchantID, p.CustomerID)
 	case payment.RequestCancel:
 		p := m.payments[c.PaymentID]
 		switch {
@@ -308,7 +315,7 @@ func (m *memory) Payments(_ context.Context, f payment.Filter) ([]payment.Paymen
 	defer unlock()
 	var list []payment.Payment
 	for _, p := range m.payments {
-		if p.Book == f.Book && (f.MerchantID == "" || p.MerchantID == f.MerchantID) && (f.Status == "" || p.Status == f.Status) &&
+		if p.TopUp() == f.TopUps && (f.UserID == "" || f.UserID == p.CustomerID) && p.Book == f.Book && (f.MerchantID == "" || p.MerchantID == f.MerchantID) && (f.Status == "" || p.Status == f.Status) &&
 			(f.OrderID == "" || p.OrderID == f.OrderID) && (f.Channel == "" || p.Channel == f.Channel) && (f.After == "" || p.ID < f.After) &&
 			!p.CreatedAt.Before(f.CreatedFrom) && (f.CreatedBefore.IsZero() || p.CreatedAt.Before(f.CreatedBefore)) {
 			list = append(list, p)

@@ -152,8 +152,8 @@ func answer(c echo.Context, p payment.Payment, stable int) error {
 	if !p.Status.Stable() {
 		code = http.StatusAccepted
 	}
-	c.Response().Header().Set("Location", "/v1/payments/"+p.ID)
-	return reply(c, code, mediaJSON, p.Public())
+	c.Response().Header().Set("Location", pathOf(p))
+	return reply(c, code, mediaJSON, p.Shown())
 }
 
 func markReplayed(c echo.Context, replayed bool) {
@@ -169,6 +169,14 @@ func (s *server) GetPayment(c echo.Context, paymentID PaymentID, _ GetPaymentPar
 		return err
 	}
 	return reply(c, http.StatusOK, mediaJSON, p.Public())
+}
+
+// pathOf is where a payment, or a top-up, is read.
+func pathOf(p payment.Payment) string {
+	if p.TopUp() {
+		return "/v1/topups/" + p.ID
+	}
+	return "/v1/payments/" + p.ID
 }
 
 // mine reads a payment that the caller may see (I-25).

@@ -20,7 +20,7 @@ type wallets struct {
 // holder knows everybody who ever paid: their customer_id is a user.
 func (m *memory) holder(book id.Book, merchantID, userID string) error {
 	for _, p := range m.payments {
-		if p.Book == book && p.MerchantID == merchantID && p.CustomerID == userID {
+		if p.Book == book && p.MerchantID == merchantID && !p.TopUp() && p.CustomerID == userID {
 			if code := m.wallets.refused[userID]; code != "" {
 				return fault.Conflict(code, "it doesn't move")
 			}

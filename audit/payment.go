@@ -78,7 +78,7 @@ const sqlCaptureJournal = `
 		SELECT t.book, t.id, count(DISTINCT t.no) AS journals, sum(e.amount) FILTER (WHERE e.amount > 0) AS captured,
 			-sum(e.amount) FILTER (WHERE a.code = 'income/fees') AS fee
 		FROM ` + ofPayments + ` t LEFT JOIN entries e ON e.journal = t.no LEFT JOIN accounts a ON a.no = e.account
-		WHERE t.kind = 'captured' GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
+		WHERE t.kind IN ('captured', 'topped_up') GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
 	LEFT JOIN LATERAL (SELECT captured FROM payment_parts
 		WHERE p.wallet > 0 AND book = p.book AND payment_id = p.id AND source = 'wallet' OFFSET 0) w ON true
 	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> coalesce(w.captured > 0, false)::int
@@ -90,13 +90,13 @@ const sqlJournalCaptured = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
 	FROM journals j LEFT JOIN captures k ON j.cause LIKE 'cap\_%' AND k.book = j.book AND k.id = split_part(j.cause, ':', 1)
 	LEFT JOIN payments p ON p.book = j.book AND p.id = coalesce(k.payment_id, split_part(j.cause, ':', 1))
-	WHERE j.no >= @since AND j.kind = 'captured' AND coalesce(p.captured, 0) = 0`
+	WHERE j.no >= @since AND j.kind IN ('captured', 'topped_up') AND coalesce(p.captured, 0) = 0`
 
 // What a fee eats whole never matures, nor what refunds take before.
 const sqlMature = `
 	SELECT format('%s: captured %s, never to mature', p.id, p.captured)
 	FROM payments p LEFT JOIN (SELECT DISTINCT t.book, t.id FROM ` + ofPayments + ` t WHERE t.kind = 'matured') m ON m.book = p.book AND m.id = p.id
-	WHERE ` + moved + ` AND CASE WHEN p.mature_due_at IS NULL AND m.id IS NULL AND p.captured - p.fee >
+	WHERE ` + moved + ` AND p.order_id <> '' AND CASE WHEN p.mature_due_at IS NULL AND m.id IS NULL AND p.captured - p.fee >
 		(SELECT coalesce(sum(r.taken_pending), 0) FROM refunds r WHERE r.book = p.book AND r.payment_id = p.id) THEN ` + here + ` END`
 
 const sqlRefunds = `
@@ -115,7 +115,7 @@ const sqlCallsFollowIntents = `
 	FROM channel_calls k
 	LEFT JOIN attempts a ON a.book = k.book AND a.payment_id = split_part(k.key, ':', 1)
 		AND a.ordinal = substring(k.key FROM ':ch([0-9]+)$')::smallint
-	WHERE k.key ~ '^pay_.*:ch[0-9]+$' AND (a.payment_id IS NULL OR a.born_at > k.started_at + interval '1 second'
+	WHERE k.key ~ '^(pay|top)_.*:ch[0-9]+$' AND (a.payment_id IS NULL OR a.born_at > k.started_at + interval '1 second'
 		OR a.channel_account <> k.channel_account)`
 
 const sqlDoubts = `
@@ -174,15 +174,15 @@ const sqlOrderSums = `
 const sqlAcknowledged = `
 	SELECT format('%s: %s', i.operation, i.object)
 	FROM idempotency i
-	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND p.merchant_id = i.merchant_id
+	LEFT JOIN payments p ON p.book = i.book AND p.id = i.object AND (p.merchant_id = i.merchant_id OR p.order_id = '' AND p.customer_id = i.merchant_id)
 	LEFT JOIN orders o ON o.book = i.book AND o.id = i.object AND o.merchant_id = i.merchant_id
 	LEFT JOIN refunds r ON r.book = i.book AND r.id = i.object AND r.merchant_id = i.merchant_id
 	LEFT JOIN payouts y ON y.book = i.book AND y.id = i.object AND i.merchant_id IN (y.merchant_id, y.user_id)
-	WHERE (i.object LIKE 'pyt\_%' AND y.id IS NULL) OR (i.object LIKE 'pay\_%' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
+	WHERE (i.object LIKE 'pyt\_%' AND y.id IS NULL) OR (i.object ~ '^(pay|top)_' AND p.id IS NULL) OR (i.object LIKE 'rfd\_%' AND r.id IS NULL) OR (i.object LIKE 'ord\_%' AND o.id IS NULL)`
 
 const sqlOneKey = `
 	SELECT format('%s: %s keys', i.object, count(*)) FROM idempotency i
-	WHERE i.operation = 'POST /v1/payments' OR i.object LIKE 'rfd\_%' OR i.object LIKE 'pyt\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
+	WHERE i.operation IN ('POST /v1/payments', 'POST /v1/topups') OR i.object LIKE 'rfd\_%' OR i.object LIKE 'pyt\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
 
 const sqlEventSequences = `
 	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last))
@@ -204,7 +204,7 @@ const sqlEventsLeave = `
 const sqlReferences = `
 	SELECT format('%s: order %s', p.id, p.order_id)
 	FROM payments p LEFT JOIN orders o ON o.book = p.book AND o.id = p.order_id
-	WHERE ` + moved + ` AND (o.merchant_id IS DISTINCT FROM p.merchant_id OR o.currency IS DISTINCT FROM p.currency)
+	WHERE ` + moved + ` AND p.order_id <> '' AND (o.merchant_id IS DISTINCT FROM p.merchant_id OR o.currency IS DISTINCT FROM p.currency)
 	UNION ALL
 	SELECT format('%s: customer %s', p.id, p.customer_id)
 	FROM payments p LEFT JOIN users u ON u.book = p.book AND u.id = p.customer_id

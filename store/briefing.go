@@ -16,14 +16,14 @@ import (
 
 // The merchant's own rules hold, else the platform's. All of it are look-ups by key.
 const sqlBriefing = `
-	SELECT o.type, coalesce(u.reference, ''), u.created_at, d.details_sealed, p.risk,
+	SELECT coalesce(o.type, 'top_up'), coalesce(u.reference, ''), u.created_at, d.details_sealed, p.risk,
 		(SELECT version FROM active_rules WHERE book = p.book AND merchant_id = p.merchant_id AND kind = 'routing'),
 		(SELECT version FROM active_rules WHERE book = p.book AND merchant_id = '' AND kind = 'routing'),
 		(SELECT version FROM active_rules WHERE book = p.book AND merchant_id = p.merchant_id AND kind = 'risk'),
 		(SELECT version FROM active_rules WHERE book = p.book AND merchant_id = '' AND kind = 'risk'),
 		EXISTS (SELECT FROM risk_lists WHERE merchant_id IN ('', p.merchant_id) AND book = p.book AND removed_at IS NULL)
 	FROM payments p
-	JOIN orders o ON o.book = p.book AND o.id = p.order_id
+	LEFT JOIN orders o ON o.book = p.book AND o.id = p.order_id
 	LEFT JOIN users u ON u.book = p.book AND u.id = p.customer_id
 	LEFT JOIN user_details d ON d.book = p.book AND d.user_id = p.customer_id
 	WHERE p.book = $1 AND p.id = $2`

@@ -39,8 +39,8 @@ func (s *Store) Payments(ctx context.Context, f payment.Filter) ([]payment.Payme
 		return nil, false, err
 	}
 	limit := min(max(f.Limit, 1), 100)
-	where := []string{"p.book = @book"}
-	args := pgx.NamedArgs{"book": f.Book, "limit": limit + 1}
+	where := []string{"p.book = @book", "(p.order_id = '') = @topups"}
+	args := pgx.NamedArgs{"book": f.Book, "limit": limit + 1, "topups": f.TopUps}
 	add := func(given bool, clause, name string, value any) {
 		if given {
 			where = append(where, clause)
@@ -49,6 +49,7 @@ func (s *Store) Payments(ctx context.Context, f payment.Filter) ([]payment.Payme
 	}
 	add(f.MerchantID != "", "p.merchant_id = @merchant", "merchant", f.MerchantID)
 	add(f.Status != "", "p.status = @status", "status", f.Status)
+	add(f.UserID != "", "p.customer_id = @user", "user", f.UserID)
 	add(f.OrderID != "", "p.order_id = @order", "order", f.OrderID)
 	add(f.Channel != "", "p.channel = @channel", "channel", f.Channel)
 	add(!f.CreatedFrom.IsZero(), "p.created_at >= @from", "from", f.CreatedFrom)

@@ -79,7 +79,7 @@ GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
     cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final,
-    review_due_at, risk_flag, decline_class, recheck_due_at, parts_seen) ON payments TO %[1]s;
+    review_due_at, risk_flag, decline_class, recheck_due_at, parts_seen, topup_known) ON payments TO %[1]s;
 GRANT UPDATE (status, in_doubt, channel_id, failure_code, strayed, fee, sequence, updated_at, effective_at, matures_at, due_at, tries)
     ON captures TO %[1]s;
 GRANT UPDATE (authorized, captured, refunded, refunding, matures_at) ON payment_parts TO %[1]s;

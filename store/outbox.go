@@ -29,6 +29,9 @@ type event struct {
 
 // emitPayment leaves the event of a payment's move. The next action is a secret: it is sealed beside the data.
 func (w *work) emitPayment(kind string, p payment.Payment) error {
+	if p.TopUp() {
+		return w.emitTopUp(kind, p)
+	}
 	v := p.Public()
 	e := event{kind: kind, merchant: p.MerchantID, object: "payment", id: p.ID, sequence: p.Sequence}
 	if v.NextAction != nil {

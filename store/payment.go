@@ -111,7 +111,7 @@ var updatePayment = updating("payments", `id text, channel text, status text, in
 		channel = n.channel, status = n.status, in_doubt = n.in_doubt, parked = n.parked, sequence = n.sequence,
 		captured = n.captured, capturing = n.capturing, capture_final = n.capture_final, refunded = n.refunded,
 		fee = n.fee, decline_code = n.decline_code, business_date = n.business_date, effective_at = n.effective_at, updated_at = n.updated_at,
-		parts_seen = CASE WHEN t.wallet > 0 THEN n.sequence END, decline_class = n.decline_class, review_due_at = n.review_due_at, risk_flag = n.risk_flag,
+		topup_known = t.order_id = '', parts_seen = CASE WHEN t.wallet > 0 THEN n.sequence END, decline_class = n.decline_class, review_due_at = n.review_due_at, risk_flag = n.risk_flag,
 		next_action_sealed = CASE WHEN n.set_action THEN n.action ELSE t.next_action_sealed END,
 		opened_at = coalesce(t.opened_at, n.opened_at), plan = coalesce(n.plan, t.plan), risk = coalesce(n.risk, t.risk),
 		start_due_at = CASE WHEN n.started OR n.ended THEN NULL ELSE t.start_due_at END,

@@ -128,6 +128,8 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 	switch c := c.(type) {
 	case payment.Receive:
 		return w.newReceive(c)
+	case payment.ReceiveTopUp:
+		return w.newReceiveTopUp(c)
 	case trade.Receive:
 		return w.newReceiveOrder(c)
 	case trade.Move:

@@ -129,6 +129,7 @@ func (c Config) Options(queue string) worker.Options {
 // registerSagas is the one list of sagas: workers run them, NewReplayer replays them.
 func registerSagas(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
+	w.RegisterWorkflowWithOptions(workflows.TopUp, workflow.RegisterOptions{Name: "TopUp"})
 	w.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: "Delivery"})
 	w.RegisterWorkflowWithOptions(workflows.Refund, workflow.RegisterOptions{Name: "Refund"})
 	w.RegisterWorkflowWithOptions(workflows.Payout, workflow.RegisterOptions{Name: "Payout"})

@@ -41,6 +41,12 @@ func TestOnRealParts(t *testing.T) {
 				walkRefund(t, s, p)
 			})
 		}
+		for _, p := range topUpPaths {
+			t.Run("topup/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkTopUp(t, s, p)
+			})
+		}
 		for _, p := range transferPaths {
 			t.Run("transfer/"+p.name, func(t *testing.T) {
 				t.Parallel()

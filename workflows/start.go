@@ -25,8 +25,21 @@ type Starter struct {
 	Pace   Pace
 }
 
-// PaymentID is the workflow id of a payment.
-func PaymentID(paymentID string) string { return "payment/" + paymentID }
+// PaymentID is the workflow id of a payment, or of a top-up.
+func PaymentID(paymentID string) string {
+	if id.Is(id.TopUp, paymentID) {
+		return "topup/" + paymentID
+	}
+	return "payment/" + paymentID
+}
+
+// sagaFor is what a payment's run is: a top-up's is the same under a name of its own.
+func sagaFor(p payment.Payment) any {
+	if p.TopUp() {
+		return TopUp
+	}
+	return Payment
+}
 
 // Options are what a payment's saga is started with.
 func (s Starter) Options(p payment.Payment) client.StartWorkflowOptions {
@@ -72,7 +85,7 @@ func (s Starter) Capture(ctx context.Context, p payment.Payment, captureID strin
 // answer.
 func (s Starter) join(ctx context.Context, p payment.Payment, update, updateID string, args ...any) error {
 	h, err := s.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.Options(p), Payment, s.input(p)),
+		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(s.Options(p), sagaFor(p), s.input(p)),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			UpdateID: updateID, UpdateName: update, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
@@ -106,7 +119,7 @@ func (s Starter) Review(ctx context.Context, p payment.Payment, v access.Vouch, 
 
 // Start starts the payment's saga if it has none, and doesn't wait for it.
 func (s Starter) Start(ctx context.Context, p payment.Payment) error {
-	_, err := s.Client.ExecuteWorkflow(ctx, s.Options(p), Payment, s.input(p))
+	_, err := s.Client.ExecuteWorkflow(ctx, s.Options(p), sagaFor(p), s.input(p))
 	return outcome(err)
 }
 

@@ -40,5 +40,8 @@ func summary(p payment.Payment) string {
 	if via == "" {
 		via = string(p.Method)
 	}
+	if p.TopUp() {
+		return p.Amount.Text() + " via " + via + " for the wallet of " + p.CustomerID + " of " + p.MerchantID
+	}
 	return p.Amount.Text() + " via " + via + " for " + p.MerchantID + " / order " + p.OrderRef
 }

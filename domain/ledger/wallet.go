@@ -35,6 +35,13 @@ func ToppedUp(cause string, c Chart, channelAccount, user string, amount money.A
 		Cr(c.Wallet(user), amount))
 }
 
+// ToppedUpLate is ToppedUp out of suspense, where Unexplained had put the money.
+func ToppedUpLate(cause string, c Chart, channelAccount, user, reason string, amount money.Amount, at time.Time) (Journal, error) {
+	return Post(Posting{Cause: cause, Kind: "topped_up", EffectiveAt: at, Late: ToNextOpen},
+		Dr(c.Suspense(channelAccount, reason), amount),
+		Cr(c.Wallet(user), amount))
+}
+
 // Payout is what the postings of a payout are made of.
 type Payout struct {
 	Chart          Chart

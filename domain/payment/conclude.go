@@ -4,7 +4,6 @@ import (
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 )
 
 // Conclude is what the decision of a case does to its payment, and to the money
@@ -72,7 +71,7 @@ func explain(s *settling, k exception.Case, knowing bool) (Ruling, error) {
 	if err != nil {
 		return Ruling{}, err
 	}
-	j, err := ledger.Explained(s.cause(id.Explain), sale, string(k.Kind))
+	j, err := s.booked(s.cause(id.Explain), sale, string(k.Kind))
 	if err != nil {
 		return Ruling{}, err
 	}

@@ -74,6 +74,8 @@ type Filter struct {
 	MerchantID    string // empty: every merchant of the book (operators)
 	Status        Status
 	OrderID       string
+	TopUps        bool   // only top-ups; else only payments
+	UserID        string // whose payments or top-ups
 	Channel       string
 	CreatedFrom   time.Time // inclusive
 	CreatedBefore time.Time // exclusive

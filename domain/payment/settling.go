@@ -18,6 +18,7 @@ type settling struct {
 }
 
 func begin(c Case) *settling {
+	c.Terms = c.Payment.terms(c.Terms)
 	s := &settling{Case: c, r: Ruling{After: c.Payment, duplicates: c.Terms.Policies.Of(exception.DuplicatePayment)}}
 	s.r.After.Parts = append([]Part(nil), c.Payment.Parts...)
 	return s
@@ -134,7 +135,7 @@ func (s *settling) succeeded() error {
 	if err != nil {
 		return err
 	}
-	j, err := ledger.Captured(id.Key(s.Payment.ID, s.r.Step), sale)
+	j, err := s.booked(id.Key(s.Payment.ID, s.r.Step), sale, "")
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (s *settling) paid(sale ledger.Capture) error {
 	if err != nil {
 		return err
 	}
-	if s.Terms.SettlementDays <= 0 && sale.Fee.Minor < sale.Gross.Minor {
+	if s.Terms.SettlementDays <= 0 && !s.Payment.TopUp() && sale.Fee.Minor < sale.Gross.Minor {
 		mature, err := ledger.Matured(s.cause(id.Mature), sale)
 		if err != nil {
 			return err
@@ -300,6 +301,9 @@ func (s *settling) resolveDoubt() error {
 
 // done checks the edge and counts the move.
 func (s *settling) done() (Ruling, error) {
+	if s.Payment.TopUp() {
+		s.r = s.r.orderless()
+	}
 	if s.r.Event == "" && s.r.After.InDoubt != s.Payment.InDoubt {
 		s.r.Event = "payment.updated"
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
+	"paysaga/domain/payment"
 	"paysaga/domain/transfer"
 	"paysaga/workflows"
 )
@@ -22,14 +22,48 @@ func (m *Merchant) User(t testing.TB, holds int64) string {
 	user := s.Store.Mint(id.User)
 	s.Exec(t, `INSERT INTO users (book, id, merchant_id, created_at) VALUES ($1, $2, $3, now())`, m.Book, user, m.ID)
 	if holds > 0 {
-		topUp := s.Store.Mint(id.TopUp)
-		cause := id.Key(topUp, id.Step{Code: id.Charge, Ordinal: 1})
-		j, err := ledger.ToppedUp(cause, ledger.Chart{Book: m.Book, Currency: "CNY"}, m.Sandboxes[0].Account, user, money.New(holds, "CNY"), time.Now())
-		must(t, err)
-		_, err = s.Store.Commit(context.Background(), ledger.Step{Book: m.Book, Cause: cause, Business: topUp, By: ledger.Service("stage"), Journals: []ledger.Journal{j}})
-		must(t, err)
+		a := m.TopUp(t, user, money.New(holds, "CNY").Decimal(), Card("tok_ok"))
+		m.UntilTopUp(t, a.ID, "there", func(a TopUpAnswer) bool { return a.Status == payment.Paid })
 	}
 	return user
+}
+
+// TopUpAnswer is what the API answered about a top-up.
+type TopUpAnswer struct {
+	Code int
+	payment.PublicTopUp
+	Problem string // the code of a problem document
+	Raw     []byte
+}
+
+func asTopUp(t testing.TB, a Answer) TopUpAnswer {
+	t.Helper()
+	r := TopUpAnswer{Code: a.Code, Problem: a.Problem, Raw: a.Raw}
+	if a.Code < 400 {
+		must(t, json.Unmarshal(a.Raw, &r.PublicTopUp))
+	}
+	return r
+}
+
+// TopUp asks for a top-up of CNY.
+func (m *Merchant) TopUp(t testing.TB, user, amount string, method map[string]any) TopUpAnswer {
+	t.Helper()
+	m.n++
+	return asTopUp(t, m.Do(t, http.MethodPost, "/v1/topups", fmt.Sprintf("topup-%d", m.n),
+		map[string]any{"user_id": user, "amount": amount, "currency": "CNY", "method": method}))
+}
+
+// GetTopUp reads a top-up.
+func (m *Merchant) GetTopUp(t testing.TB, topUpID string) TopUpAnswer {
+	t.Helper()
+	return asTopUp(t, m.Do(t, http.MethodGet, "/v1/topups/"+topUpID, "", nil))
+}
+
+// UntilTopUp reads a top-up until it is as wanted.
+func (m *Merchant) UntilTopUp(t testing.TB, topUpID, what string, wanted func(TopUpAnswer) bool) (a TopUpAnswer) {
+	t.Helper()
+	Eventually(t, topUpID+" is "+what, func() bool { a = m.GetTopUp(t, topUpID); return wanted(a) })
+	return a
 }
 
 // SetUserStatus freezes, closes or thaws a user.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
+	"paysaga/domain/payment"
 )
 
 // User makes a user of the seed's merchant with so many minor units of CNY in the wallet, and returns its id.
@@ -23,13 +25,26 @@ func User(t testing.TB, db *Database, seed Seed, holds int64) string {
 	return user
 }
 
-// Fund tops a wallet up over the seed's channel account.
+// Fund tops a wallet up over the seed's channel account, by the Steps of a top-up's saga.
 func Fund(t testing.TB, db *Database, seed Seed, user string, amount money.Amount) {
 	t.Helper()
-	topUp := db.Store.Mint(id.TopUp)
-	cause := id.Key(topUp, id.Step{Code: id.Charge, Ordinal: 1})
-	j, err := ledger.ToppedUp(cause, ledger.Chart{Book: seed.Book, Currency: amount.Currency}, seed.ChannelAccount, user, amount, time.Now())
+	p := payment.Payment{ID: db.Store.Mint(id.TopUp), MerchantID: seed.MerchantID, CustomerID: user, Amount: amount, Method: payment.MethodCardToken,
+		Channel: "sandbox", ExpiresAt: time.Now().Add(time.Hour)}
+	commit := func(step id.Step, journals []ledger.Journal, changes ...ledger.Change) payment.Dossier {
+		_, err := db.Store.Commit(t.Context(), ledger.Step{Book: seed.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("test"),
+			Changes: changes, Journals: journals})
+		require.NoError(t, err)
+		d, err := db.Store.Dossier(t.Context(), seed.Book, p.ID)
+		require.NoError(t, err)
+		return d
+	}
+	d := commit(id.Step{Code: id.Receive, Ordinal: 1}, nil, payment.ReceiveTopUp{Payment: p})
+	charge := id.Step{Code: id.Charge, Ordinal: 1}
+	d = commit(id.Step{Code: id.Open, Ordinal: 1}, nil, payment.Update{Before: d.Payment, After: d.Payment, Opened: true}, payment.Intend{
+		Request: []byte(`{"amount_minor":1}`), Attempt: payment.Attempt{PaymentID: p.ID, Part: 1, Ordinal: 1, Key: id.Key(p.ID, charge), Channel: "sandbox",
+			ChannelAccount: seed.ChannelAccount, Lane: payment.Standard, RequestHash: strings.Repeat("cd", 32)}})
+	r, err := payment.Settle(payment.Case{Payment: d.Payment, Attempt: d.Attempt(1), Terms: d.Terms, Now: time.Now(), Last: true,
+		Outcome: payment.Outcome{Verdict: payment.Succeeded, AmountMinor: amount.Minor, Currency: string(amount.Currency), ChannelID: p.ID}})
 	require.NoError(t, err)
-	_, err = db.Store.Commit(t.Context(), ledger.Step{Book: seed.Book, Cause: cause, Business: topUp, By: ledger.Service("test"), Journals: []ledger.Journal{j}})
-	require.NoError(t, err)
+	commit(r.Step, r.Journals, r.Changes(d.Payment, d.Attempt(1))...)
 }

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+	"paysaga/domain/ledger"
+	"paysaga/domain/money"
+	"paysaga/domain/payment"
+)
+
+// CreateTopUp receives a top-up and joins its saga (I-19, I-20).
+func (s *server) CreateTopUp(c echo.Context, _ CreateTopUpParams) error {
+	deadline := time.Now().Add(s.Deadline)
+	var r TopUpRequest
+	body, err := readJSON(c, &r)
+	if err != nil {
+		return err
+	}
+	who := callerOf(c)
+	received, err := s.intake(who).topUp(r)
+	if err != nil {
+		return err
+	}
+	if err := s.conforms("createTopUp", body); err != nil {
+		return err
+	}
+	if received.Idempotency, err = idempotency(c, who, body); err != nil {
+		return err
+	}
+	p := received.Payment
+	about(c, p.ID)
+	ctx, cancel := s.durable(c)
+	defer cancel()
+	if err := s.topUpable(ctx, received); err != nil {
+		return err
+	}
+	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID,
+		By: who.by(c), Changes: []ledger.Change{received}})
+	if err != nil {
+		return err
+	}
+	topUpID, replayed := objectOf(receipt, p.ID)
+	about(c, topUpID)
+	markReplayed(c, replayed)
+	if p, err = s.join(context.WithoutCancel(ctx), deadline, p, topUpID); err != nil {
+		return err
+	}
+	return answer(c, p, http.StatusCreated)
+}
+
+// topUpable refuses, before anything is stored, whom nobody knows and what no channel takes. A repeat isn't judged anew.
+func (s *server) topUpable(ctx context.Context, r payment.ReceiveTopUp) error {
+	p := r.Payment
+	_, found, err := s.Book.Replayed(ctx, p.Book, r.Idempotency)
+	if err != nil || found {
+		return err
+	}
+	if err := s.Transfers.Holder(ctx, p.Book, p.MerchantID, p.CustomerID); err != nil {
+		return fault.As(err).WithParam("user_id")
+	}
+	return s.routable(ctx, p)
+}
+
+// topUp judges the fields of a request, as payment does; whose the user is comes later.
+func (in intake) topUp(r TopUpRequest) (payment.ReceiveTopUp, error) {
+	switch {
+	case r.UserID == "":
+		return payment.ReceiveTopUp{}, required("user_id", "say whose wallet")
+	case !id.Is(id.User, r.UserID):
+		return payment.ReceiveTopUp{}, fault.Invalid("id_invalid", "user_id", "this is not a user's id")
+	}
+	if err := in.caller.owns("user", r.UserID); err != nil {
+		return payment.ReceiveTopUp{}, fault.As(err).WithParam("user_id")
+	}
+	currency, err := parseCurrency(r.Currency)
+	if err != nil {
+		return payment.ReceiveTopUp{}, err
+	}
+	if r.Amount == "" {
+		return payment.ReceiveTopUp{}, required("amount", "say how much")
+	}
+	amount, err := money.ParsePositive(r.Amount, currency)
+	if err != nil {
+		return payment.ReceiveTopUp{}, fault.Under("amount", err)
+	}
+	like := PaymentRequest{Method: r.Method, Channel: r.Channel, ReturnURL: r.ReturnURL, Description: r.Description, Metadata: r.Metadata}
+	if err := checkMethod(like); err != nil {
+		return payment.ReceiveTopUp{}, err
+	}
+	if err := checkTexts(like); err != nil {
+		return payment.ReceiveTopUp{}, err
+	}
+	expires, err := expiry(r.ExpiresIn)
+	if err != nil {
+		return payment.ReceiveTopUp{}, err
+	}
+	none := money.Zero(currency)
+	p := payment.Payment{Book: in.caller.Book, ID: in.mint(id.TopUp), MerchantID: in.caller.merchant, CustomerID: r.UserID, Amount: amount,
+		Method: r.Method.Type, Capture: payment.CaptureAutomatic, Channel: value(r.Channel), CreatedAt: in.now, UpdatedAt: in.now,
+		ExpiresAt: in.now.Add(expires), Status: payment.Processing, Sequence: 1, Metadata: value(r.Metadata),
+		Captured: none, Refunded: none, Refunding: none, Fee: none, FeeReturned: none, Pending: none}
+	return payment.ReceiveTopUp{Payment: p, Secrets: payment.Secrets{Token: value(r.Method.Token), Fingerprint: value(r.Method.Fingerprint),
+		ReturnURL: value(r.ReturnURL), Description: value(r.Description)}}, nil
+}
+
+// GetTopUp reads a top-up.
+func (s *server) GetTopUp(c echo.Context, topUpID TopUpID, _ GetTopUpParams) error {
+	p, err := s.myTopUp(c, topUpID)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, mediaJSON, p.PublicTopUp())
+}
+
+// myTopUp reads a top-up that the caller may see (I-25).
+func (s *server) myTopUp(c echo.Context, topUpID string) (payment.Payment, error) {
+	if !isTopUp(topUpID) {
+		return payment.Payment{}, fault.NotFound("topup")
+	}
+	about(c, topUpID)
+	who := callerOf(c)
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	p, err := s.Reader.Payment(ctx, who.Book, who.merchant, topUpID)
+	if err != nil {
+		return p, err
+	}
+	return p, who.owns("topup", p.CustomerID)
+}
+
+// CancelTopUp is CancelPayment of a top-up.
+func (s *server) CancelTopUp(c echo.Context, topUpID TopUpID, _ CancelTopUpParams) error {
+	deadline := time.Now().Add(s.Deadline)
+	body, err := readEmpty(c)
+	if err != nil {
+		return err
+	}
+	p, err := s.myTopUp(c, topUpID)
+	if err != nil {
+		return err
+	}
+	return s.cancel(c, deadline, body, p)
+}
+
+// ListTopUps lists top-ups, newest first; a user's own to a user.
+func (s *server) ListTopUps(c echo.Context, p ListTopUpsParams) error {
+	who := callerOf(c)
+	f := payment.Filter{Book: who.Book, MerchantID: who.merchant, TopUps: true, UserID: value(p.UserID), Status: value(p.Status),
+		Channel: value(p.Channel), CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage}
+	if f.UserID == "" {
+		f.UserID = who.user
+	}
+	if err := who.owns("user", f.UserID); err != nil {
+		return fault.As(err).WithParam("user_id")
+	}
+	if p.Limit != nil {
+		f.Limit = *p.Limit
+	}
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	list, more, err := s.Reader.Payments(ctx, f)
+	if err != nil {
+		return err
+	}
+	views := make([]TopUp, 0, len(list))
+	for _, one := range list {
+		views = append(views, one.PublicTopUp())
+	}
+	return reply(c, http.StatusOK, mediaJSON, TopUpList{Data: views, HasMore: more})
+}
+
+func isTopUp(text string) bool { return id.Is(id.TopUp, text) }
