@@ -22,8 +22,7 @@ func (m *Merchant) User(t testing.TB, holds int64) string {
 	user := s.Store.Mint(id.User)
 	s.Exec(t, `INSERT INTO users (book, id, merchant_id, created_at) VALUES ($1, $2, $3, now())`, m.Book, user, m.ID)
 	if holds > 0 {
-		a := m.TopUp(t, user, money.New(holds, "CNY").Decimal(), Card("tok_ok"))
-		m.UntilTopUp(t, a.ID, "there", func(a TopUpAnswer) bool { return a.Status == payment.Paid })
+		m.Fund(t, user, holds)
 	}
 	return user
 }
