@@ -14,6 +14,7 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/transfer"
+	"paysaga/domain/user"
 )
 
 // bought is an order of a sequence, and what the sequence knows of it.
@@ -228,17 +229,17 @@ func (w *walk) settle(ctx context.Context, twice bool) error {
 
 // spend moves a part of a wallet to somebody else.
 func (w *walk) spend(ctx context.Context, a Act) error {
-	user := w.people[a.Which]
+	who := w.people[a.Which]
 	s, err := w.look(ctx)
 	if err != nil {
 		return err
 	}
 	chart := ledger.Chart{Book: book, Currency: currency}
-	minor := s.accounts[chart.Wallet(user).Code] * a.Part / 100
+	minor := s.accounts[chart.Wallet(who).Code] * a.Part / 100
 	if minor <= 0 {
 		return nil
 	}
-	t := transfer.Transfer{Book: book, ID: w.Store.Mint(id.Transfer), MerchantID: w.merchant, From: user, To: w.sink, Amount: cny(minor)}
+	t := transfer.Transfer{Book: book, ID: w.Store.Mint(id.Transfer), MerchantID: w.merchant, From: who, To: w.sink, Amount: cny(minor)}
 	if err := w.commit(ctx, w.step(t.ID, id.Receive, 1, transfer.Receive{Transfer: t, Idempotency: w.idempotency("POST /v1/transfers", t.ID)})); err != nil {
 		return w.refused(a, err)
 	}
@@ -247,16 +248,17 @@ func (w *walk) spend(ctx context.Context, a Act) error {
 		return err
 	}
 	if moved.Status == transfer.Succeeded {
-		w.spent[user] += minor
+		w.spent[who] += minor
 	}
 	return nil
 }
 
-const sqlTurn = `UPDATE users SET status = $3 WHERE book = $1 AND id = $2 AND status <> 'closed'`
-
-// turn freezes, frees or closes a user. A closed one stays closed.
+// turn freezes, frees or closes a user. Who has money in the wallet can't be closed, and a closed one stays closed.
 func (w *walk) turn(ctx context.Context, a Act) error {
-	status := map[Kind]string{Freeze: "frozen", Unfreeze: "active", Close: "closed"}[a.Kind]
-	_, err := w.Owner.Exec(ctx, sqlTurn, book, w.people[a.Which], status)
-	return err
+	act := map[Kind]user.Act{Freeze: user.Freeze, Unfreeze: user.Unfreeze, Close: user.Close}[a.Kind]
+	_, err := w.Store.DoUser(ctx, user.Ref{Book: book, MerchantID: w.merchant, ID: w.people[a.Which]}, ledger.Service("drill"), act)
+	if err != nil {
+		return w.refused(a, err)
+	}
+	return nil
 }
