@@ -33,7 +33,7 @@ type refundRow struct {
 
 type payoutRow struct {
 	Merchant, ID, Status, Parked string
-	Amount                       int64
+	Amount, Sequence             int64
 	InDoubt, Due                 bool
 }
 
@@ -58,7 +58,7 @@ const sqlRefunds = `
 	FROM refunds WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
 const sqlPayouts = `
-	SELECT merchant_id, id, status, coalesce(parked, ''), amount, in_doubt, start_due_at IS NOT NULL
+	SELECT merchant_id, id, status, coalesce(parked, ''), amount, sequence, in_doubt, start_due_at IS NOT NULL
 	FROM payouts WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
 const sqlCallbacks = `
@@ -154,7 +154,7 @@ func (h *House) look(ctx context.Context, merchants []string) (map[string]state,
 		return nil, err
 	}
 	var y payoutRow
-	err = h.each(ctx, sqlPayouts, merchants, []any{&y.Merchant, &y.ID, &y.Status, &y.Parked, &y.Amount, &y.InDoubt, &y.Due}, func() {
+	err = h.each(ctx, sqlPayouts, merchants, []any{&y.Merchant, &y.ID, &y.Status, &y.Parked, &y.Amount, &y.Sequence, &y.InDoubt, &y.Due}, func() {
 		s := out[y.Merchant]
 		s.Payouts = append(s.Payouts, y)
 		out[y.Merchant] = s

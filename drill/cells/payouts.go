@@ -66,22 +66,27 @@ func withdraws(to string) func(*Run) error {
 	}
 }
 
-// resolvePayout decides a parked payout, and waits for its end.
+// resolvePayout decides a parked payout, and waits for its end. What a step that is run again shows once more is decided once more.
 func (r *Run) resolvePayout(payoutID string, d remit.Decision) error {
-	over := func() bool {
-		for _, y := range r.state().Payouts {
+	now := func() (y payoutRow) {
+		for _, y = range r.state().Payouts {
 			if y.ID == payoutID {
-				return y.Status != "processing" || y.Parked == ""
+				break
 			}
 		}
-		return false
+		return y
 	}
-	err := r.Update(workflows.PayoutID(payoutID), workflows.UpdateResolve, over, workflows.OutResolution{Decision: d, Actor: "ada",
-		Reason: "seen in the channel's back office"})
-	if err != nil {
-		return err
+	for {
+		shown := now().Sequence
+		err := r.Update(workflows.PayoutID(payoutID), workflows.UpdateResolve, func() bool { return now().Status != "processing" || now().Parked == "" },
+			workflows.OutResolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"})
+		if err == nil {
+			err = r.UntilPayout(payoutID, func(y payoutRow) bool { return parkedPayout(y) && y.Sequence > shown+1 })
+		}
+		if err != nil || now().Status != "processing" {
+			return err
+		}
 	}
-	return r.UntilPayout(payoutID, func(payoutRow) bool { return false })
 }
 
 // decidesPayout lets a payout park, and decides.
