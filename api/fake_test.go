@@ -92,7 +92,7 @@ func (m *memory) rows() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.payments) + len(m.refunds) + len(m.payouts) + len(m.orders) + len(m.firsts) + len(m.callbacks) + len(m.steps) + len(m.endpoints) +
-		len(m.people.users) + len(m.people.logins) + len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings) + m.campaigns.count()
+		len(m.people.kept) + len(m.people.users) + len(m.people.logins) + len(m.rules.sets) + len(m.rules.lines) + len(m.wallets.transfers) + len(m.notices.settings) + m.campaigns.count()
 }
 
 func (m *memory) committed() []ledger.Step {

@@ -118,7 +118,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 	registry := prometheus.NewRegistry()
 	var err error
 	f.handler, err = api.New(cfg, api.Parts{
-		Users: f.store, Logins: f.store,
+		Users: f.store, Logins: f.store, Destinations: f.store,
 		Keys: f.store, Sessions: f.store, Accounts: f.store, Book: f.store, Reader: f.store, Refunds: f.store, Ledger: f.store, Cases: f.store, Judge: f.store, Inbox: f.store, Store: f.store, Starter: f.sagas,
 		Transfers: f.store,
 		Payouts:   f.store,

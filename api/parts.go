@@ -46,6 +46,14 @@ type Users interface {
 	Wallets(ctx context.Context, ref user.Ref) ([]user.Wallet, error)
 }
 
+// Destinations keeps where users can be paid out to.
+type Destinations interface {
+	AddDestination(ctx context.Context, ref user.Ref, to payout.Destination, by ledger.Principal) (user.Destination, error)
+	Destinations(ctx context.Context, ref user.Ref) ([]user.Destination, error)
+	Destination(ctx context.Context, ref user.Ref, destinationID string) (payout.Destination, error)
+	RemoveDestination(ctx context.Context, ref user.Ref, destinationID string, by ledger.Principal) error
+}
+
 // Logins lets users in. Passwords come hashed, and are judged by the caller.
 type Logins interface {
 	Register(ctx context.Context, u user.User, login access.Login, password string) (user.User, error)

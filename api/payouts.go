@@ -24,6 +24,11 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 		return err
 	}
 	who := callerOf(c)
+	ctx, cancel := s.durable(c)
+	defer cancel()
+	if err := s.opened(ctx, who, &r); err != nil {
+		return err
+	}
 	received, err := s.intake(who).payout(r, who)
 	if err != nil {
 		return err
@@ -36,8 +41,6 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	}
 	p := &received.Payout
 	about(c, p.ID)
-	ctx, cancel := s.durable(c)
-	defer cancel()
 	first, found, err := s.Book.Replayed(ctx, p.Book, received.Idempotency)
 	if err != nil {
 		return err

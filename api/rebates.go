@@ -13,12 +13,15 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/user"
 )
 
 // Rebates reads rebates and settlements. Another merchant's is fault.NotFound (I-25).
 type Rebates interface {
 	Rebate(ctx context.Context, book id.Book, merchantID, rebateID string) (accrual.Accrual, error)
 	Rebates(ctx context.Context, f accrual.Filter) (page []accrual.Accrual, more bool, err error)
+	// RebateTotals sums a user's rebates, by currency.
+	RebateTotals(ctx context.Context, ref user.Ref) ([]accrual.Totals, error)
 	Settlement(ctx context.Context, book id.Book, merchantID, settlementID string) (accrual.Run, error)
 	Settlements(ctx context.Context, f accrual.RunFilter) (page []accrual.Run, more bool, err error)
 	// SettlementsDue are the settlements that could begin now, of one campaign if it is named.

@@ -91,6 +91,7 @@ func (e CampaignSpendObject) Valid() bool {
 const (
 	DestinationTypeCard   DestinationType = "card"
 	DestinationTypeIban   DestinationType = "iban"
+	DestinationTypeKept   DestinationType = "kept"
 	DestinationTypeWallet DestinationType = "wallet"
 )
 
@@ -100,6 +101,8 @@ func (e DestinationType) Valid() bool {
 	case DestinationTypeCard:
 		return true
 	case DestinationTypeIban:
+		return true
+	case DestinationTypeKept:
 		return true
 	case DestinationTypeWallet:
 		return true
@@ -159,6 +162,27 @@ func (e HealthTemporal) Valid() bool {
 	case HealthTemporalDown:
 		return true
 	case HealthTemporalOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeptDestinationRequestType.
+const (
+	KeptDestinationRequestTypeCard   KeptDestinationRequestType = "card"
+	KeptDestinationRequestTypeIban   KeptDestinationRequestType = "iban"
+	KeptDestinationRequestTypeWallet KeptDestinationRequestType = "wallet"
+)
+
+// Valid indicates whether the value is a known member of the KeptDestinationRequestType enum.
+func (e KeptDestinationRequestType) Valid() bool {
+	switch e {
+	case KeptDestinationRequestTypeCard:
+		return true
+	case KeptDestinationRequestTypeIban:
+		return true
+	case KeptDestinationRequestTypeWallet:
 		return true
 	default:
 		return false
@@ -885,12 +909,15 @@ type Destination struct {
 	// Example: Ada Lovelace
 	Name *string `json:"name,omitempty"`
 
-	// Type `wallet`: at the channel, by the channel's own id.
+	// Type `wallet`: at the channel, by the channel's own id. `kept`: one that the user keeps, by its id, dst_…
 	Type DestinationType `json:"type"`
 }
 
-// DestinationType `wallet`: at the channel, by the channel's own id.
+// DestinationType `wallet`: at the channel, by the channel's own id. `kept`: one that the user keeps, by its id, dst_…
 type DestinationType string
+
+// DestinationID Example: dst_01kahxr3v0c9m6r5w2z8t4y7qe
+type DestinationID = string
 
 // Entry defines model for Entry.
 type Entry struct {
@@ -1104,6 +1131,38 @@ type JournalEntry struct {
 //
 // Example: pay_01kahxr3v0c9m6r5w2z8t4y7qe:ch1
 type JournalID = string
+
+// KeptDestination defines model for KeptDestination.
+type KeptDestination struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Example: dst_01kahxr3v0c9m6r5w2z8t4y7qe
+	ID DestinationID `json:"id"`
+
+	// Last Its last characters.
+	Last   string `json:"last"`
+	Object string `json:"object"`
+	Type   string `json:"type"`
+}
+
+// KeptDestinationList defines model for KeptDestinationList.
+type KeptDestinationList struct {
+	Data    []KeptDestination `json:"data"`
+	HasMore bool              `json:"has_more"`
+}
+
+// KeptDestinationRequest defines model for KeptDestinationRequest.
+type KeptDestinationRequest struct {
+	// Account The IBAN, the card's number or the wallet's id. Check digits are checked.
+	Account string `json:"account"`
+
+	// Name The holder's.
+	Name *string                    `json:"name,omitempty"`
+	Type KeptDestinationRequestType `json:"type"`
+}
+
+// KeptDestinationRequestType defines model for KeptDestinationRequest.Type.
+type KeptDestinationRequestType string
 
 // Line defines model for Line.
 type Line = trade.PublicLine
@@ -1558,6 +1617,18 @@ type RebateReason struct {
 	VestsOn *openapi_types.Date `json:"vests_on,omitempty"`
 }
 
+// RebateStatement defines model for RebateStatement.
+type RebateStatement struct {
+	Data     []Rebate      `json:"data"`
+	HasMore  bool          `json:"has_more"`
+	Livemode bool          `json:"livemode"`
+	Object   string        `json:"object"`
+	Totals   []RebateTotal `json:"totals"`
+
+	// UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	UserID UserID `json:"user_id"`
+}
+
 // RebateStatus `pending`: promised, and not paid yet. `settled`: paid into the wallet. `released`: the wallet refused it, and it went back to the
 // campaign's budget.
 type RebateStatus = accrual.Status
@@ -1593,6 +1664,27 @@ type RebateStrategyPer string
 
 // RebateStrategyType defines model for RebateStrategy.Type.
 type RebateStrategyType string
+
+// RebateTotal Sums of a user's rebates in a currency. accrued = what they have of it + open + clawed_back + released.
+type RebateTotal struct {
+	Accrued string `json:"accrued"`
+
+	// ClawedBack Taken back, `debt` with it.
+	ClawedBack string `json:"clawed_back"`
+	Currency   string `json:"currency"`
+
+	// Debt Taken back and still owed.
+	Debt string `json:"debt"`
+
+	// Open Promised, and not paid yet.
+	Open string `json:"open"`
+
+	// Released Gone back to the campaign: the wallet refused it.
+	Released string `json:"released"`
+
+	// Settled Paid into the wallet, before what was taken back.
+	Settled string `json:"settled"`
+}
 
 // RebateVest From when a promise may be paid.
 type RebateVest struct {
@@ -3411,6 +3503,27 @@ type SetUserCredentialsParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ListDestinationsParams defines parameters for ListDestinations.
+type ListDestinationsParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// AddDestinationParams defines parameters for AddDestination.
+type AddDestinationParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// RemoveDestinationParams defines parameters for RemoveDestination.
+type RemoveDestinationParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // EraseUserParams defines parameters for EraseUser.
 type EraseUserParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -3438,6 +3551,38 @@ type ListUserNotificationsParams struct {
 
 	// StartingAfter The id of the last notification you have; the page starts with the one after it.
 	StartingAfter *NotificationID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetRebateStatementParams defines parameters for GetRebateStatement.
+type GetRebateStatementParams struct {
+	// Status Only rebates of this status.
+	Status *RebateStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CampaignID Only those of this campaign.
+	CampaignID *string `form:"campaign_id,omitempty" json:"campaign_id,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The last one you have; the page starts with the one after it.
+	StartingAfter *RebateID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ExportRebateStatementParams defines parameters for ExportRebateStatement.
+type ExportRebateStatementParams struct {
+	// Status Only rebates of this status.
+	Status *RebateStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CampaignID Only those of this campaign.
+	CampaignID *string `form:"campaign_id,omitempty" json:"campaign_id,omitempty"`
 
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
@@ -3710,6 +3855,9 @@ type CloseUserJSONRequestBody = UserActRequest
 
 // SetUserCredentialsJSONRequestBody defines body for SetUserCredentials for application/json ContentType.
 type SetUserCredentialsJSONRequestBody = CredentialsRequest
+
+// AddDestinationJSONRequestBody defines body for AddDestination for application/json ContentType.
+type AddDestinationJSONRequestBody = KeptDestinationRequest
 
 // EraseUserJSONRequestBody defines body for EraseUser for application/json ContentType.
 type EraseUserJSONRequestBody = UserActRequest
@@ -4175,6 +4323,15 @@ type ServerInterface interface {
 	// SetUserCredentials Give a user a login
 	// (POST /v1/users/{user_id}/credentials)
 	SetUserCredentials(ctx echo.Context, userID UserID, params SetUserCredentialsParams) error
+	// ListDestinations List a user's destinations, newest first
+	// (GET /v1/users/{user_id}/destinations)
+	ListDestinations(ctx echo.Context, userID UserID, params ListDestinationsParams) error
+	// AddDestination Keep a place that a user can be paid out to
+	// (POST /v1/users/{user_id}/destinations)
+	AddDestination(ctx echo.Context, userID UserID, params AddDestinationParams) error
+	// RemoveDestination Forget a destination
+	// (DELETE /v1/users/{user_id}/destinations/{destination_id})
+	RemoveDestination(ctx echo.Context, userID UserID, destinationID DestinationID, params RemoveDestinationParams) error
 	// EraseUser Erase what is personal about a user
 	// (POST /v1/users/{user_id}/erase)
 	EraseUser(ctx echo.Context, userID UserID, params EraseUserParams) error
@@ -4184,6 +4341,12 @@ type ServerInterface interface {
 	// ListUserNotifications List what a user was told
 	// (GET /v1/users/{user_id}/notifications)
 	ListUserNotifications(ctx echo.Context, userID UserID, params ListUserNotificationsParams) error
+	// GetRebateStatement What a user was promised, has, and lost again, and why
+	// (GET /v1/users/{user_id}/rebates)
+	GetRebateStatement(ctx echo.Context, userID UserID, params GetRebateStatementParams) error
+	// ExportRebateStatement A user's rebates as CSV
+	// (GET /v1/users/{user_id}/rebates.csv)
+	ExportRebateStatement(ctx echo.Context, userID UserID, params ExportRebateStatementParams) error
 	// UnfreezeUser Let a frozen user's wallets move again
 	// (POST /v1/users/{user_id}/unfreeze)
 	UnfreezeUser(ctx echo.Context, userID UserID, params UnfreezeUserParams) error
@@ -7915,6 +8078,122 @@ func (w *ServerInterfaceWrapper) SetUserCredentials(ctx echo.Context) error {
 	return err
 }
 
+// ListDestinations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDestinations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDestinationsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDestinations(ctx, userID, params)
+	return err
+}
+
+// AddDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) AddDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddDestination(ctx, userID, params)
+	return err
+}
+
+// RemoveDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// ------------- Path parameter "destination_id" -------------
+	var destinationID DestinationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "destination_id", ctx.Param("destination_id"), &destinationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter destination_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveDestination(ctx, userID, destinationID, params)
+	return err
+}
+
 // EraseUser converts echo context to params.
 func (w *ServerInterfaceWrapper) EraseUser(ctx echo.Context) error {
 	var err error
@@ -8047,6 +8326,118 @@ func (w *ServerInterfaceWrapper) ListUserNotifications(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListUserNotifications(ctx, userID, params)
+	return err
+}
+
+// GetRebateStatement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRebateStatement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRebateStatementParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "campaign_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaign_id", ctx.QueryParams(), &params.CampaignID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRebateStatement(ctx, userID, params)
+	return err
+}
+
+// ExportRebateStatement converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportRebateStatement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_id" -------------
+	var userID UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", ctx.Param("user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportRebateStatementParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "campaign_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaign_id", ctx.QueryParams(), &params.CampaignID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportRebateStatement(ctx, userID, params)
 	return err
 }
 
@@ -8805,6 +9196,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/users/:user_id/wallets/:currency/history", wrapper.GetWalletHistory, options.OperationMiddlewares["getWalletHistory"]...)
 	router.GET(options.BaseURL+"/v1/users/:user_id/wallets/:currency/history.csv", wrapper.ExportWalletHistory, options.OperationMiddlewares["exportWalletHistory"]...)
 	router.POST(options.BaseURL+"/v1/users/:user_id/credentials", wrapper.SetUserCredentials, options.OperationMiddlewares["setUserCredentials"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/destinations", wrapper.ListDestinations, options.OperationMiddlewares["listDestinations"]...)
+	router.POST(options.BaseURL+"/v1/users/:user_id/destinations", wrapper.AddDestination, options.OperationMiddlewares["addDestination"]...)
+	router.DELETE(options.BaseURL+"/v1/users/:user_id/destinations/:destination_id", wrapper.RemoveDestination, options.OperationMiddlewares["removeDestination"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/rebates", wrapper.GetRebateStatement, options.OperationMiddlewares["getRebateStatement"]...)
+	router.GET(options.BaseURL+"/v1/users/:user_id/rebates.csv", wrapper.ExportRebateStatement, options.OperationMiddlewares["exportRebateStatement"]...)
 	router.POST(options.BaseURL+"/v1/auth/register", wrapper.RegisterUser, options.OperationMiddlewares["registerUser"]...)
 	router.POST(options.BaseURL+"/v1/auth/login", wrapper.LogInUser, options.OperationMiddlewares["logInUser"]...)
 	router.POST(options.BaseURL+"/v1/auth/refresh", wrapper.RefreshUserSession, options.OperationMiddlewares["refreshUserSession"]...)

@@ -3,11 +3,14 @@ package api_test
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"paysaga/domain/access"
+	"paysaga/domain/accrual"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/payout"
 	"paysaga/domain/user"
 )
 
@@ -17,12 +20,13 @@ type people struct {
 	wallets map[string][]user.Wallet
 	logins  map[access.Login]login
 	refresh map[string]access.Session
+	kept    map[string]payout.Destination // user + "/" + id
 }
 
 type login struct{ user, hash string }
 
 func newPeople() people {
-	return people{users: map[string]user.User{}, wallets: map[string][]user.Wallet{}, logins: map[access.Login]login{}, refresh: map[string]access.Session{}}
+	return people{users: map[string]user.User{}, wallets: map[string][]user.Wallet{}, logins: map[access.Login]login{}, refresh: map[string]access.Session{}, kept: map[string]payout.Destination{}}
 }
 
 func (m *memory) CreateUser(_ context.Context, u user.User, _ ledger.Principal) (user.User, bool, error) {
@@ -196,4 +200,60 @@ func (m *memory) LogOut(_ context.Context, token string) error {
 	delete(m.sessions, m.people.refresh[token].ID)
 	delete(m.people.refresh, token)
 	return err
+}
+
+func (m *memory) AddDestination(_ context.Context, ref user.Ref, to payout.Destination, _ ledger.Principal) (user.Destination, error) {
+	unlock, err := m.lock("AddDestination")
+	defer unlock()
+	if err == nil {
+		_, err = m.user(ref)
+	}
+	d := user.Destination{ID: mint(id.Destination), To: to.Masked()}
+	if err == nil {
+		m.people.kept[ref.ID+"/"+d.ID] = to
+	}
+	return d, err
+}
+
+func (m *memory) Destinations(_ context.Context, ref user.Ref) (list []user.Destination, err error) {
+	unlock, err := m.lock("Destinations")
+	defer unlock()
+	if err == nil {
+		_, err = m.user(ref)
+	}
+	for key, to := range m.people.kept {
+		if of, destinationID, _ := strings.Cut(key, "/"); of == ref.ID {
+			list = append(list, user.Destination{ID: destinationID, To: to.Masked()})
+		}
+	}
+	return list, err
+}
+
+func (m *memory) Destination(_ context.Context, ref user.Ref, destinationID string) (payout.Destination, error) {
+	unlock, err := m.lock("Destination")
+	defer unlock()
+	to, ok := m.people.kept[ref.ID+"/"+destinationID]
+	if err == nil && !ok {
+		err = fault.NotFound("destination")
+	}
+	return to, err
+}
+
+func (m *memory) RemoveDestination(_ context.Context, ref user.Ref, destinationID string, _ ledger.Principal) error {
+	unlock, err := m.lock("RemoveDestination")
+	defer unlock()
+	if _, ok := m.people.kept[ref.ID+"/"+destinationID]; err == nil && !ok {
+		err = fault.NotFound("destination")
+	}
+	delete(m.people.kept, ref.ID+"/"+destinationID)
+	return err
+}
+
+func (m *memory) RebateTotals(_ context.Context, ref user.Ref) ([]accrual.Totals, error) {
+	unlock, err := m.lock("RebateTotals")
+	defer unlock()
+	if err == nil {
+		_, err = m.user(ref)
+	}
+	return nil, err
 }

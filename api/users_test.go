@@ -225,3 +225,70 @@ func TestAWalletsHistory(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+// A user keeps where they are paid out to; nobody is shown it again, and nobody else is paid there.
+func TestDestinationsAreKept(t *testing.T) {
+	t.Parallel()
+	f, db := onStore(t)
+	u := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	other := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-2"}`)).text(t, "id")
+	mine, theirs := f.asUser(t, f.merchant, u), f.asUser(t, f.merchant, other)
+	target := "/v1/users/" + u + "/destinations"
+	for text, param := range map[string]string{`{"type":"iban","account":"DE89370400440532013001"}`: "account",
+		`{"type":"card","account":"4242424242424241"}`: "account", `{"type":"kept","account":"x"}`: "type"} {
+		if a := f.do(t, sent(http.MethodPost, target, text, mine)); a.status != 422 || a.text(t, "param") != param {
+			t.Errorf("%s: %d %s", text, a.status, a.body)
+		}
+	}
+	a := f.do(t, sent(http.MethodPost, target, `{"type":"iban","account":"DE89 3704 0044 0532 0130 00","name":"Ada"}`, mine))
+	if a.status != http.StatusCreated || a.text(t, "last") != "3000" || strings.Contains(string(a.body), "3704") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	kept := a.text(t, "id")
+	for _, r := range []*http.Request{sent(http.MethodPost, target, `{"type":"iban","account":"DE89370400440532013000"}`, theirs),
+		request(http.MethodGet, target, "", theirs), request(http.MethodDelete, target+"/"+kept, "", theirs),
+		request(http.MethodDelete, "/v1/users/"+other+"/destinations/"+kept, "", theirs), request(http.MethodGet, target, "", as(keyOfOther))} {
+		if a := f.do(t, r); a.status != 404 {
+			t.Errorf("%s %s: %d %s", r.Method, r.URL.Path, a.status, a.body)
+		}
+	}
+	pay := func(id string, edit func(*http.Request)) answer {
+		return f.do(t, sent(http.MethodPost, "/v1/payouts", `{"amount":"1.00","currency":"CNY","destination":{"type":"kept","account":"`+id+`"}}`, edit))
+	}
+	// There is nothing in the wallet, or nobody who pays out; but the destination was found.
+	if a := pay(kept, mine); a.text(t, "param") == "destination.account" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := pay(kept, theirs); a.status != 422 || a.text(t, "param") != "destination.account" {
+		t.Errorf("another user is paid there: %d %s", a.status, a.body)
+	}
+	if a := f.do(t, request(http.MethodGet, target, "", mine)); !strings.Contains(string(a.body), kept) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := f.do(t, request(http.MethodDelete, target+"/"+kept, "", mine)); a.status != 204 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := pay(kept, mine); a.status != 422 || a.text(t, "param") != "destination.account" {
+		t.Errorf("after it was forgotten: %d %s", a.status, a.body)
+	}
+	var left int
+	if err := db.Owner.QueryRow(t.Context(), `SELECT count(*) FROM user_destinations WHERE destination_sealed IS NOT NULL OR hint <> ''`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d, %v", left, err)
+	}
+}
+
+// A rebate statement is its user's and the merchant's.
+func TestARebateStatement(t *testing.T) {
+	t.Parallel()
+	f, _ := onStore(t)
+	u := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	mine := f.asUser(t, f.merchant, u)
+	for _, target := range []string{"/v1/users/" + u + "/rebates", "/v1/users/" + u + "/rebates.csv"} {
+		if a := f.do(t, request(http.MethodGet, target, "", mine)); a.status != 200 {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+		if a := f.do(t, request(http.MethodGet, target, "", as(keyOfOther))); a.status != 404 {
+			t.Errorf("another merchant reads %s: %d %s", target, a.status, a.body)
+		}
+	}
+}

@@ -74,7 +74,7 @@ type Login string
 func CheckLogin(text string) (Login, error) {
 	login := strings.ToLower(strings.TrimSpace(text))
 	n := utf8.RuneCountInString(login)
-	if !utf8.ValidString(login) || n < 3 || n > 200 || strings.ContainsFunc(login, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
+	if !utf8.ValidString(text) || n < 3 || n > 200 || strings.ContainsFunc(login, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return "", fault.Invalid("login_invalid", "login", "a login is 3 to 200 characters, none of them a space or a control character")
 	}
 	return Login(login), nil

@@ -165,7 +165,7 @@ func New(t testing.TB, o Options) *Stage {
 // front serves the API.
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
-	parts := api.Parts{Rebates: s.Store, Settler: s.Steps, Keys: s.Store, Sessions: s.Store, Users: s.Store, Logins: s.Store, Accounts: s.Store, Book: s.Store,
+	parts := api.Parts{Rebates: s.Store, Settler: s.Steps, Keys: s.Store, Sessions: s.Store, Users: s.Store, Logins: s.Store, Destinations: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Refunds: s.Store, Payouts: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Transfers: s.Store,
 		Notices:   s.Store, Writer: templates(t),
