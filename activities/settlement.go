@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"paysaga/domain/accrual"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -135,6 +137,7 @@ func (s *Steps) payAll(ctx context.Context, run accrual.Run, page accrual.Page, 
 		wg.Go(func() {
 			defer func() { <-slots }()
 			t, err := s.pay(ctx, run, one)
+			activity.RecordHeartbeat(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			p.Tally = p.Tally.Add(t)

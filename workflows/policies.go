@@ -122,9 +122,21 @@ func (p pace) watch(ctx workflow.Context, queue, summary string) workflow.Contex
 	})
 }
 
-// settle is a page of a settlement, or a tick that begins some: many Steps, each
-// of which happens once, so it is retried without limit.
+// settle is a page of a settlement: many Steps, each of which happens once, so
+// it is retried without limit. It says that it lives, so that a worker that is
+// gone is soon followed by another.
 func settle(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 2 * time.Minute,
+		HeartbeatTimeout:    15 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+		Summary:             summary,
+	})
+}
+
+// tick begins the settlements that are due: counting what there is may take its
+// time.
+func tick(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 2 * time.Minute,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},

@@ -59,7 +59,7 @@ type TickInput struct {
 // the ids of what it starts, and a settlement has an id of its own.
 func SettlementTick(ctx workflow.Context, in TickInput) (activities.Ticked, error) {
 	var t activities.Ticked
-	err := workflow.ExecuteActivity(settle(ctx, "begin the settlements that are due"), steps.BeginDue,
+	err := workflow.ExecuteActivity(tick(ctx, "begin the settlements that are due"), steps.BeginDue,
 		activities.TickInput{Book: in.Book, At: workflow.Now(ctx)}).Get(ctx, &t)
 	return t, err
 }
