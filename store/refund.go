@@ -115,7 +115,7 @@ type receiveRefund struct {
 func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
 	r := &c.Refund
 	r.Book = w.step.Book
-	if !id.Is(id.Refund, r.ID) || !id.Is(id.Payment, r.PaymentID) {
+	if !id.Is(id.Refund, r.ID) || !id.Is(id.Payment, r.PaymentID) && (!id.Is(id.TopUp, r.PaymentID) || r.Source != refund.FromSuspense) {
 		return nil, fault.Internal("a refund is received under an id of its own, and of a payment", nil)
 	}
 	if r.CreatedAt.IsZero() {

@@ -37,11 +37,28 @@ var topUpPaths = []topUpPath{
 		m.UntilTopUp(t, one, "shown", func(a stage.TopUpAnswer) bool { return a.NextAction != nil })
 		m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": one})
 	}},
+	{name: "another_amount_accepted", method: stage.Card("tok_wrong_amount"), status: payment.Paid, credited: 1001, then: decidesTopUp(payment.Accept)},
+	{name: "another_amount_rejected", method: stage.Card("tok_wrong_amount"), status: payment.Failed, then: decidesTopUp(payment.Reject)},
 	{name: "qr_canceled", method: stage.QR, status: payment.Canceled, then: func(t *testing.T, m *stage.Merchant, one string) {
 		if a := m.Do(t, http.MethodPost, "/v1/topups/"+one+"/cancel", "c-1", map[string]any{}); a.Code != 200 && a.Code != 202 {
 			t.Errorf("the cancel answered %d %s", a.Code, a.Raw)
 		}
 	}},
+}
+
+// decidesTopUp decides about what waits for a person.
+func decidesTopUp(d payment.Decision) func(*testing.T, *stage.Merchant, string) {
+	return func(t *testing.T, m *stage.Merchant, one string) {
+		m.UntilTopUp(t, one, "parked", func(a stage.TopUpAnswer) bool { return a.NeedsOperator })
+		if err := m.Stage.Update(t, one, workflows.UpdateResolve, workflows.Resolution{Decision: d, Actor: "ada", Reason: "the user says so"}); err != nil {
+			t.Errorf("%s: %v", d, err)
+		}
+		if d == payment.Reject {
+			stage.Eventually(t, "what came is given back", func() bool {
+				return m.Stage.Count(t, "SELECT count(*) FROM refunds WHERE payment_id = $1 AND status = 'succeeded'", one) == 1
+			})
+		}
+	}
 }
 
 func walkTopUp(t *testing.T, s *stage.Stage, p topUpPath) {
@@ -75,7 +92,11 @@ func walkTopUp(t *testing.T, s *stage.Stage, p topUpPath) {
 			taken++
 		}
 	}
-	if want := p.credited / 1000; int64(taken) != want {
+	want := 0
+	if p.status == payment.Paid || p.name == "another_amount_rejected" {
+		want = 1
+	}
+	if taken != want {
 		t.Errorf("the sandbox shows %d charges with money, want %d (I-09)", taken, want)
 	}
 	if *record {
