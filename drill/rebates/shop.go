@@ -45,9 +45,9 @@ func NewHouse(s *store.Store, owner *pgxpool.Pool) *House {
 // Shop is a merchant with one campaign. Sequences run in it one after the other, so that each sees what it does to the budget.
 type Shop struct {
 	*House
-	merchant, key, account, campaign string
-	rules                            rebate.Definition
-	n                                atomic.Int64
+	merchant, account, campaign string
+	rules                       rebate.Definition
+	n                           atomic.Int64
 }
 
 // rulebooks are what campaigns of the drill promise: each strategy, caps, and every way to round.

@@ -1,5 +1,3 @@
-// Package story_test tells the rebates' whole story on devstack: a campaign, orders with refunds among them, time that goes on, settlements,
-// claw-backs, withdrawals, messages; and then where every cent went. `make demo-rebate` tells it of a thousand orders, the tests of some.
 package story_test
 
 import (
