@@ -137,7 +137,9 @@ func (s *Steps) payAll(ctx context.Context, run accrual.Run, page accrual.Page, 
 		wg.Go(func() {
 			defer func() { <-slots }()
 			t, err := s.pay(ctx, run, one)
-			activity.RecordHeartbeat(ctx)
+			if activity.IsActivity(ctx) { // a campaign pays pages without a saga
+				activity.RecordHeartbeat(ctx)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			p.Tally = p.Tally.Add(t)

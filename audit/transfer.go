@@ -26,7 +26,7 @@ const sqlTransferJournals = `
 const sqlTransferOfJournal = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
 	FROM journals j LEFT JOIN transfers t ON t.book = j.book AND t.id = split_part(j.cause, ':', 1) AND t.status = 'succeeded'
-	WHERE j.no >= @since AND (j.cause LIKE 'trf\_%' AND j.kind <> 'budget_funded' OR j.kind = 'transferred') AND t.id IS NULL`
+	WHERE j.no >= @since AND (j.cause LIKE 'trf\_%:tf%' AND j.kind <> 'budget_funded' OR j.kind = 'transferred') AND t.id IS NULL`
 
 const sqlTransferReferences = `
 	SELECT format('%s from %s to %s', t.id, t.from_user, t.to_user)
