@@ -161,8 +161,8 @@ func TestNoAccountFallsBelowItsFloor(t *testing.T) {
 	p := h.paid("A-1", cny(100))
 	chart := ledger.Chart{Book: h.Book, Currency: "CNY"}
 	take := func(n int, minor int64) ledger.Step {
-		step := h.step(p, id.PayoutOut, n)
-		j, err := ledger.Post(ledger.Posting{Cause: step.Cause, Kind: "payout_opened", EffectiveAt: time.Now()},
+		step := h.step(p, id.Act, n)
+		j, err := ledger.Post(ledger.Posting{Cause: step.Cause, Kind: "taken", EffectiveAt: time.Now()},
 			ledger.Dr(chart.Available(h.MerchantID), cny(minor)), ledger.Cr(chart.Clearing(h.ChannelAccount), cny(minor)))
 		require.NoError(t, err)
 		step.Journals = []ledger.Journal{j}

@@ -124,7 +124,8 @@ func TestWhoIsReadAndByWhom(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, more)
 	require.Equal(t, "N-1", func() string { f, _ := notice.FactsOf(list[0], notice.Settings{}); return f.Order }())
-	_, err = h.db.Owner.Exec(t.Context(), `UPDATE users SET status = 'erased'`)
+	_, err = h.db.Owner.Exec(t.Context(), `DELETE FROM user_details; DELETE FROM user_profiles;
+		UPDATE users SET status = 'erased', reference = NULL, metadata = '{}'`)
 	require.NoError(t, err)
 	due := h.due(notice.Mail, time.Minute)
 	require.True(t, due[0].Person.Erased)

@@ -190,7 +190,8 @@ func TestWhatTheWalletDoesNotHoldIsOwedAndRecovered(t *testing.T) {
 	a := p.promised(u, 1, 400)
 	_, err := p.payOut("stl_1")
 	require.NoError(t, err)
-	j, err := ledger.Transferred(id.Key(p.s.Mint(id.Transfer), id.Step{Code: id.Move, Ordinal: 1}), p.chart(), u, friend, cny(300))
+	j, err := ledger.Post(ledger.Posting{Cause: id.Key(p.s.Mint(id.Transfer), id.Step{Code: id.Act, Ordinal: 1}), Kind: "spent"},
+		ledger.Dr(p.chart().Wallet(u), cny(300)), ledger.Cr(p.chart().Wallet(friend), cny(300)))
 	require.NoError(t, err)
 	p.commit(ledger.Step{Book: p.Book, Cause: j.Cause(), By: ledger.Service("test"), Journals: []ledger.Journal{j}})
 	require.NoError(t, p.adjust(p.rebate(a.ID), 10_000))
