@@ -28,7 +28,6 @@ type casePath struct {
 	captured string
 	// refunded is what the sandboxes gave back in the end, in minor units.
 	refunded int64
-	account  int // at whose suspense account the money stood
 }
 
 // taken pays a QR code with something else than was asked for.

@@ -43,11 +43,6 @@ func (s *scope) Cleanup(f func()) {
 	s.cleanups = append(s.cleanups, f)
 }
 
-// nothing is the test of who needs none.
-type nothing struct{ testing.TB }
-
-func (nothing) Helper() {}
-
 // end ends what was started, last started first.
 func (s *scope) end() {
 	for {
