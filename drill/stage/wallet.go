@@ -48,7 +48,12 @@ func asTopUp(t testing.TB, a Answer) TopUpAnswer {
 func (m *Merchant) TopUp(t testing.TB, user, amount string, method map[string]any) TopUpAnswer {
 	t.Helper()
 	m.n++
-	return asTopUp(t, m.Do(t, http.MethodPost, "/v1/topups", fmt.Sprintf("topup-%d", m.n),
+	return m.topUp(t, fmt.Sprintf("topup-%d", m.n), user, amount, method)
+}
+
+func (m *Merchant) topUp(t testing.TB, key, user, amount string, method map[string]any) TopUpAnswer {
+	t.Helper()
+	return asTopUp(t, m.Do(t, http.MethodPost, "/v1/topups", key,
 		map[string]any{"user_id": user, "amount": amount, "currency": "CNY", "method": method}))
 }
 
