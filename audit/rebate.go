@@ -46,7 +46,7 @@ const sqlRebateJournals = `
 			SELECT coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'user/%/rebate\_pending'), 0) AS pending,
 				coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'user/%/wallet'), 0) AS wallet,
 				coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'user/%/rebate\_debt'), 0) AS debt
-			FROM entries e JOIN accounts a ON a.no = e.account WHERE e.journal = t.no) e
+			FROM entries e CROSS JOIN LATERAL (SELECT code FROM accounts WHERE no = e.account OFFSET 0) a WHERE e.journal = t.no) e
 		GROUP BY t.book, t.id) t ON t.book = r.book AND t.id = r.id
 	WHERE ` + movedRebate + ` AND CASE WHEN coalesce(t.accruals, 0) <> 1 OR coalesce(t.accrued, 0) <> r.accrued
 		OR coalesce(t.pays, 0) <> (r.status = 'settled')::int OR coalesce(t.releases, 0) <> (r.status = 'released')::int
