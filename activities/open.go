@@ -215,7 +215,7 @@ func (s *Steps) intent(d payment.Dossier, r routing.Route, ordinal int) (payment
 	expires := p.ExpiresAt.UTC()
 	canonical, hash, err := channels.Freeze(channels.ChargeRequest{
 		AmountMinor: p.OverChannel().Minor, Currency: string(p.Amount.Currency),
-		Method:  payment.Method{Type: p.Method, Token: d.Secrets.Token},
+		Method:  d.Method(),
 		Capture: p.Capture != payment.CaptureManual, Description: d.Secrets.Description,
 		ReturnURL: d.Secrets.ReturnURL, CallbackURL: s.callbackURL(r), ExpiresAt: &expires,
 	})

@@ -54,5 +54,16 @@ func (s *server) ReceiveCallback(c echo.Context, channel ChannelName, accountID 
 	if fresh {
 		s.Poke()
 	}
-	return reply(c, http.StatusOK, mediaJSON, CallbackReceipt{Received: true})
+	return acknowledge(c, adapter.Describe().Reply)
+}
+
+// acknowledge says to a channel what it takes for a yes.
+func acknowledge(c echo.Context, r channels.Reply) error {
+	switch {
+	case r.Status == 0:
+		return reply(c, http.StatusOK, mediaJSON, CallbackReceipt{Received: true})
+	case r.Body == "":
+		return c.NoContent(r.Status)
+	}
+	return c.Blob(r.Status, r.Type, []byte(r.Body))
 }

@@ -40,7 +40,7 @@ func (in intake) payment(r PaymentRequest) (payment.Receive, error) {
 	if err != nil {
 		return payment.Receive{}, err
 	}
-	if err := checkMethod(r); err != nil {
+	if err := checkHow(r); err != nil {
 		return payment.Receive{}, err
 	}
 	if err := checkTexts(r); err != nil {
@@ -78,7 +78,7 @@ func (in intake) payment(r PaymentRequest) (payment.Receive, error) {
 	}
 	return payment.Receive{
 		Order: order, AllowPartial: value(r.AllowPartial), Payment: p, Customer: customer,
-		Secrets: payment.Secrets{Token: value(r.Method.Token), Fingerprint: value(r.Method.Fingerprint), ReturnURL: value(r.ReturnURL), Description: value(r.Description)},
+		Secrets: r.Method.secrets(r.ReturnURL, r.Description),
 	}, nil
 }
 
@@ -126,29 +126,9 @@ func (in intake) orderOf(r PaymentRequest, amount money.Amount) (*trade.Order, e
 	return &order, nil
 }
 
-func checkMethod(r PaymentRequest) error {
-	switch r.Method.Type {
-	case "":
-		return required("method.type", "say how the customer pays")
-	case payment.MethodQR, payment.MethodRedirect, payment.MethodWallet:
-		if r.Method.Token != nil {
-			return fault.Invalid("token_unexpected", "method.token", "only a card_token has a token")
-		}
-		if r.Method.Fingerprint != nil {
-			return fault.Invalid("token_unexpected", "method.fingerprint", "only a card_token has a fingerprint")
-		}
-	case payment.MethodCardToken:
-		if r.Method.Token == nil {
-			return required("method.token", "a card_token needs its token")
-		}
-		if !visible(*r.Method.Token, maxCardToken) {
-			return fault.Invalid("token_invalid", "method.token", "a token is 1 to 255 visible ASCII characters")
-		}
-		if r.Method.Fingerprint != nil && !visible(*r.Method.Fingerprint, maxCardToken) {
-			return fault.Invalid("token_invalid", "method.fingerprint", "a fingerprint is 1 to 255 visible ASCII characters")
-		}
-	default:
-		return fault.Invalid("method_unsupported", "method.type", "a method is qr, redirect, card_token or wallet")
+func checkHow(r PaymentRequest) error {
+	if err := fault.Under("method", checkMethod(r.Method)); err != nil {
+		return err
 	}
 	if m := r.CaptureMethod; m != nil && *m != payment.CaptureAutomatic && *m != payment.CaptureManual {
 		return fault.Invalid("capture_method_invalid", "capture_method", "a capture is automatic or manual")

@@ -1048,7 +1048,9 @@ type FactsRequest struct {
 	Metadata *Metadata `json:"metadata,omitempty"`
 
 	// Method How the customer pays: `qr` (scans what you show), `redirect` (is sent to the channel's page), `card_token` (a card
-	// that the channel knows by a token) or `wallet` (out of their wallet alone, over no channel).
+	// that the channel knows by a token), `barcode` (you scan the code that their app shows), `in_app` (your app hands
+	// `next_action` to the channel's SDK), `mini_program` (the same inside the channel's own app), `bank_transfer` (they send
+	// money to the account in `next_action`) or `wallet` (out of their wallet alone, over no channel).
 	Method         MethodType `json:"method"`
 	OrderReference *string    `json:"order_reference,omitempty"`
 
@@ -1212,23 +1214,35 @@ type MerchantID = string
 // Example: {"basket":"42"}
 type Metadata map[string]string
 
-// MethodRequest How the customer pays. `token` belongs to `card_token` alone, which needs it.
+// MethodRequest How the customer pays. `card_token`, `barcode` and `mini_program` need a `token`; no other has one.
 type MethodRequest struct {
+	// CustomerIP The customer's address, IPv4 or IPv6; some channels want it of a `redirect` on a mobile device. Kept sealed and never shown.
+	//
+	// Example: 203.0.113.7
+	CustomerIP *string `json:"customer_ip,omitempty"`
+
+	// Device Which of the channel's pages a `redirect` opens; `desktop` if left out.
+	Device *payment.Device `json:"device,omitempty"`
+
 	// Fingerprint What your vault knows the card by, for limits per card. Left out, the token stands for it.
 	Fingerprint *string `json:"fingerprint,omitempty"`
 
-	// Token The channel's token of a card. Kept sealed and never shown.
+	// Token The channel's token of a card, the code that the customer's app shows, or the payer's id in the channel's app. Kept sealed and never shown.
 	//
 	// Example: tok_ok
 	Token *string `json:"token,omitempty"`
 
 	// Type How the customer pays: `qr` (scans what you show), `redirect` (is sent to the channel's page), `card_token` (a card
-	// that the channel knows by a token) or `wallet` (out of their wallet alone, over no channel).
+	// that the channel knows by a token), `barcode` (you scan the code that their app shows), `in_app` (your app hands
+	// `next_action` to the channel's SDK), `mini_program` (the same inside the channel's own app), `bank_transfer` (they send
+	// money to the account in `next_action`) or `wallet` (out of their wallet alone, over no channel).
 	Type MethodType `json:"type"`
 }
 
 // MethodType How the customer pays: `qr` (scans what you show), `redirect` (is sent to the channel's page), `card_token` (a card
-// that the channel knows by a token) or `wallet` (out of their wallet alone, over no channel).
+// that the channel knows by a token), `barcode` (you scan the code that their app shows), `in_app` (your app hands
+// `next_action` to the channel's SDK), `mini_program` (the same inside the channel's own app), `bank_transfer` (they send
+// money to the account in `next_action`) or `wallet` (out of their wallet alone, over no channel).
 type MethodType = payment.MethodType
 
 // NoticeLanguage The language that messages are written in, `en` or `zh`; empty: the merchant's.
@@ -1441,7 +1455,7 @@ type PaymentRequest struct {
 	// Example: {"basket":"42"}
 	Metadata *Metadata `json:"metadata,omitempty"`
 
-	// Method How the customer pays. `token` belongs to `card_token` alone, which needs it.
+	// Method How the customer pays. `card_token`, `barcode` and `mini_program` need a `token`; no other has one.
 	Method MethodRequest `json:"method"`
 
 	// Order A new order. With lines, its total is computed from them; without, it is the payment's amount. A reference that
@@ -2117,7 +2131,7 @@ type TopUpRequest struct {
 	// Example: {"basket":"42"}
 	Metadata *Metadata `json:"metadata,omitempty"`
 
-	// Method How the customer pays. `token` belongs to `card_token` alone, which needs it.
+	// Method How the customer pays. `card_token`, `barcode` and `mini_program` need a `token`; no other has one.
 	Method MethodRequest `json:"method"`
 
 	// ReturnURL Where the channel sends the customer back to. Absolute, http or https, without user and password.

@@ -260,8 +260,8 @@ func judgeFacts(r FactsRequest) error {
 	refuse := func(name, message string) error { return fault.Invalid("fact_invalid", "facts."+name, message) }
 	since := func(t *time.Time) bool { return t != nil && (t.Year() < 1970 || t.Year() >= 2200) }
 	switch {
-	case r.Method != payment.MethodQR && r.Method != payment.MethodRedirect && r.Method != payment.MethodCardToken:
-		return fault.Invalid("method_unsupported", "facts.method", "a method is qr, redirect or card_token")
+	case !r.Method.OverChannel():
+		return fault.Invalid("method_unsupported", "facts.method", "a method is qr, redirect, card_token, barcode, in_app, mini_program or bank_transfer")
 	case r.CaptureMethod != nil && *r.CaptureMethod != payment.CaptureAutomatic && *r.CaptureMethod != payment.CaptureManual:
 		return refuse("capture_method", "a capture is automatic or manual")
 	case r.Channel != nil && !channelName.MatchString(*r.Channel):

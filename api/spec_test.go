@@ -161,7 +161,7 @@ func TestDocumentHasTheEnumsOfTheDomain(t *testing.T) {
 		"AccountKind":           texts([]ledger.Kind{ledger.Asset, ledger.Liability, ledger.Income, ledger.Expense, ledger.Equity, ledger.Memo}),
 		"Side":                  texts([]ledger.Side{ledger.Debit, ledger.Credit}),
 		"Dating":                texts([]ledger.Dating{ledger.ByBooking, ledger.ByEffective}),
-		"MethodType":            texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken, payment.MethodWallet}),
+		"MethodType":            texts([]payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken, payment.MethodBarcode, payment.MethodInApp, payment.MethodMiniProgram, payment.MethodBankTransfer, payment.MethodWallet}),
 		"PartSource":            texts([]payment.Source{payment.FromChannel, payment.FromWallet}),
 		"WebhookEndpointStatus": texts(delivery.EndpointStatuses()),
 		"WebhookDeliveryStatus": texts(delivery.States()),

@@ -90,7 +90,7 @@ func (in intake) topUp(r TopUpRequest) (payment.ReceiveTopUp, error) {
 		return payment.ReceiveTopUp{}, fault.Under("amount", err)
 	}
 	like := PaymentRequest{Method: r.Method, Channel: r.Channel, ReturnURL: r.ReturnURL, Description: r.Description, Metadata: r.Metadata}
-	if err := checkMethod(like); err != nil {
+	if err := checkHow(like); err != nil {
 		return payment.ReceiveTopUp{}, err
 	}
 	if err := checkTexts(like); err != nil {
@@ -105,8 +105,7 @@ func (in intake) topUp(r TopUpRequest) (payment.ReceiveTopUp, error) {
 		Method: r.Method.Type, Capture: payment.CaptureAutomatic, Channel: value(r.Channel), CreatedAt: in.now, UpdatedAt: in.now,
 		ExpiresAt: in.now.Add(expires), Status: payment.Processing, Sequence: 1, Metadata: value(r.Metadata),
 		Captured: none, Refunded: none, Refunding: none, Fee: none, FeeReturned: none, Pending: none}
-	return payment.ReceiveTopUp{Payment: p, Secrets: payment.Secrets{Token: value(r.Method.Token), Fingerprint: value(r.Method.Fingerprint),
-		ReturnURL: value(r.ReturnURL), Description: value(r.Description)}}, nil
+	return payment.ReceiveTopUp{Payment: p, Secrets: r.Method.secrets(r.ReturnURL, r.Description)}, nil
 }
 
 // GetTopUp reads a top-up.

@@ -17,6 +17,7 @@ import (
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
+	"paysaga/domain/reconcile"
 )
 
 // Channel is one payment channel. An adapter embeds Unsupported and overrides
@@ -45,8 +46,17 @@ type Channel interface {
 	// ParseCallback verifies the signature over the raw bytes and reads them.
 	// A forged, stale or unreadable callback is fault.Denied or fault.Invalid.
 	ParseCallback(Account, RawCallback) (Callback, error)
-	// Statement streams the channel's own account of one day.
+	// Statement streams the channel's own account of one day, as the channel keeps it. A day that it has no statement of,
+	// or not yet, is fault.NotFound or fault.Unavailable.
 	Statement(context.Context, Account, StatementRequest) (io.ReadCloser, error)
+	// ReadStatement reads such a file, in memory that doesn't grow with it, and hands out each line before it reads the
+	// next; the line is the reader's again afterwards. It ends at the first error of the function, which it returns, and at
+	// the first that isn't as it should be: fault.Invalid "statement_broken", see reconcile.File. What the file states of
+	// its own sums and counts has been compared when the error is nil, not before: nothing is believed until then.
+	ReadStatement(reconcile.File, io.Reader, func(*reconcile.Line) error) (reconcile.Control, error)
+	// Probe asks the channel something that moves nothing, and so finds out whether the account's address and credentials
+	// work. Those that don't are fault.Denied, with what to do about it.
+	Probe(context.Context, Account) error
 }
 
 // Operation names a method of Channel.
@@ -64,6 +74,7 @@ const (
 	OpAskPayout Operation = "ask_payout"
 	OpCallback  Operation = "callback"
 	OpStatement Operation = "statement"
+	OpProbe     Operation = "probe"
 )
 
 // Description is what a channel says of itself. It is constant.
@@ -92,6 +103,29 @@ type Description struct {
 	// MultiCapture says that an authorization can be captured in parts, one after
 	// the other. Where it can't, each capture is final.
 	MultiCapture bool
+	// Statements are the kinds of files that Statement and ReadStatement know.
+	Statements []string
+	// Credentials are what an account of the channel is opened with.
+	Credentials []Credential
+	// Reply answers a callback that is safely stored.
+	Reply Reply
+}
+
+// Credential is one of the names in Account.Credentials.
+type Credential struct {
+	Name     string
+	Required bool
+	Help     string // what it is and where the channel shows it, in one line
+	// Check says what is wrong with a value, without quoting it; empty is fine. nil takes everything.
+	Check func(value string, book id.Book) string
+}
+
+// Reply is what a channel wants to hear once its callback is kept; the zero
+// value is our own 200 with a JSON body. Some take nothing else for a yes.
+type Reply struct {
+	Status int
+	Type   string // the content type; empty without a body
+	Body   string
 }
 
 // Can says whether the channel offers op.
@@ -208,3 +242,11 @@ func (Unsupported) ParseCallback(Account, RawCallback) (Callback, error) {
 func (Unsupported) Statement(context.Context, Account, StatementRequest) (io.ReadCloser, error) {
 	return nil, unsupported(OpStatement)
 }
+
+// ReadStatement is not offered.
+func (Unsupported) ReadStatement(reconcile.File, io.Reader, func(*reconcile.Line) error) (reconcile.Control, error) {
+	return reconcile.Control{}, unsupported(OpStatement)
+}
+
+// Probe is not offered.
+func (Unsupported) Probe(context.Context, Account) error { return unsupported(OpProbe) }

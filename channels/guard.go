@@ -3,11 +3,13 @@ package channels
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
+	"paysaga/domain/reconcile"
 )
 
 // Guard wraps a channel with what every adapter must keep and none should
@@ -125,4 +127,18 @@ func (g guarded) Statement(ctx context.Context, a Account, r StatementRequest) (
 		return nil, unsupported(OpStatement)
 	}
 	return g.Channel.Statement(ctx, a, r)
+}
+
+func (g guarded) ReadStatement(f reconcile.File, r io.Reader, each func(*reconcile.Line) error) (reconcile.Control, error) {
+	if !slices.Contains(g.Describe().Statements, f.Kind) {
+		return reconcile.Control{}, fault.Invalid("statement_unknown", "kind", "the channel has no such kind of statement")
+	}
+	return g.Channel.ReadStatement(f, r, each)
+}
+
+func (g guarded) Probe(ctx context.Context, a Account) error {
+	if !g.Describe().Can(OpProbe) {
+		return unsupported(OpProbe)
+	}
+	return g.Channel.Probe(ctx, a)
 }

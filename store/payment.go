@@ -90,7 +90,7 @@ func (s *Store) newUpdate(book id.Book, c payment.Update) (move, error) {
 		u.setAction = c.After.Status != payment.RequiresAction
 		return u, nil
 	}
-	if c.Before.NextAction != nil && *c.Before.NextAction == *c.After.NextAction {
+	if c.Before.NextAction != nil && c.Before.NextAction.Equal(*c.After.NextAction) {
 		return u, nil
 	}
 	text, err := json.Marshal(c.After.NextAction)

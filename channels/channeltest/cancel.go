@@ -18,7 +18,7 @@ var cancels = []testCase{
 		out := k.charge(c, k.h.Waiting)
 		require.Equal(k, payment.Pending, out.Verdict, "%+v", out)
 		require.NotNil(k, out.Action)
-		assert.Contains(k, []string{"qr_code", "redirect"}, out.Action.Type)
+		assert.Contains(k, []payment.ActionType{payment.ActionQR, payment.ActionRedirect, payment.ActionBankTransfer}, out.Action.Type)
 		assert.NotEmpty(k, out.Action.URL)
 		assert.Zero(k, out.AmountMinor)
 		assert.Equal(k, out.Action, k.charge(c, k.h.Waiting).Action, "a repeat shows the same")

@@ -78,7 +78,7 @@ func (a answer) outcome() (payment.Outcome, error) {
 			if a.Action.Type != "qr_code" && a.Action.Type != "redirect" {
 				return payment.Outcome{}, unreadable("an action of an unknown type")
 			}
-			out.Action = &payment.Action{Type: a.Action.Type, URL: a.Action.URL}
+			out.Action = &payment.Action{Type: payment.ActionType(a.Action.Type), URL: a.Action.URL}
 		}
 	case "abnormal":
 		// A no that isn't final: it may still be made, under the same key or by a person.

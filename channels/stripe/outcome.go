@@ -84,7 +84,7 @@ func action(n *sdk.PaymentIntentNextAction) *payment.Action {
 	case n.AlipayHandleRedirect != nil:
 		return redirect(n.AlipayHandleRedirect.URL)
 	case n.WeChatPayDisplayQRCode != nil && n.WeChatPayDisplayQRCode.Data != "":
-		return &payment.Action{Type: "qr_code", URL: n.WeChatPayDisplayQRCode.Data}
+		return &payment.Action{Type: payment.ActionQR, URL: n.WeChatPayDisplayQRCode.Data}
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func redirect(url string) *payment.Action {
 	if !strings.HasPrefix(url, "https://") {
 		return nil
 	}
-	return &payment.Action{Type: "redirect", URL: url}
+	return &payment.Action{Type: payment.ActionRedirect, URL: url}
 }
 
 // advice reads advice_code, which the library leaves out, from an answer: of an error, or of the intent's last one.

@@ -47,6 +47,8 @@ type Customer struct {
 type Secrets struct {
 	Token       string `json:"token,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"` // of the card, as the merchant's vault names it
+	Device      Device `json:"device,omitempty"`
+	CustomerIP  string `json:"customer_ip,omitempty"`
 	ReturnURL   string `json:"return_url,omitempty"`
 	Description string `json:"description,omitempty"`
 }

@@ -21,6 +21,11 @@ type Dossier struct {
 	Plan     json.RawMessage // the routing plan that Open stored; nil before
 }
 
+// Method is how the payment is paid, with what only its intent may see.
+func (d *Dossier) Method() Method {
+	return Method{Type: d.Payment.Method, Token: d.Secrets.Token, Device: d.Secrets.Device, CustomerIP: d.Secrets.CustomerIP}
+}
+
 // Attempt finds an attempt by ordinal, or nil.
 func (d *Dossier) Attempt(ordinal int) *Attempt {
 	for i := range d.Attempts {

@@ -1,6 +1,9 @@
 package payment
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Verdict is what a channel said became of an operation.
 type Verdict string
@@ -54,6 +57,25 @@ type Decline struct {
 
 // Action is what the customer has to do next.
 type Action struct {
-	Type string `json:"type"` // "qr_code" or "redirect"
-	URL  string `json:"url"`  // the text of the QR code, or where to send the customer
+	Type ActionType `json:"type"`
+	URL  string     `json:"url"` // the text of the QR code, or where to send the customer; empty for the others
+	// Parameters are what to hand to the channel's SDK, under its own names, or where to send a bank transfer: iban, bic,
+	// name, reference.
+	Parameters map[string]string `json:"parameters,omitempty"`
 }
+
+// Equal says whether a and b ask the same of the customer.
+func (a Action) Equal(b Action) bool {
+	return a.Type == b.Type && a.URL == b.URL && maps.Equal(a.Parameters, b.Parameters)
+}
+
+// ActionType says what an Action is.
+type ActionType string
+
+// The actions of the API.
+const (
+	ActionQR           ActionType = "qr_code"
+	ActionRedirect     ActionType = "redirect"
+	ActionSDK          ActionType = "sdk"
+	ActionBankTransfer ActionType = "bank_transfer"
+)

@@ -35,8 +35,9 @@ func drawOutcome(t *rapid.T) Outcome {
 		o.Decline = &Decline{Code: rapid.SampledFrom([]string{"", "stolen_card", "A B", "\x00"}).Draw(t, "code"), Channel: rapid.String().Draw(t, "channel code")}
 	}
 	if rapid.Bool().Draw(t, "action") {
-		o.Action = &Action{Type: rapid.SampledFrom([]string{"qr_code", "redirect", "dance"}).Draw(t, "type"),
-			URL: rapid.SampledFrom([]string{"", "https://x.example/1", "javascript:alert(1)", "weixin://1", "a\nb"}).Draw(t, "url")}
+		o.Action = &Action{Type: rapid.SampledFrom([]ActionType{ActionQR, ActionRedirect, ActionSDK, ActionBankTransfer, "dance"}).Draw(t, "type"),
+			URL:        rapid.SampledFrom([]string{"", "https://x.example/1", "javascript:alert(1)", "weixin://1", "a\nb"}).Draw(t, "url"),
+			Parameters: rapid.SampledFrom([]map[string]string{nil, {}, {"prepayid": "wx1"}, {"a\x00": "b"}}).Draw(t, "parameters")}
 	}
 	return o
 }

@@ -74,9 +74,10 @@ func (p Payment) publicParts() []PublicPart {
 
 // PublicAction is what the customer has to do next.
 type PublicAction struct {
-	Type      string    `json:"type"`
-	URL       string    `json:"url"`
-	ExpiresAt time.Time `json:"expires_at"`
+	Type       ActionType        `json:"type"`
+	URL        string            `json:"url"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	ExpiresAt  time.Time         `json:"expires_at"`
 }
 
 // refundable is what a refund could still be of.
@@ -114,7 +115,7 @@ func (p Payment) Public() Public {
 		v.ReviewDueAt = &at
 	}
 	if p.NextAction != nil && p.Status == RequiresAction {
-		v.NextAction = &PublicAction{Type: p.NextAction.Type, URL: p.NextAction.URL, ExpiresAt: p.ExpiresAt.UTC()}
+		v.NextAction = &PublicAction{Type: p.NextAction.Type, URL: p.NextAction.URL, Parameters: p.NextAction.Parameters, ExpiresAt: p.ExpiresAt.UTC()}
 	}
 	return v
 }

@@ -57,14 +57,22 @@ func (o Outcome) Vetted() Outcome {
 
 // showable: a page may be told to draw it, or to go there.
 func (a Action) showable() bool {
-	if a.URL == "" || !plain(a.URL, maxAction) {
+	size := len(a.URL)
+	for name, value := range a.Parameters {
+		if size += len(name) + len(value); !plain(name, maxCode) || !plain(value, maxAction) {
+			return false
+		}
+	}
+	if size == 0 || size > maxAction || !plain(a.URL, maxAction) {
 		return false
 	}
 	switch a.Type {
-	case "qr_code":
-		return true
-	case "redirect":
+	case ActionQR:
+		return a.URL != ""
+	case ActionRedirect:
 		return strings.HasPrefix(a.URL, "https://") || strings.HasPrefix(a.URL, "http://")
+	case ActionSDK, ActionBankTransfer:
+		return len(a.Parameters) > 0
 	}
 	return false
 }

@@ -141,7 +141,7 @@ func TestThePayPage(t *testing.T) {
 	r := qr("")
 	r.Method.Type, r.ReturnURL, r.Description = payment.MethodRedirect, "https://shop.test/back?order=1", "<script>tea</script>"
 	out := b.charge(c, r)
-	require.Equal(t, "redirect", out.Action.Type)
+	require.Equal(t, payment.ActionRedirect, out.Action.Type)
 	path := strings.TrimPrefix(out.Action.URL, b.url)
 	status, text := b.send(http.MethodGet, path, "")
 	assert.Equal(t, 200, status)
