@@ -1,0 +1,3 @@
+import { answer } from './lines.mjs'
+
+await answer((question) => ({ said: question.say }))
