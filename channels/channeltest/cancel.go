@@ -71,7 +71,7 @@ var cancels = []testCase{
 			c := k.chargeCall(k.h.OK)
 			k.relay.next(http.MethodPost, f)
 			k.unknown(k.ch.Charge(k.Context(), c, *k.h.OK))
-			if out := k.cancel(c, k.h.OK); f == cutAfter {
+			if out := k.cancel(c, k.h.OK); f == cutAfter && !k.h.PaysLater {
 				k.succeeded(out, k.h.OK)
 				k.onceInBook(c, k.h.OK.AmountMinor)
 			} else {

@@ -7,6 +7,7 @@
 package channeltest
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -34,24 +35,37 @@ type Harness struct {
 	DeclineSoft *channels.ChargeRequest
 	DeclineHard *channels.ChargeRequest
 	Waiting     *channels.ChargeRequest // is pending until the customer pays, see Pay
-	Payout      *channels.PayoutRequest // succeeds at once
+	Payout      *channels.PayoutRequest // succeeds at once, or once FinishPayout says so
+
+	// PaysLater: at this channel nothing succeeds at once. OK and PendingRefund are pending first, like Waiting, and the
+	// customer pays them with Pay.
+	PaysLater bool
+	// FinishPayout ends a pending payout well, and reports whether it did. nil: a payout succeeds at once.
+	FinishPayout func(channels.Key) bool
 
 	// PendingRefund succeeds at once, and its refunds stay pending until FinishRefund.
 	PendingRefund *channels.ChargeRequest
 	// FinishRefund settles or declines a pending refund, or returns one that succeeded, and reports whether it did.
 	FinishRefund func(key channels.Key, act string) bool
+	// RefundsStay: a refund that succeeded never comes back, so "return" isn't among the acts.
+	RefundsStay bool
 
 	// Book reads from the server what it holds under a key of a charge, a refund or a payout, closed ones too.
 	Book func(channels.Key) []Entry
 	// Pay lets the customer pay a waiting charge, and reports whether the server took the money.
 	Pay func(channels.Key) bool
-	// Callback is what the server would send now about the charge or refund of a key, signed at its present time.
+	// Callback is what the server would send now about the charge or refund of a key, signed at its present time. Without a
+	// body it would send nothing yet: some tell of a success only.
 	Callback func(channels.Key) channels.RawCallback
 
 	// These falsify the JSON of an answer about a charge, each as its name says.
 	UnknownState   func(map[string]any)
 	WrongReference func(map[string]any) // the answer speaks of another's charge
 	WrongAmount    func(map[string]any) // one minor unit more
+
+	// Sealed signs an answer that was falsified, as the channel would: what is tested is the content, not the signature.
+	// nil: the channel doesn't sign its answers.
+	Sealed func(header http.Header, body []byte) []byte
 }
 
 // Entry is one line of the channel's book.

@@ -30,6 +30,7 @@ type kit struct {
 func newKit(t *testing.T, h *Harness) *kit {
 	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
+	k.relay.sealed = h.Sealed
 	k.ch = k.open(20 * time.Second)
 	return k
 }
@@ -75,11 +76,44 @@ func hash(request any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// charge makes a charge that has to be answered.
+// charge makes a charge that has to be answered. Where it is paid later it is paid now.
 func (k *kit) charge(c channels.Call, r *channels.ChargeRequest) payment.Outcome {
 	k.Helper()
 	out, err := k.ch.Charge(k.Context(), c, *r)
 	require.NoError(k, err)
+	if k.later(r) && out.Verdict == payment.Pending {
+		return k.arrived(c, r)
+	}
+	return out
+}
+
+// later says that the customer has to pay what would succeed at once elsewhere.
+func (k *kit) later(r *channels.ChargeRequest) bool {
+	return k.h.PaysLater && (r == k.h.OK || r == k.h.PendingRefund)
+}
+
+// arrived asks about a charge that has reached the channel. Where it is paid later it is paid now.
+func (k *kit) arrived(c channels.Call, r *channels.ChargeRequest) payment.Outcome {
+	k.Helper()
+	out := k.ask(c, r)
+	if k.later(r) {
+		require.Equal(k, payment.Pending, out.Verdict, "%+v", out)
+		require.True(k, k.h.Pay(c.Key))
+		out = k.ask(c, r)
+	}
+	return out
+}
+
+// payout makes a payout that has to be answered. Where it ends later it ends now.
+func (k *kit) payout(c channels.Call, r channels.PayoutRequest) payment.Outcome {
+	k.Helper()
+	out, err := k.ch.Payout(k.Context(), c, r)
+	require.NoError(k, err)
+	if k.h.FinishPayout != nil && out.Verdict == payment.Pending {
+		require.True(k, k.h.FinishPayout(c.Key))
+		out, err = k.ch.AskPayout(k.Context(), c, r)
+		require.NoError(k, err)
+	}
 	return out
 }
 

@@ -55,7 +55,8 @@ type relay struct {
 	mu     sync.Mutex
 	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
 	edit   func(map[string]any)
-	stuck  func() // called when a request has begun to wait for ever
+	sealed func(http.Header, []byte) []byte // signs what was edited
+	stuck  func()                           // called when a request has begun to wait for ever
 	seen   int
 }
 
@@ -141,6 +142,9 @@ func (r *relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if json.Unmarshal(answer, &v) == nil {
 			edit(v)
 			answer, _ = json.Marshal(v)
+			if r.sealed != nil {
+				answer = r.sealed(res.Header, answer)
+			}
 		}
 	}
 	for k, v := range res.Header {

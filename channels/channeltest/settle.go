@@ -13,6 +13,8 @@ func canSettle(h *Harness, d channels.Description) bool {
 	return canRefund(h, d) && h.PendingRefund != nil && h.FinishRefund != nil
 }
 
+func canReturn(h *Harness, d channels.Description) bool { return canSettle(h, d) && !h.RefundsStay }
+
 func canTellRefund(h *Harness, d channels.Description) bool {
 	return canSettle(h, d) && canCallback(h, d)
 }
@@ -59,7 +61,7 @@ var settlements = []testCase{
 		assert.True(k, out.Dead, "failed, but not said to be dead")
 		assert.Zero(k, k.refunded(of))
 	}},
-	{"a refund that comes back after its success is dead, and its key gives nothing more", canSettle, func(k *kit) {
+	{"a refund that comes back after its success is dead, and its key gives nothing more", canReturn, func(k *kit) {
 		of, paid := k.paid()
 		call, r := k.refundOf(of, paid, 100)
 		first, err := k.ch.Refund(k.Context(), call, r)
@@ -88,7 +90,9 @@ var settlements = []testCase{
 		assert.Equal(k, r.Currency, cb.Outcome.Currency)
 		assert.Equal(k, call.ChannelID, cb.Outcome.ChannelID)
 	}},
-	{"a callback says that a refund came back", canTellRefund, func(k *kit) {
+	{"a callback says that a refund came back", func(h *Harness, d channels.Description) bool {
+		return canReturn(h, d) && canCallback(h, d)
+	}, func(k *kit) {
 		of, paid := k.paid()
 		call, r := k.refundOf(of, paid, 100)
 		_, err := k.ch.Refund(k.Context(), call, r)
