@@ -126,6 +126,16 @@ func (s *Store) Account(ctx context.Context, channel, accountID string) (channel
 	return channels.Account{}, fault.NotFound("channel account")
 }
 
+// AccountByID reads an account whatever its channel, as Account does.
+func (s *Store) AccountByID(ctx context.Context, accountID string) (channels.Account, error) {
+	for _, db := range s.dbs {
+		if a, err := s.account(ctx, db, accountID); !fault.Is(err, fault.KindNotFound, "") {
+			return a, err
+		}
+	}
+	return channels.Account{}, fault.NotFound("channel account")
+}
+
 func (s *Store) account(ctx context.Context, db *database, accountID string) (channels.Account, error) {
 	return s.cache.accounts.get(accountID, func() (channels.Account, error) {
 		var a channels.Account

@@ -3,6 +3,7 @@ package channeltest
 import (
 	"context"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ func ok(h *Harness) bool { return h.OK != nil }
 var describes = []testCase{
 	{"the description is constant and complete", nil, func(k *kit) {
 		d := k.ch.Describe()
-		assert.Equal(k, d, k.open(time.Second).Describe())
+		assert.Equal(k, plain(d), plain(k.open(time.Second).Describe()))
 		assert.Regexp(k, `^[a-z0-9]+$`, d.Name)
 		assert.NotEmpty(k, d.Operations)
 		if d.Can(channels.OpCharge) {
@@ -125,6 +126,15 @@ var repeats = []testCase{
 			assert.NotContains(k, err.Error(), secret)
 		}
 	}},
+}
+
+// plain is a description without its functions, which can't be compared.
+func plain(d channels.Description) channels.Description {
+	d.Credentials = slices.Clone(d.Credentials)
+	for i := range d.Credentials {
+		d.Credentials[i].Check = nil
+	}
+	return d
 }
 
 // declined charges what the bank refuses, and sees that it stays refused.

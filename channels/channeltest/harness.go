@@ -105,7 +105,7 @@ func needs(has func(*Harness) bool) func(*Harness, channels.Description) bool {
 
 func cases() []testCase {
 	var list []testCase
-	for _, part := range [][]testCase{describes, repeats, lost, hostile, cancels, captures, refunds, settlements, payouts, callbacks} {
+	for _, part := range [][]testCase{describes, accounts, repeats, lost, hostile, cancels, captures, refunds, settlements, payouts, callbacks} {
 		list = append(list, part...)
 	}
 	return list

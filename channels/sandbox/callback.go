@@ -24,7 +24,10 @@ const SignatureHeader = "Sandbox-Signature"
 func (*Channel) ParseCallback(a channels.Account, raw channels.RawCallback) (channels.Callback, error) {
 	secret := a.Credentials[SecretCallback]
 	if secret == "" {
-		return channels.Callback{}, fault.Internal("the channel account has no callback secret", nil)
+		if a.Credentials[Secret] == "" {
+			return channels.Callback{}, fault.Internal("the channel account has no callback secret", nil)
+		}
+		secret = CallbackSecret(a.Credentials[Secret])
 	}
 	at, err := verify(secret, raw)
 	if err != nil {

@@ -72,7 +72,7 @@ func (ch *Channel) Describe() channels.Description {
 		Name: Name,
 		Operations: []channels.Operation{channels.OpCharge, channels.OpCapture, channels.OpCancel, channels.OpAsk,
 			channels.OpRefund, channels.OpAskRefund, channels.OpPayout, channels.OpAskPayout, channels.OpCallback,
-			channels.OpStatement},
+			channels.OpStatement, channels.OpProbe},
 		Methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken},
 		KeyLife: 24 * time.Hour,
 		// A request that is still on its way can create the charge after a question found nothing. Cancel closes
@@ -80,6 +80,10 @@ func (ch *Channel) Describe() channels.Description {
 		AbsenceIsFinal:    false,
 		MinRefundInterval: ch.refunds.MinInterval, MaxRefunds: ch.refunds.Max, MaxRefundAge: ch.refunds.MaxAge,
 		MultiCapture: true,
+		Credentials: []channels.Credential{
+			{Name: Secret, Required: true, Help: "the account's secret; the sandbox opens an account for each it hears of"},
+			{Name: SecretCallback, Help: "verifies the sandbox's callbacks; derived from the secret where it isn't given"},
+		},
 	}
 }
 

@@ -67,7 +67,7 @@ func harness(t *testing.T) *channeltest.Harness {
 		},
 		Account:  account(url),
 		Foreign:  map[string]string{sandbox.Secret: "other", sandbox.SecretCallback: sandbox.CallbackSecret("other")},
-		Rejected: map[string]string{sandbox.Secret: "revoked", sandbox.SecretCallback: "x"},
+		Rejected: map[string]string{sandbox.Secret: "revoked", sandbox.SecretCallback: "with_it"},
 		Now:      s.Now,
 		Advance: func(d time.Duration) {
 			clock.Lock()

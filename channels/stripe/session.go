@@ -29,12 +29,11 @@ type session struct {
 // session opens the account. A key of the wrong mode is refused here, before money of the wrong kind can move (I-25).
 func (c *Channel) session(call channels.Call) (session, error) {
 	secret := call.Account.Credentials[SecretKey]
-	kind, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(secret, "sk_"), "rk_"), "_")
 	want := "test"
 	if call.Account.Book.Livemode() {
 		want = "live"
 	}
-	if kind != want {
+	if kind, _ := mode(secret); kind != want {
 		return session{}, fault.Internal("the stripe account "+call.Account.ID+" needs a secret key of the "+want+" mode", nil)
 	}
 	conf := &sdk.BackendConfig{

@@ -6,10 +6,12 @@
 package stripe
 
 import (
+	"strings"
 	"time"
 
 	"paysaga/channels"
 	"paysaga/channels/wire"
+	"paysaga/domain/id"
 	"paysaga/domain/payment"
 )
 
@@ -42,13 +44,48 @@ func (*Channel) Describe() channels.Description {
 	return channels.Description{
 		Name: Name,
 		Operations: []channels.Operation{channels.OpCharge, channels.OpCapture, channels.OpCancel, channels.OpAsk,
-			channels.OpRefund, channels.OpAskRefund, channels.OpCallback},
+			channels.OpRefund, channels.OpAskRefund, channels.OpCallback, channels.OpProbe},
 		Methods:    []payment.MethodType{payment.MethodCardToken, payment.MethodRedirect, payment.MethodQR},
 		Currencies: currencies,
 		KeyLife:    keyLife,
 		// An intent that a search didn't show may still be made by a request on its way: Cancel takes the key, see seal.
 		AbsenceIsFinal: false,
+		Credentials: []channels.Credential{
+			{Name: SecretKey, Required: true, Check: checkKey, Help: "sk_… or a restricted rk_…, from Developers, API keys"},
+			{Name: WebhookSecret, Required: true, Check: checkWebhookSecret, Help: "whsec_… of the endpoint that points at us, from Developers, Webhooks"},
+			{Name: PreviousWebhookSecret, Check: checkWebhookSecret, Help: "whsec_… that was rolled, as long as Stripe still signs with it"},
+			{Name: RedirectMethod, Help: "the type of Stripe's payment method behind redirect; alipay where it isn't given"},
+		},
 	}
+}
+
+// checkKey holds a key to its book: live keys belong to the live book only (I-25).
+func checkKey(value string, book id.Book) string {
+	kind, ok := mode(value)
+	switch {
+	case !ok:
+		return "a key begins with sk_test_, sk_live_, rk_test_ or rk_live_"
+	case (kind == "live") != book.Livemode():
+		return "a Stripe key of another mode than the book: live keys belong to the live book only"
+	}
+	return ""
+}
+
+func checkWebhookSecret(value string, _ id.Book) string {
+	if !strings.HasPrefix(value, "whsec_") {
+		return "a webhook secret begins with whsec_"
+	}
+	return ""
+}
+
+// mode of a secret key: test or live.
+func mode(secret string) (string, bool) {
+	for _, kind := range []string{"test", "live"} {
+		if strings.HasPrefix(secret, "sk_"+kind+"_") || strings.HasPrefix(secret, "rk_"+kind+"_") {
+			return kind, true
+		}
+	}
+	return "", false
 }
 
 var _ channels.Channel = (*Channel)(nil)

@@ -7,8 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"paysaga/channels/sandbox"
-	"paysaga/channels/stripe"
+	"github.com/alecthomas/kong"
+
+	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/store"
@@ -16,17 +17,19 @@ import (
 
 // channelCommand groups what is done about accounts at channels.
 type channelCommand struct {
-	Add channelAdd `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
+	Add  channelAdd  `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
+	List channelList `cmd:"" help:"List the accounts of a book: whose each is, who holds its funds, what is routed there."`
+	Test channelTest `cmd:"" help:"Ask an account's channel something that moves nothing, and so find out whether its address and credentials work."`
 }
 
 // channelAdd takes credentials from a file or standard input only: flags are
 // seen by everybody who lists processes.
 type channelAdd struct {
 	databaseConfig  `embed:""`
-	Channel         string           `arg:"" enum:"sandbox,stripe" help:"The channel: sandbox or stripe."`
+	Channel         string           `arg:"" enum:"${channels}" help:"The channel: ${channels}."`
 	Book            string           `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow. A live account takes live payments only."`
 	Merchant        string           `placeholder:"mer_…" help:"The merchant whose account it is. By default the platform's, open to every merchant of the book."`
-	Credentials     string           `default:"-" placeholder:"FILE" help:"A JSON object with the account's credentials, - for standard input. sandbox: {\"secret\":…}; stripe: {\"secret_key\":…,\"webhook_secret\":…}."`
+	Credentials     string           `default:"-" placeholder:"FILE" help:"A JSON object with the account's credentials, - for standard input. ${credentials}."`
 	BaseURL         string           `name:"base-url" placeholder:"URL" help:"The channel's address; by default its public one."`
 	Lane            string           `enum:"express,standard" default:"standard" help:"express calls the channel inside the saga's own task: only for channels that answer within a second. standard is for all others."`
 	Priority        int              `default:"100" help:"Which account is tried first: the smaller number."`
@@ -63,12 +66,6 @@ func (c *channelAdd) Run(a *app) error {
 	return err
 }
 
-// required are the credentials that a channel can't do without.
-var required = map[string][]string{
-	sandbox.Name: {sandbox.Secret},
-	stripe.Name:  {stripe.SecretKey, stripe.WebhookSecret},
-}
-
 // credentials reads and checks them. No error quotes one (I-26).
 func (c *channelAdd) credentials(in io.Reader) (map[string]string, error) {
 	if c.Credentials != "-" {
@@ -83,16 +80,30 @@ func (c *channelAdd) credentials(in io.Reader) (map[string]string, error) {
 	if err := json.NewDecoder(io.LimitReader(in, 1<<16)).Decode(&m); err != nil {
 		return nil, wrong("--credentials", "is not a JSON object of names and strings")
 	}
-	for _, name := range required[c.Channel] {
-		if m[name] == "" {
-			return nil, wrong("--credentials", "lacks "+strings.Join(required[c.Channel], " or "))
-		}
+	channel, err := registry().Get(c.Channel)
+	if err != nil {
+		return nil, err
 	}
-	if key := m[stripe.SecretKey]; c.Channel == stripe.Name && strings.Contains(key, "_live_") != (c.Book == string(id.Live)) {
-		return nil, wrong("--credentials", "has a Stripe key of another mode than the book: live keys belong to the live book only")
-	}
-	if c.Channel == sandbox.Name && m[sandbox.SecretCallback] == "" {
-		m = sandboxCredentials(m[sandbox.Secret])
+	if err := channel.Describe().CheckCredentials(m, id.Book(c.Book)); err != nil {
+		return nil, wrong("--credentials", fault.As(err).Message)
 	}
 	return m, nil
+}
+
+// channelVars are what the help of this build says of its channels.
+func channelVars() kong.Vars {
+	r := registry()
+	var lines []string
+	for _, name := range r.Names() {
+		var names []string
+		for _, c := range r[name].Describe().Credentials {
+			text := fmt.Sprintf("%q", c.Name)
+			if !c.Required {
+				text = "[" + text + "]"
+			}
+			names = append(names, text)
+		}
+		lines = append(lines, name+": "+strings.Join(names, ", "))
+	}
+	return kong.Vars{"channels": strings.Join(r.Names(), ","), "credentials": strings.Join(lines, "; ")}
 }

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"paysaga/channels/sandbox"
 )
 
 func TestCredentialsAreReadFromStandardInput(t *testing.T) {
@@ -14,7 +12,7 @@ func TestCredentialsAreReadFromStandardInput(t *testing.T) {
 	c := channelAdd{Channel: "sandbox", Book: "test", Credentials: "-"}
 	m, err := c.credentials(strings.NewReader(`{"secret":"hunter2"}`))
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"secret": "hunter2", "callback_secret": sandbox.CallbackSecret("hunter2")}, m)
+	require.Equal(t, map[string]string{"secret": "hunter2"}, m)
 
 	c = channelAdd{Channel: "stripe", Book: "live", Credentials: "-"}
 	m, err = c.credentials(strings.NewReader(`{"secret_key":"rk_live_1","webhook_secret":"whsec_1"}`))
@@ -27,10 +25,12 @@ func TestBadCredentialsAreRefusedAndNotQuoted(t *testing.T) {
 	for _, c := range []struct{ channel, book, text, says string }{
 		{"stripe", "test", `hunter2`, "not a JSON object"},
 		{"stripe", "test", `{"secret_key":1}`, "not a JSON object"},
-		{"stripe", "test", `{"secret_key":"sk_test_hunter2"}`, "lacks secret_key or webhook_secret"},
+		{"stripe", "test", `{"secret_key":"sk_test_hunter2"}`, "lacks webhook_secret"},
 		{"stripe", "test", `{"secret_key":"sk_live_hunter2","webhook_secret":"whsec_hunter2"}`, "another mode than the book"},
 		{"stripe", "live", `{"secret_key":"sk_test_hunter2","webhook_secret":"whsec_hunter2"}`, "another mode than the book"},
 		{"sandbox", "test", `{}`, "lacks secret"},
+		{"sandbox", "test", `{"secret":"hunter2","hunter2":"hunter2"}`, "has 1 that sandbox doesn't know"},
+		{"stripe", "test", `{"secret_key":"hunter2","webhook_secret":"hunter2"}`, "begins with whsec_"},
 	} {
 		_, err := (&channelAdd{Channel: c.channel, Book: c.book, Credentials: "-"}).credentials(strings.NewReader(c.text))
 		require.ErrorContains(t, err, c.says)

@@ -33,7 +33,7 @@ type commands struct {
 	Worker   workerCommand   `cmd:"" help:"Run workers alone, for all task queues or some."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this build's schema, and set the application role's rights."`
 	Merchant merchantCommand `cmd:"" help:"Create merchants and their API keys."`
-	Channel  channelCommand  `cmd:"" help:"Open accounts at payment channels."`
+	Channel  channelCommand  `cmd:"" help:"Accounts at payment channels: open, list, test them."`
 	Operator operatorCommand `cmd:"" help:"Create operators, and sign their decisions about money."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
 	Listen   listenCommand   `cmd:"" help:"Be a merchant's endpoint on this machine: register, show each event that comes, and go at ctrl-C."`
@@ -128,7 +128,7 @@ func run(ctx context.Context, args []string, env map[string]string, io streams) 
 
 // newParser reads flags into c, and what they leave out from set.
 func newParser(c *commands, set *settings, io streams) (*kong.Kong, error) {
-	return kong.New(c, kong.Name("paysaga"), kong.Description(description), kong.ShortUsageOnError(), kong.Resolvers(set),
+	return kong.New(c, kong.Name("paysaga"), kong.Description(description), kong.ShortUsageOnError(), kong.Resolvers(set), channelVars(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ValueFormatter(explain),
 		kong.Writers(io.out, io.err), kong.Exit(func(code int) { panic(exit(code)) }))
 }
