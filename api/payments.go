@@ -196,6 +196,18 @@ func (s *server) GetPaymentTimeline(c echo.Context, paymentID PaymentID, _ GetPa
 	if !id.Is(id.Payment, paymentID) {
 		return fault.NotFound("payment")
 	}
+	return s.timeline(c, paymentID)
+}
+
+// GetTopUpTimeline is GetPaymentTimeline of a top-up.
+func (s *server) GetTopUpTimeline(c echo.Context, topUpID TopUpID, _ GetTopUpTimelineParams) error {
+	if !isTopUp(topUpID) {
+		return fault.NotFound("topup")
+	}
+	return s.timeline(c, topUpID)
+}
+
+func (s *server) timeline(c echo.Context, paymentID string) error {
 	about(c, paymentID)
 	who := callerOf(c)
 	ctx, cancel := s.reading(c)

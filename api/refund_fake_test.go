@@ -18,7 +18,8 @@ func (m *memory) receiveRefund(c refund.Receive) error {
 		c.Refund.Amount = p.Left()
 	}
 	c.Refund.Channel, c.Refund.ChannelAccount = p.Channel, "cha_1"
-	o, err := refund.Open(refund.Opening{Refund: c.Refund, Payment: p, Terms: payment.Terms{FeeOnRefund: "return"}, Available: 1 << 40})
+	o, err := refund.Open(refund.Opening{Refund: c.Refund, Payment: p, Terms: payment.Terms{FeeOnRefund: "return"}, Available: 1 << 40,
+		Wallet: m.wallets.holds[c.Refund.User]})
 	if err != nil {
 		return err
 	}

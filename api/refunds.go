@@ -18,13 +18,23 @@ import (
 
 // CreateRefund receives a refund, or refuses it at once, and joins its saga (I-12, I-19, I-20).
 func (s *server) CreateRefund(c echo.Context, paymentID PaymentID, _ CreateRefundParams) error {
+	return s.createRefund(c, "createRefund", func() (payment.Payment, error) { return s.mine(c, paymentID) })
+}
+
+// CreateTopUpRefund is CreateRefund of a top-up: out of the wallet that it went to.
+func (s *server) CreateTopUpRefund(c echo.Context, topUpID TopUpID, _ CreateTopUpRefundParams) error {
+	return s.createRefund(c, "createTopUpRefund", func() (payment.Payment, error) { return s.myTopUp(c, topUpID) })
+}
+
+// createRefund refunds what find reads, once the body can be read.
+func (s *server) createRefund(c echo.Context, operation string, find func() (payment.Payment, error)) error {
 	deadline := time.Now().Add(s.Deadline)
 	var r RefundRequest
 	body, err := readJSON(c, &r)
 	if err != nil {
 		return err
 	}
-	p, err := s.mine(c, paymentID)
+	p, err := find()
 	if err != nil {
 		return err
 	}
@@ -33,7 +43,7 @@ func (s *server) CreateRefund(c echo.Context, paymentID PaymentID, _ CreateRefun
 	if err != nil {
 		return err
 	}
-	if err := s.conforms("createRefund", body); err != nil {
+	if err := s.conforms(operation, body); err != nil {
 		return err
 	}
 	if received.Idempotency, err = idempotency(c, who, body); err != nil {
@@ -116,7 +126,7 @@ func (in intake) refund(r RefundRequest, p payment.Payment) (refund.Receive, err
 		}
 		mine.Metadata = *r.Metadata
 	}
-	if p.WalletPart() != nil {
+	if p.WalletPart() != nil || p.TopUp() {
 		mine.User = p.CustomerID
 	}
 	return refund.Receive{Refund: mine, All: r.Amount == nil}, nil
@@ -170,6 +180,15 @@ func (s *server) ListPaymentRefunds(c echo.Context, paymentID PaymentID, p ListP
 		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter)}, p.Limit)
 }
 
+// ListTopUpRefunds lists one top-up's refunds, newest first.
+func (s *server) ListTopUpRefunds(c echo.Context, topUpID TopUpID, p ListTopUpRefundsParams) error {
+	if _, err := s.myTopUp(c, topUpID); err != nil {
+		return err
+	}
+	return s.listRefunds(c, refund.Filter{PaymentID: topUpID, Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter)}, p.Limit)
+}
+
 func (s *server) listRefunds(c echo.Context, f refund.Filter, limit *int) error {
 	who := callerOf(c)
 	f.Book, f.MerchantID, f.Limit = who.Book, who.merchant, defaultPage
@@ -194,4 +213,5 @@ func isRefund(text string) bool { return id.Is(id.Refund, text) }
 func isRefundStatus(text string) bool { return refund.Status(text).Valid() }
 
 // refundValues judges what refunds are filtered by.
-var refundValues = map[string]func(string) bool{"status": isRefundStatus}
+var refundValues = map[string]func(string) bool{"status": isRefundStatus,
+	"payment_id": func(text string) bool { return id.Is(id.Payment, text) || isTopUp(text) }}

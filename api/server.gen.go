@@ -3151,8 +3151,8 @@ type GetRebateParams struct {
 
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
-	// PaymentID Only refunds of this payment.
-	PaymentID *PaymentID `form:"payment_id,omitempty" json:"payment_id,omitempty"`
+	// PaymentID Only refunds of this payment or top-up.
+	PaymentID *string `form:"payment_id,omitempty" json:"payment_id,omitempty"`
 
 	// Status Only refunds in this status.
 	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -3403,6 +3403,46 @@ type CancelTopUpParams struct {
 	// and operation, and for money it never expires.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListTopUpRefundsParams defines parameters for ListTopUpRefunds.
+type ListTopUpRefundsParams struct {
+	// Status Only refunds in this status.
+	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CreatedFrom Only refunds created at this time or later (RFC 3339).
+	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
+
+	// CreatedBefore Only refunds created before this time (RFC 3339).
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last refund you have; the page starts with the one after it.
+	StartingAfter *RefundID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// CreateTopUpRefundParams defines parameters for CreateTopUpRefund.
+type CreateTopUpRefundParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetTopUpTimelineParams defines parameters for GetTopUpTimeline.
+type GetTopUpTimelineParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
@@ -3854,6 +3894,9 @@ type CreateTopUpJSONRequestBody = TopUpRequest
 
 // CancelTopUpJSONRequestBody defines body for CancelTopUp for application/json ContentType.
 type CancelTopUpJSONRequestBody = CancelRequest
+
+// CreateTopUpRefundJSONRequestBody defines body for CreateTopUpRefund for application/json ContentType.
+type CreateTopUpRefundJSONRequestBody = RefundRequest
 
 // CreateTransferJSONRequestBody defines body for CreateTransfer for application/json ContentType.
 type CreateTransferJSONRequestBody = TransferRequest
@@ -4307,6 +4350,15 @@ type ServerInterface interface {
 	// CancelTopUp Cancel a top-up
 	// (POST /v1/topups/{topup_id}/cancel)
 	CancelTopUp(ctx echo.Context, topupID TopUpID, params CancelTopUpParams) error
+	// ListTopUpRefunds List a top-up's refunds, newest first
+	// (GET /v1/topups/{topup_id}/refunds)
+	ListTopUpRefunds(ctx echo.Context, topupID TopUpID, params ListTopUpRefundsParams) error
+	// CreateTopUpRefund Give a top-up back, or a part of it
+	// (POST /v1/topups/{topup_id}/refunds)
+	CreateTopUpRefund(ctx echo.Context, topupID TopUpID, params CreateTopUpRefundParams) error
+	// GetTopUpTimeline Everything that happened to a top-up, in order
+	// (GET /v1/topups/{topup_id}/timeline)
+	GetTopUpTimeline(ctx echo.Context, topupID TopUpID, params GetTopUpTimelineParams) error
 	// ListTransfers List transfers, newest first
 	// (GET /v1/transfers)
 	ListTransfers(ctx echo.Context, params ListTransfersParams) error
@@ -7679,6 +7731,165 @@ func (w *ServerInterfaceWrapper) CancelTopUp(ctx echo.Context) error {
 	return err
 }
 
+// ListTopUpRefunds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTopUpRefunds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "topup_id" -------------
+	var topupID TopUpID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "topup_id", ctx.Param("topup_id"), &topupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter topup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTopUpRefundsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_from", ctx.QueryParams(), &params.CreatedFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_before", ctx.QueryParams(), &params.CreatedBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_before: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTopUpRefunds(ctx, topupID, params)
+	return err
+}
+
+// CreateTopUpRefund converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTopUpRefund(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "topup_id" -------------
+	var topupID TopUpID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "topup_id", ctx.Param("topup_id"), &topupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter topup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTopUpRefundParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTopUpRefund(ctx, topupID, params)
+	return err
+}
+
+// GetTopUpTimeline converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTopUpTimeline(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "topup_id" -------------
+	var topupID TopUpID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "topup_id", ctx.Param("topup_id"), &topupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter topup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTopUpTimelineParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTopUpTimeline(ctx, topupID, params)
+	return err
+}
+
 // ListTransfers converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
 	var err error
@@ -9143,6 +9354,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/topups", wrapper.CreateTopUp, options.OperationMiddlewares["createTopUp"]...)
 	router.GET(options.BaseURL+"/v1/topups/:topup_id", wrapper.GetTopUp, options.OperationMiddlewares["getTopUp"]...)
 	router.POST(options.BaseURL+"/v1/topups/:topup_id/cancel", wrapper.CancelTopUp, options.OperationMiddlewares["cancelTopUp"]...)
+	router.GET(options.BaseURL+"/v1/topups/:topup_id/timeline", wrapper.GetTopUpTimeline, options.OperationMiddlewares["getTopUpTimeline"]...)
+	router.GET(options.BaseURL+"/v1/topups/:topup_id/refunds", wrapper.ListTopUpRefunds, options.OperationMiddlewares["listTopUpRefunds"]...)
+	router.POST(options.BaseURL+"/v1/topups/:topup_id/refunds", wrapper.CreateTopUpRefund, options.OperationMiddlewares["createTopUpRefund"]...)
 	router.GET(options.BaseURL+"/v1/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
 	router.POST(options.BaseURL+"/v1/transfers", wrapper.CreateTransfer, options.OperationMiddlewares["createTransfer"]...)
 	router.GET(options.BaseURL+"/v1/transfers/:transfer_id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)

@@ -137,3 +137,56 @@ func TestTopUpBadInput(t *testing.T) {
 		}
 	})
 }
+
+// A top-up is given back out of the wallet that it went to, and never more than that holds (I-06, I-12).
+func TestTopUpRefund(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	ada := f.user(t, "ada")
+	one := f.topUp(t, ada).text(t, "id")
+	give := func(body string, edit ...func(*http.Request)) answer {
+		return f.do(t, request(http.MethodPost, "/v1/topups/"+one+"/refunds", body, edit...))
+	}
+	f.store.wallets.holds[ada] = 300
+	if a := give(`{}`); a.status != http.StatusConflict || a.text(t, "code") != "insufficient_balance" || a.text(t, "available") != "3.00" {
+		t.Errorf("beyond the wallet: %d %s", a.status, a.body)
+	}
+	back := give(`{"amount":"2.00"}`)
+	if back.status != http.StatusCreated || back.text(t, "payment_id") != one || back.text(t, "user_id") != ada || back.text(t, "order_id") != "" ||
+		back.text(t, "fee_returned") != "0.00" {
+		t.Errorf("%d %s", back.status, back.body)
+	}
+	for path, want := range map[string]int{"/v1/topups/" + one + "/refunds": 1, "/v1/refunds?payment_id=" + one: 1, "/v1/topups/" + one + "/refunds?status=failed": 0} {
+		a := f.do(t, request(http.MethodGet, path, ""))
+		if list, _ := a.json(t)["data"].([]any); a.status != http.StatusOK || len(list) != want {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if got := f.do(t, request(http.MethodGet, "/v1/topups/"+one, "")); got.text(t, "amount_refunded") != "2.00" || got.text(t, "amount_refundable") != "8.00" {
+		t.Errorf("%s", got.body)
+	}
+	paid := f.pay(t, nil).text(t, "id")
+	for what, a := range map[string]answer{
+		"more than came":      give(`{"amount":"8.01"}`),
+		"nothing":             give(`{"amount":"0.00"}`),
+		"another currency":    give(`{"currency":"USD"}`),
+		"no key":              give(`{}`, without("Idempotency-Key")),
+		"another merchant's":  give(`{}`, as(keyOfOther)),
+		"another book's":      give(`{}`, as(keyOfLive)),
+		"without the scope":   give(`{}`, as(keyOfReader)),
+		"a user's own":        give(`{}`, f.asUser(t, shop, ada)),
+		"of a payment":        f.do(t, request(http.MethodPost, "/v1/topups/"+paid+"/refunds", `{}`)),
+		"as a payment":        f.do(t, request(http.MethodPost, "/v1/payments/"+one+"/refunds", `{}`)),
+		"a payment's list":    f.do(t, request(http.MethodGet, "/v1/topups/"+paid+"/refunds", "")),
+		"a payment's story":   f.do(t, request(http.MethodGet, "/v1/topups/"+paid+"/timeline", "")),
+		"another's story":     f.do(t, request(http.MethodGet, "/v1/topups/"+one+"/timeline", "", as(keyOfOther))),
+		"a list of no such":   f.do(t, request(http.MethodGet, "/v1/topups/"+mint(id.TopUp)+"/refunds", "")),
+		"filtered by a usr":   f.do(t, request(http.MethodGet, "/v1/refunds?payment_id="+ada, "")),
+		"another's refunds":   f.do(t, request(http.MethodGet, "/v1/topups/"+one+"/refunds", "", as(keyOfOther))),
+		"with an unknown key": give(`{"topup_id":"x"}`),
+	} {
+		if a.status < 400 || a.status >= 500 {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+}

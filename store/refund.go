@@ -115,8 +115,11 @@ type receiveRefund struct {
 func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
 	r := &c.Refund
 	r.Book = w.step.Book
-	if !id.Is(id.Refund, r.ID) || !id.Is(id.Payment, r.PaymentID) && (!id.Is(id.TopUp, r.PaymentID) || r.Source != refund.FromSuspense) {
+	if !id.Is(id.Refund, r.ID) || !id.Is(id.Payment, r.PaymentID) && !r.OfTopUp() {
 		return nil, fault.Internal("a refund is received under an id of its own, and of a payment", nil)
+	}
+	if r.OfTopUp() && r.Source != refund.FromSuspense && r.User == "" { // it names what it will post before anything is locked
+		return nil, fault.Internal("a refund of a top-up names whose wallet it is", nil)
 	}
 	if r.CreatedAt.IsZero() {
 		r.CreatedAt = w.at
@@ -146,13 +149,16 @@ func (r receiveRefund) posts() posts {
 		return posts{}
 	}
 	c, m := r.Refund.Chart(), r.Refund.MerchantID
+	if r.Refund.OfTopUp() {
+		return posts{accounts: []ledger.Account{c.Wallet(r.Refund.User), c.Refunding(m)}, causes: r.causes}
+	}
 	return posts{accounts: []ledger.Account{c.Pending(m), c.Available(m), c.Debt(m), c.Fees(), c.Refunding(m)}, causes: r.causes}
 }
 
 var insertRefund = inserting("refunds", `id text, payment_id text, order_id text, merchant_id text, part smallint, charge smallint, channel text,
 	channel_account text, charge_id text, amount bigint, currency text, reason text, metadata jsonb, source text, case_id text,
 	created_at timestamptz, taken_fee bigint, taken_pending bigint, taken_available bigint, taken_debt bigint, status text, sequence bigint,
-	updated_at timestamptz, start_due_at timestamptz, wallet bigint, user_id text, combined boolean`)
+	updated_at timestamptz, start_due_at timestamptz, wallet bigint, user_id text, combined boolean, taken_wallet bigint`)
 
 func (r receiveRefund) judge(w *work) error {
 	p := w.b.found.wholes.get(r.Refund.PaymentID)
@@ -179,7 +185,7 @@ func (r receiveRefund) judge(w *work) error {
 	w.write(insertRefund, mine.ID, mine.ID, mine.PaymentID, mine.OrderID, mine.MerchantID, int16(mine.Part), int16(mine.Charge), mine.Channel,
 		mine.ChannelAccount, orNull(mine.ChargeID), mine.Amount.Minor, mine.Amount.Currency, orNull(mine.Reason), string(metadata), mine.Source,
 		orNull(mine.CaseID), mine.CreatedAt, t.Fee.Minor, t.Pending.Minor, t.Available.Minor, t.Debt.Minor, mine.Status, mine.Sequence,
-		mine.UpdatedAt, mine.CreatedAt, mine.Wallet.Minor, orNull(mine.User), mine.Combined)
+		mine.UpdatedAt, mine.CreatedAt, mine.Wallet.Minor, orNull(mine.User), mine.Combined, t.Wallet.Minor)
 	w.b.found.refunds.put(mine.ID, lockedRefund{Refund: mine})
 	w.emitRefund("refund.created", mine)
 	return nil
@@ -206,11 +212,11 @@ func (r receiveRefund) open(w *work, p *wholePayment) (refund.Refund, error) {
 		of := p.charges[0]
 		mine.Part, mine.Charge, mine.Channel, mine.ChannelAccount, mine.ChargeID = of.Part, of.Ordinal, of.Channel, of.Account, of.ChannelID
 	}
-	available, debt, err := w.purse(mine.Chart(), mine.MerchantID)
+	opening, err := r.opening(w, mine, p)
 	if err != nil {
 		return mine, err
 	}
-	o, err := refund.Open(refund.Opening{Refund: mine, Payment: p.Payment, Terms: p.terms, Available: available, DebtRoom: p.terms.DebtLimit - debt})
+	o, err := refund.Open(opening)
 	w.short = w.short || fault.Is(err, fault.KindConflict, "insufficient_balance") || o.Refund.Taken.Debt.Minor > 0
 	if err != nil {
 		return mine, err
@@ -218,13 +224,28 @@ func (r receiveRefund) open(w *work, p *wholePayment) (refund.Refund, error) {
 	if mine = o.Refund; mine.Charge == 0 && mine.OverChannel() > 0 {
 		return mine, fault.Internal("a paid payment without a charge", nil)
 	}
-	if mine.Wallet.Minor > 0 {
+	if mine.Wallet.Minor > 0 || mine.Taken.Wallet.Minor > 0 {
 		if err := w.holds(mine.MerchantID, mine.User); err != nil {
 			return mine, err
 		}
 	}
 	w.late = append(w.late, o.Journal)
 	return mine, w.movePayment(p, o.Payment, "payment.updated")
+}
+
+// opening is what the refund is judged by: the balances of those who would bear it.
+func (r receiveRefund) opening(w *work, mine refund.Refund, p *wholePayment) (o refund.Opening, err error) {
+	o = refund.Opening{Refund: mine, Payment: p.Payment, Terms: p.terms}
+	if mine.OfTopUp() {
+		if mine.User != p.CustomerID {
+			return o, fault.Internal("a refund of a top-up names another wallet", nil)
+		}
+		o.Wallet, err = w.balance(mine.Chart().Wallet(mine.User))
+		return o, err
+	}
+	available, debt, err := w.purse(mine.Chart(), mine.MerchantID)
+	o.Available, o.DebtRoom = available, p.terms.DebtLimit-debt
+	return o, err
 }
 
 // purse is what a merchant has and what it owes.

@@ -23,7 +23,9 @@ func newMoveRefund(book id.Book, c refund.Move) (move, error) {
 
 func (m moveRefund) claim(l *locks) {
 	r := m.Refund
-	l.orders = append(l.orders, r.OrderID)
+	if r.OrderID != "" {
+		l.orders = append(l.orders, r.OrderID)
+	}
 	l.payments = append(l.payments, r.PaymentID)
 	l.wholes = append(l.wholes, r.PaymentID)
 	l.refunds = append(l.refunds, r.ID)
@@ -65,7 +67,7 @@ func (m moveRefund) posts() posts {
 	if r.ChannelAccount != "" {
 		list.accounts = append(list.accounts, c.Clearing(r.ChannelAccount), c.Suspense(r.ChannelAccount, ledger.PaidElsewhere))
 	}
-	if r.Wallet.Minor > 0 || (m.Decision == refund.ToWallet && r.User != "") {
+	if r.Wallet.Minor > 0 || r.Taken.Wallet.Minor > 0 || (m.Decision == refund.ToWallet && r.User != "") {
 		list.accounts = append(list.accounts, c.Wallet(r.User))
 	}
 	if reason := r.SuspenseReason(); reason != "" {

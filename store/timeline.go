@@ -20,8 +20,8 @@ import (
 // none of them reads a sealed column.
 
 const sqlStoryRequest = `
-	SELECT p.created_at, 'request', 'received over the API for order ' || p.order_reference,
-		jsonb_strip_nulls(jsonb_build_object('order_id', p.order_id, 'amount_minor', p.amount, 'currency', p.currency, 'method', p.method,
+	SELECT p.created_at, 'request', 'received over the API for ' || CASE p.order_id WHEN '' THEN 'the wallet of ' || p.customer_id ELSE 'order ' || p.order_reference END,
+		jsonb_strip_nulls(jsonb_build_object('order_id', nullif(p.order_id, ''), 'amount_minor', p.amount, 'currency', p.currency, 'method', p.method,
 			'by', c.by_kind, 'principal', c.by_id, 'request_id', c.request_id))
 	FROM payments p LEFT JOIN causes c ON c.book = p.book AND c.cause = p.id || ':rc1'
 	WHERE p.book = $1 AND p.id = $2`

@@ -49,9 +49,10 @@ func (s *Store) checkReferrer(ctx context.Context, tx pgx.Tx, u user.User) error
 }
 
 const sqlRefundsComing = `
-	SELECT EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND wallet > 0)`
+	SELECT EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND wallet > 0)
+		OR EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND taken_wallet > 0)`
 
-// emptied refuses the end of a user who has money left, or a refund on its way to the wallet. Under the user's lock no wallet moves, and
+// emptied refuses the end of a user who has money left, or a refund on its way to the wallet, or out of it: one that fails is there again. Under the user's lock no wallet moves, and
 // no refund to it is received.
 func emptied(ctx context.Context, tx pgx.Tx, u user.User) error {
 	var coming bool // asked first: one that arrives meanwhile is seen in the wallet
@@ -59,7 +60,7 @@ func emptied(ctx context.Context, tx pgx.Tx, u user.User) error {
 		return err
 	}
 	if coming {
-		return fault.Conflict("refund_under_way", "a refund is on its way to the user's wallet")
+		return fault.Conflict("refund_under_way", "a refund is on its way to the user's wallet, or out of it")
 	}
 	list, err := wallets(ctx, tx, u.Book, u.ID)
 	if err != nil {

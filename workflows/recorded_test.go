@@ -47,6 +47,16 @@ func TestOnRealParts(t *testing.T) {
 				walkTopUp(t, s, p)
 			})
 		}
+		for _, p := range topUpRefunds {
+			t.Run("refund/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				walkTopUpRefund(t, s, p)
+			})
+		}
+		t.Run("refunds of a top-up that are refused", func(t *testing.T) {
+			t.Parallel()
+			topUpRefusals(t, s)
+		})
 		for _, p := range transferPaths {
 			t.Run("transfer/"+p.name, func(t *testing.T) {
 				t.Parallel()

@@ -6,8 +6,8 @@ import (
 	"paysaga/domain/money"
 )
 
-// Refund is what the postings of a refund are made of. Fee, Pending, Available
-// and Debt sum to Gross.
+// Refund is what the postings of a refund are made of. Fee, Pending, Available,
+// Debt and FromWallet sum to Gross.
 type Refund struct {
 	Chart                         Chart
 	ChannelAccount                string
@@ -16,8 +16,9 @@ type Refund struct {
 	Wallet                        money.Amount // of Gross, what goes to User's wallet; the rest goes over the channel
 	User                          string
 	Fee, Pending, Available, Debt money.Amount
-	At                            time.Time // the channel's time of success; zero: ours
-	Reason                        string    // the suspense account's, where money comes from or goes to one
+	FromWallet                    money.Amount // of User's wallet: a top-up goes back
+	At                            time.Time    // the channel's time of success; zero: ours
+	Reason                        string       // the suspense account's, where money comes from or goes to one
 }
 
 // Refunding is a merchant's money that is on its way back to customers.
@@ -37,6 +38,7 @@ func RefundOpened(cause string, r Refund) (Journal, error) {
 		Dr(r.Chart.Available(r.Merchant), r.Available),
 		Dr(r.Chart.Debt(r.Merchant), r.Debt),
 		Dr(r.Chart.Fees(), r.Fee),
+		Dr(r.Chart.Wallet(r.User), r.FromWallet),
 		Cr(r.Chart.Refunding(r.Merchant), r.Gross))
 }
 
@@ -69,12 +71,16 @@ func (r Refund) from() Account {
 }
 
 // RefundReturned books a refund that came back after it had succeeded: the
-// channel keeps the money for us, and it is the merchant's again. A case tells
-// of it.
+// channel keeps the money for us, and it is the merchant's again, or the user's
+// whose top-up it was. A case tells of it.
 func RefundReturned(cause string, r Refund) (Journal, error) {
+	to := r.Chart.Available(r.Merchant)
+	if r.FromWallet.Sign() > 0 {
+		to = r.Chart.Wallet(r.User)
+	}
 	return Post(Posting{Cause: cause, Kind: "refund_returned", EffectiveAt: r.At, Late: ToNextOpen},
 		Dr(r.Chart.Clearing(r.ChannelAccount), r.Gross),
-		Cr(r.Chart.Available(r.Merchant), r.Gross))
+		Cr(to, r.Gross))
 }
 
 // PaidElsewhere is the reason under which a refund waits on suspense that an

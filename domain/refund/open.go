@@ -17,6 +17,8 @@ type Opening struct {
 	// Available is what the merchant has, in minor units; DebtRoom what it may
 	// still owe.
 	Available, DebtRoom int64
+	// Wallet is what the user has whose top-up goes back.
+	Wallet int64
 }
 
 // Opened is a refund that was received: its posting, and what it makes of the
@@ -29,8 +31,9 @@ type Opened struct {
 
 // Open arbitrates a refund (I-12): it is refused at once, or its money is set
 // aside. It refuses, as fault.Conflict, "payment_not_refundable",
-// "refund_exceeds_payment" with what is left, and "insufficient_balance"; as
-// fault.Invalid, another currency and an amount of nothing.
+// "refund_exceeds_payment" with what is left, and "insufficient_balance", of a
+// top-up with what is there; as fault.Invalid, another currency and an amount
+// of nothing.
 func Open(o Opening) (Opened, error) {
 	p := o.Payment
 	if err := Admit(p, o.Refund.Amount); err != nil {
@@ -89,7 +92,7 @@ func Return(r Refund, p Payment) (Refund, error) {
 	}
 	zero := money.Zero(r.Amount.Currency)
 	r.Wallet = zero
-	r.Source, r.Taken = FromSuspense, Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero}
+	r.Source, r.Taken = FromSuspense, nothing(zero)
 	return r.begun(p), nil
 }
 
@@ -102,11 +105,24 @@ func (r Refund) begun(p Payment) Refund {
 	return r
 }
 
+// nothing is taken of any account.
+func nothing(zero money.Amount) Taken {
+	return Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero, Wallet: zero}
+}
+
 // take finds the money: our fee's share, what of the payment hasn't matured,
-// what the merchant has, and what it may owe.
+// what the merchant has, and what it may owe. A top-up's is the user's.
 func (o Opening) take() (Taken, error) {
-	amount, zero := o.Refund.Amount, money.Zero(o.Refund.Amount.Currency)
-	t := Taken{Fee: zero, Pending: zero, Available: zero, Debt: zero}
+	amount := o.Refund.Amount
+	t := nothing(money.Zero(amount.Currency))
+	if o.Payment.TopUp() {
+		if o.Wallet < amount.Minor {
+			return t, fault.Conflict("insufficient_balance", "the wallet doesn't hold so much any more").WithParam("amount").
+				WithDetail("available", money.New(o.Wallet, amount.Currency).Decimal()).WithDetail("amount_refundable", o.Payment.Left().Decimal())
+		}
+		t.Wallet = amount
+		return t, nil
+	}
 	var err error
 	if t.Fee, err = o.feeShare(); err != nil {
 		return t, err
@@ -150,7 +166,7 @@ func opened(r Refund) (ledger.Journal, error) {
 // ledger is the refund as its postings need it.
 func (r Refund) ledger() ledger.Refund {
 	return ledger.Refund{Chart: r.Chart(), ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID, Gross: r.Amount, Wallet: r.Wallet, User: r.User, Fee: r.Taken.Fee,
-		Pending: r.Taken.Pending, Available: r.Taken.Available, Debt: r.Taken.Debt, Reason: r.SuspenseReason()}
+		Pending: r.Taken.Pending, Available: r.Taken.Available, Debt: r.Taken.Debt, FromWallet: r.Taken.Wallet, Reason: r.SuspenseReason()}
 }
 
 // Chart makes the accounts of the refund's book and currency.

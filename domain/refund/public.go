@@ -11,6 +11,7 @@ type Public struct {
 	MerchantID    string            `json:"merchant_id"`
 	PaymentID     string            `json:"payment_id"`
 	OrderID       string            `json:"order_id"`
+	UserID        string            `json:"user_id,omitempty"`
 	CaseID        string            `json:"case_id,omitempty"`
 	Amount        string            `json:"amount"`
 	Currency      string            `json:"currency"`
@@ -46,6 +47,9 @@ func (r Refund) Public() Public {
 		v.ToWallet = v.Amount
 	case r.Wallet.Minor > 0:
 		v.ToWallet = r.Wallet.Decimal()
+	}
+	if r.OfTopUp() {
+		v.UserID = r.User
 	}
 	if v.Metadata == nil {
 		v.Metadata = map[string]string{}

@@ -18,8 +18,8 @@ import (
 type Refund struct {
 	Book           id.Book
 	ID             string // rfd_…
-	PaymentID      string
-	OrderID        string // of the payment
+	PaymentID      string // or a top-up's
+	OrderID        string // of the payment; empty: it is a top-up
 	MerchantID     string
 	Part           int // of the payment
 	Charge         int // the ordinal of the attempt whose charge is given back
@@ -91,18 +91,22 @@ func (r Refund) SuspenseReason() string {
 // otherwise: what the channel was to give back has gone another way.
 func (r Refund) otherwise() bool { return r.Elsewhere || r.ToWallet }
 
+// OfTopUp says whether the refund is of a top-up: its money is a user's.
+func (r Refund) OfTopUp() bool { return id.Is(id.TopUp, r.PaymentID) }
+
 // Taken is what a refund's amount is made of.
 type Taken struct {
 	Fee       money.Amount // of ours, that goes back to the merchant with it
 	Pending   money.Amount // of this payment's money that hasn't matured
 	Available money.Amount
 	Debt      money.Amount // what the merchant owes us for it
+	Wallet    money.Amount // of the user whose top-up goes back: all of it, and nothing else
 }
 
 // Sum is the refund's amount again (I-08).
 func (t Taken) Sum() (money.Amount, error) {
 	sum := t.Fee
-	for _, a := range []money.Amount{t.Pending, t.Available, t.Debt} {
+	for _, a := range []money.Amount{t.Pending, t.Available, t.Debt, t.Wallet} {
 		var err error
 		if sum, err = sum.Add(a); err != nil {
 			return sum, err

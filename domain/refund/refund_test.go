@@ -36,11 +36,11 @@ func TestOpenTakesTheMoneyWhereItIs(t *testing.T) {
 		available, debt int64
 		want            Taken
 	}{
-		{"matured", "return", 0, 1000, 0, Taken{cny(3), cny(0), cny(97), cny(0)}},
-		{"the fee stays ours", "keep", 0, 1000, 0, Taken{cny(0), cny(0), cny(100), cny(0)}},
-		{"not matured", "return", 9700, 1000, 0, Taken{cny(3), cny(97), cny(0), cny(0)}},
-		{"partly", "return", 40, 50, 500, Taken{cny(3), cny(40), cny(50), cny(7)}},
-		{"all owed", "return", 0, -5, 97, Taken{cny(3), cny(0), cny(0), cny(97)}},
+		{"matured", "return", 0, 1000, 0, Taken{cny(3), cny(0), cny(97), cny(0), cny(0)}},
+		{"the fee stays ours", "keep", 0, 1000, 0, Taken{cny(0), cny(0), cny(100), cny(0), cny(0)}},
+		{"not matured", "return", 9700, 1000, 0, Taken{cny(3), cny(97), cny(0), cny(0), cny(0)}},
+		{"partly", "return", 40, 50, 500, Taken{cny(3), cny(40), cny(50), cny(7), cny(0)}},
+		{"all owed", "return", 0, -5, 97, Taken{cny(3), cny(0), cny(0), cny(97), cny(0)}},
 	} {
 		o, err := Open(Opening{Refund: asked(cny(100)), Payment: paid(10000, 300, c.pending), Terms: payment.Terms{FeeOnRefund: c.policy},
 			Available: c.available, DebtRoom: c.debt})
@@ -194,4 +194,29 @@ func TestWhatContradictsAnEndedRefundIsACase(t *testing.T) {
 			require.True(t, fault.Is(err, fault.KindConflict, "contradicts_state"), "%s then %s: %v", status, o.Verdict, err)
 		}
 	}
+}
+
+// A top-up goes back out of its user's wallet, all of it, and no order hears of it.
+func TestOpenTakesATopUpOutOfItsWallet(t *testing.T) {
+	t.Parallel()
+	p := paid(1000, 0, 0)
+	p.ID, p.CustomerID = id.New(id.TopUp, 1, [10]byte{}), "usr_1"
+	o := Opening{Refund: asked(cny(400)), Payment: p, Available: 1 << 40, DebtRoom: 1 << 40, Wallet: 399}
+	_, err := Open(o)
+	require.True(t, fault.Is(err, fault.KindConflict, "insufficient_balance"), "%v", err)
+	o.Wallet = 400
+	made, err := Open(o)
+	require.NoError(t, err)
+	require.Equal(t, Taken{cny(0), cny(0), cny(0), cny(0), cny(400)}, made.Refund.Taken)
+	require.Equal(t, "user/usr_1/wallet", made.Journal.Entries()[0].Account.Code)
+	done, err := Settle(Settling{Refund: made.Refund, Payment: made.Payment, Ordinal: 1,
+		Outcome: payment.Outcome{Verdict: payment.Succeeded, AmountMinor: 400, Currency: "CNY"}})
+	require.NoError(t, err)
+	require.Zero(t, done.Order)
+	require.Equal(t, int64(400), done.Payment.Refunded.Minor)
+	back, err := Contradict(Settling{Refund: done.After, Payment: done.Payment, Ordinal: 1,
+		Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true, Decline: &payment.Decline{Code: "x"}}})
+	require.NoError(t, err)
+	require.True(t, back.Case.Booked)
+	require.Equal(t, "user/usr_1/wallet", back.Journals[0].Entries()[1].Account.Code)
 }

@@ -159,7 +159,9 @@ func (s Settling) succeeded(r Ruling, code id.Code, ordinal int, at time.Time) (
 		r.Payment.Refunding.Minor -= r.After.Amount.Minor
 		r.Payment.Refunded.Minor += r.After.Amount.Minor
 		r.Payment.Parts = bear(r.Payment.Parts, r.After, -1, 1)
-		r.Order.Refunded = r.After.Amount.Minor
+		if s.Refund.OrderID != "" { // a top-up has none
+			r.Order.Refunded = r.After.Amount.Minor
+		}
 		s.countPayment(&r, "payment.refunded")
 	}
 	return s.count(r, "refund.succeeded"), nil

@@ -19,6 +19,7 @@ type RefundAnswer struct {
 	refund.Public
 	Problem    string // the code of a problem document
 	Refundable string // what it says is left
+	Available  string // and what the wallet holds
 	Raw        []byte
 }
 
@@ -30,6 +31,16 @@ func (m *Merchant) Refund(t testing.TB, paymentID, key, amount string) RefundAns
 		body["amount"] = amount
 	}
 	return asRefund(t, m.Do(t, http.MethodPost, "/v1/payments/"+paymentID+"/refunds", key, body))
+}
+
+// RefundTopUp asks for a refund of a top-up; an empty amount is all that is left.
+func (m *Merchant) RefundTopUp(t testing.TB, topUpID, key, amount string) RefundAnswer {
+	t.Helper()
+	body := map[string]any{}
+	if amount != "" {
+		body["amount"] = amount
+	}
+	return asRefund(t, m.Do(t, http.MethodPost, "/v1/topups/"+topUpID+"/refunds", key, body))
 }
 
 // GetRefund reads a refund.
@@ -47,9 +58,10 @@ func asRefund(t testing.TB, a Answer) RefundAnswer {
 	}
 	var p struct {
 		Refundable string `json:"amount_refundable"`
+		Available  string
 	}
 	must(t, json.Unmarshal(a.Raw, &p))
-	r.Refundable = p.Refundable
+	r.Refundable, r.Available = p.Refundable, p.Available
 	return r
 }
 
@@ -66,7 +78,9 @@ func (m *Merchant) ReceiveRefund(t testing.TB, paymentID string, minor int64) st
 	t.Helper()
 	s := m.Stage
 	r := refund.Refund{ID: s.Store.Mint(id.Refund), PaymentID: paymentID, MerchantID: m.ID, Amount: money.New(minor, "CNY")}
-	if paid := m.Get(t, paymentID); len(paid.Parts) > 0 {
+	if r.OfTopUp() {
+		r.User = m.GetTopUp(t, paymentID).UserID
+	} else if paid := m.Get(t, paymentID); len(paid.Parts) > 0 {
 		r.User = paid.CustomerID
 	}
 	must(t, s.Receive(refund.Receive{Refund: r}, id.Test))
