@@ -44,6 +44,8 @@ type AskInput struct {
 	// Final waits for the end of what is pending; otherwise any certain answer
 	// does, "pending" and "absent" too.
 	Final bool `json:"final,omitempty"`
+	// Approval: the customer's approval is waited for as well.
+	Approval bool `json:"approval,omitempty"`
 }
 
 // Ask asks the channel once, and fails with NotYet while the answer isn't the
@@ -52,7 +54,18 @@ func (s *Steps) Ask(ctx context.Context, in AskInput) (Answer, error) {
 	a, err := s.call(ctx, in.CallInput, channels.OpAsk, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
 		return c.Ask(ctx, call, i.Request)
 	})
-	return answered(a, err, in.Final)
+	return answered(a, err, in.Final && !(in.Approval && a.Approved))
+}
+
+// Confirm says the second word that a channel waits for once the customer has
+// approved; that moves the money, once. What ended already is returned without a call.
+func (s *Steps) Confirm(ctx context.Context, in CallInput) (Answer, error) {
+	return s.call(ctx, in, channels.OpConfirm, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.Intent) (payment.Outcome, error) {
+		if i.Attempt.Verdict.Known() {
+			return i.Attempt.Outcome(), nil
+		}
+		return c.Confirm(ctx, call, i.Request)
+	})
 }
 
 // answered passes an answer that was waited for, and makes any other one the

@@ -35,7 +35,11 @@ type Channel interface {
 	// never succeed afterwards. Closed means the channel confirmed it; a charge
 	// that was paid first answers Succeeded.
 	Cancel(context.Context, Call, ChargeRequest) (payment.Outcome, error)
-	// Ask reads what became of a charge. It changes nothing.
+	// Confirm carries on with a charge that its customer has approved, where the channel waits for the merchant's second
+	// word (see payment.Outcome.Approved): only then money moves. It can't happen twice, since the channel's own state of
+	// the charge prevents it and not the key, so it may be said at any age of the key. One that isn't approved stays Pending.
+	Confirm(context.Context, Call, ChargeRequest) (payment.Outcome, error)
+	// Ask reads what became of a charge. It moves nothing.
 	Ask(context.Context, Call, ChargeRequest) (payment.Outcome, error)
 
 	Refund(context.Context, Call, RefundRequest) (payment.Outcome, error)
@@ -67,6 +71,7 @@ const (
 	OpCharge    Operation = "charge"
 	OpCapture   Operation = "capture"
 	OpCancel    Operation = "cancel"
+	OpConfirm   Operation = "confirm"
 	OpAsk       Operation = "ask"
 	OpRefund    Operation = "refund"
 	OpAskRefund Operation = "ask_refund"
@@ -206,6 +211,11 @@ func (Unsupported) Capture(context.Context, Call, CaptureRequest) (payment.Outco
 // Cancel is not offered.
 func (Unsupported) Cancel(context.Context, Call, ChargeRequest) (payment.Outcome, error) {
 	return payment.Outcome{}, unsupported(OpCancel)
+}
+
+// Confirm is not offered.
+func (Unsupported) Confirm(context.Context, Call, ChargeRequest) (payment.Outcome, error) {
+	return payment.Outcome{}, unsupported(OpConfirm)
 }
 
 // Ask is not offered.

@@ -75,6 +75,11 @@ func (g guarded) Cancel(ctx context.Context, c Call, r ChargeRequest) (payment.O
 	return g.ask(OpCancel, func() (payment.Outcome, error) { return g.Channel.Cancel(ctx, c, r) })
 }
 
+// Confirm is kept from happening twice by the channel's own state of the charge, so an old key doesn't stop it.
+func (g guarded) Confirm(ctx context.Context, c Call, r ChargeRequest) (payment.Outcome, error) {
+	return g.ask(OpConfirm, func() (payment.Outcome, error) { return g.Channel.Confirm(ctx, c, r) })
+}
+
 func (g guarded) Ask(ctx context.Context, c Call, r ChargeRequest) (payment.Outcome, error) {
 	return g.ask(OpAsk, func() (payment.Outcome, error) { return g.Channel.Ask(ctx, c, r) })
 }

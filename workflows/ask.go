@@ -10,7 +10,7 @@ import (
 func (p *paymentSaga) ask(final bool) func(workflow.Context) workflow.Future {
 	return func(ctx workflow.Context) workflow.Future {
 		return workflow.ExecuteActivity(p.pace.ask(ctx, p.queue(), "ask "+p.opened.Channel+" about "+p.opened.Key),
-			steps.Ask, activities.AskInput{CallInput: p.callInput(), Final: final})
+			steps.Ask, activities.AskInput{CallInput: p.callInput(), Final: final, Approval: final && p.mayConfirm(ctx)})
 	}
 }
 

@@ -70,6 +70,42 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 	}
 }
 
+// confirm says the second word about a charge that its customer approved.
+// Whatever isn't a certain answer is asked about: the channel's own state of the
+// charge keeps this word from counting twice.
+func (p *paymentSaga) confirm(ctx workflow.Context) activities.Answer {
+	p.sent = true
+	p.tell(ctx, "the customer approved: confirming at "+p.opened.Channel, "its outcome is booked, or asked for while it is unknown")
+	pause := p.pace.callFirst
+	for {
+		var a activities.Answer
+		regular := call(ctx, p.queue(), "confirm "+p.opened.Key+" at "+p.opened.Channel)
+		err := workflow.ExecuteActivity(regular, steps.Confirm, p.callInput()).Get(ctx, &a)
+		kind := kindOf(err)
+		switch {
+		case err == nil && a.Approved: // approved and still not taken: its channel is asked after a pause, not at once
+			p.pause(ctx, max(pause, p.pace.askFirst), "then "+p.opened.Channel+" is asked again")
+			return p.best(unknown("the channel hasn't taken what the customer approved"))
+		case err == nil:
+			return p.best(a)
+		case timedOut(err):
+			return p.best(unknown("the call wasn't answered in time"))
+		case !p.mayConfirm(ctx):
+			return p.best(unknown("it wasn't confirmed"))
+		case kind == activities.Unsent, kind == fault.KindUnavailable:
+			p.pause(ctx, max(pause, wishOf(err)), "then "+p.opened.Channel+" is told again")
+			pause = min(2*pause, p.pace.askCap)
+		default:
+			p.park(ctx, "confirming at "+p.opened.Channel+": "+message(err))
+		}
+	}
+}
+
+// mayConfirm: nobody wants the payment back, and its time isn't over.
+func (p *paymentSaga) mayConfirm(ctx workflow.Context) bool {
+	return !p.closing && !p.cancelWanted() && !p.terminal() && workflow.Now(ctx).Before(p.opened.ExpiresAt)
+}
+
 // pause waits, unless an operator or the customer's cancel makes it shorter.
 func (p *paymentSaga) pause(ctx workflow.Context, d time.Duration, summary string) {
 	p.rest(ctx, d, summary, p.cancelWanted)

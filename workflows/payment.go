@@ -121,6 +121,10 @@ func (p *paymentSaga) try(ctx workflow.Context) (next bool) {
 			answer = p.sendAgain(ctx)
 		case payment.Pending:
 			p.book(ctx, answer)
+			if answer.Approved && p.mayConfirm(ctx) {
+				answer = p.confirm(ctx)
+				continue
+			}
 			answer = p.awaitCustomer(ctx)
 		case payment.Authorized:
 			p.book(ctx, answer)

@@ -98,6 +98,8 @@ func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, e
 	}
 	p.reach(ctx, h.Ordinal)
 	switch {
+	case h.Approved && h.Ordinal == p.ordinal:
+		p.nudges++ // the question that is due finds it approved, and the run goes on
 	case !h.Verdict.Known():
 	case h.Ordinal != p.ordinal, p.terminal(), p.contradicts(h.Answer):
 		var after activities.Booked

@@ -28,7 +28,7 @@ func (k *kit) told() (channels.Call, *channels.ChargeRequest, channels.RawCallba
 	}
 	c := k.chargeCall(k.h.Waiting)
 	k.charge(c, k.h.Waiting)
-	require.True(k, k.h.Pay(c.Key))
+	require.True(k, k.pay(c, k.h.Waiting))
 	return c, k.h.Waiting, k.h.Callback(c.Key)
 }
 
@@ -84,7 +84,7 @@ var callbacks = []testCase{
 	}},
 	{"a callback out of its time is denied", canCallback, func(k *kit) {
 		c, _, raw := k.told()
-		for _, d := range []time.Duration{10 * time.Minute, -10 * time.Minute, 25 * time.Hour} {
+		for _, d := range []time.Duration{k.h.CallbackAge + 10*time.Minute, -10 * time.Minute, k.h.CallbackAge + 25*time.Hour} {
 			late := raw
 			late.Now = raw.Now.Add(d)
 			_, err := k.ch.ParseCallback(c.Account, late)

@@ -28,7 +28,7 @@ var cancels = []testCase{
 	{"a charge that the customer paid is found by asking", needs(waiting), func(k *kit) {
 		c := k.chargeCall(k.h.Waiting)
 		k.charge(c, k.h.Waiting)
-		require.True(k, k.h.Pay(c.Key))
+		require.True(k, k.pay(c, k.h.Waiting))
 		out := k.ask(c, k.h.Waiting)
 		k.succeeded(out, k.h.Waiting)
 		assert.False(k, out.EffectiveAt.IsZero(), "when it was paid decides what is late")
@@ -38,7 +38,7 @@ var cancels = []testCase{
 		c := k.chargeCall(k.h.Waiting)
 		k.charge(c, k.h.Waiting)
 		k.closed(k.cancel(c, k.h.Waiting))
-		assert.False(k, k.h.Pay(c.Key), "the channel took money for a closed charge")
+		assert.False(k, k.pay(c, k.h.Waiting), "the channel took money for a closed charge")
 		k.closed(k.ask(c, k.h.Waiting))
 		k.closed(k.cancel(c, k.h.Waiting))
 		k.unpaidInBook(c)
@@ -51,7 +51,7 @@ var cancels = []testCase{
 	{"the customer was faster than the cancel", needs(waiting), func(k *kit) {
 		c := k.chargeCall(k.h.Waiting)
 		k.charge(c, k.h.Waiting)
-		require.True(k, k.h.Pay(c.Key))
+		require.True(k, k.pay(c, k.h.Waiting))
 		k.succeeded(k.cancel(c, k.h.Waiting), k.h.Waiting)
 		k.onceInBook(c, k.h.Waiting.AmountMinor)
 	}},

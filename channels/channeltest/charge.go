@@ -53,6 +53,7 @@ func operations(ch channels.Channel, ctx context.Context, c channels.Call) map[c
 		channels.OpCancel:    func() error { return drop(ch.Cancel(ctx, c, channels.ChargeRequest{})) },
 		channels.OpAsk:       func() error { return drop(ch.Ask(ctx, c, channels.ChargeRequest{})) },
 		channels.OpRefund:    func() error { return drop(ch.Refund(ctx, c, channels.RefundRequest{})) },
+		channels.OpConfirm:   func() error { return drop(ch.Confirm(ctx, c, channels.ChargeRequest{})) },
 		channels.OpAskRefund: func() error { return drop(ch.AskRefund(ctx, c, channels.RefundRequest{})) },
 		channels.OpPayout:    func() error { return drop(ch.Payout(ctx, c, channels.PayoutRequest{})) },
 		channels.OpAskPayout: func() error { return drop(ch.AskPayout(ctx, c, channels.PayoutRequest{})) },

@@ -52,7 +52,13 @@ type Harness struct {
 
 	// Book reads from the server what it holds under a key of a charge, a refund or a payout, closed ones too.
 	Book func(channels.Key) []Entry
-	// Pay lets the customer pay a waiting charge, and reports whether the server took the money.
+	// Aside picks requests by which nothing moves, such as one for an access token: faults go past them. nil: none.
+	Aside func(*http.Request) bool
+	// CallbackAge is how long a callback is believed after it was signed; zero is some minutes.
+	CallbackAge time.Duration
+
+	// Pay lets the customer pay a waiting charge, and reports whether the server took the money. Where the channel waits
+	// for a second word (OpConfirm), the customer approves, and the money is taken by that word.
 	Pay func(channels.Key) bool
 	// Callback is what the server would send now about the charge or refund of a key, signed at its present time. Without a
 	// body it would send nothing yet: some tell of a success only.
@@ -105,7 +111,7 @@ func needs(has func(*Harness) bool) func(*Harness, channels.Description) bool {
 
 func cases() []testCase {
 	var list []testCase
-	for _, part := range [][]testCase{describes, accounts, repeats, lost, hostile, cancels, captures, refunds, settlements, payouts, callbacks} {
+	for _, part := range [][]testCase{describes, accounts, repeats, lost, hostile, cancels, confirms, captures, refunds, settlements, payouts, callbacks} {
 		list = append(list, part...)
 	}
 	return list

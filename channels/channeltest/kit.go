@@ -28,7 +28,7 @@ type kit struct {
 }
 
 func newKit(t *testing.T, h *Harness) *kit {
-	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL), acct: h.Account}
+	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL, h.Aside), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
 	k.relay.sealed = h.Sealed
 	k.ch = k.open(20 * time.Second)

@@ -51,6 +51,7 @@ type relay struct {
 	upstream string
 	client   *http.Client
 	done     chan struct{}
+	aside    func(*http.Request) bool
 
 	mu     sync.Mutex
 	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
@@ -60,10 +61,10 @@ type relay struct {
 	seen   int
 }
 
-func newRelay(t *testing.T, upstream string) *relay {
+func newRelay(t *testing.T, upstream string, aside func(*http.Request) bool) *relay {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	r := &relay{upstream: strings.TrimSuffix(upstream, "/"), done: make(chan struct{}), faults: map[string]spoiler{},
+	r := &relay{upstream: strings.TrimSuffix(upstream, "/"), done: make(chan struct{}), aside: aside, faults: map[string]spoiler{},
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}}}
@@ -106,14 +107,19 @@ func (r *relay) requests() int {
 	return r.seen
 }
 
-func (r *relay) take(method string) (spoiler, func(map[string]any)) {
+// take is the fault that hits a request. Whatever isn't a question counts as a POST.
+func (r *relay) take(req *http.Request) (spoiler, func(map[string]any)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen++
-	f := r.faults[method]
-	if method != http.MethodGet {
-		delete(r.faults, method)
+	if r.aside != nil && r.aside(req) {
+		return none, nil
 	}
+	if req.Method == http.MethodGet {
+		return r.faults[http.MethodGet], r.edit
+	}
+	f := r.faults[http.MethodPost]
+	delete(r.faults, http.MethodPost)
 	return f, r.edit
 }
 
@@ -122,7 +128,7 @@ func (r *relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return
 	}
-	f, edit := r.take(req.Method)
+	f, edit := r.take(req)
 	switch f {
 	case cutBefore:
 		panic(http.ErrAbortHandler)

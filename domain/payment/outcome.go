@@ -38,8 +38,10 @@ type Outcome struct {
 	Decline   *Decline `json:"decline,omitempty"`
 	// Dead is proof that this operation can never succeed any more. Only then
 	// may another channel be tried (I-09).
-	Dead        bool      `json:"dead,omitempty"`
-	Action      *Action   `json:"action,omitempty"`
+	Dead   bool    `json:"dead,omitempty"`
+	Action *Action `json:"action,omitempty"`
+	// Approved: a Pending charge has its customer's consent, and its channel now waits for Confirm.
+	Approved    bool      `json:"approved,omitempty"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`   // when Pending or Authorized lapses
 	EffectiveAt time.Time `json:"effective_at,omitzero"` // the channel's time of success
 	// Reason says in a few words why the outcome is Unknown; no bodies.

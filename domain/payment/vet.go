@@ -29,6 +29,7 @@ func (o Outcome) Vetted() Outcome {
 		o = Outcome{Verdict: Unknown, ChannelID: o.ChannelID, Reason: "the channel's answer has no verdict that we know"}
 	}
 	o.Dead = o.Verdict == Closed || (o.Dead && o.Verdict == Declined) // nothing else is proof of it
+	o.Approved = o.Approved && o.Verdict == Pending
 	if _, err := money.ParseCurrency(o.Currency); err != nil {
 		o.Currency = ""
 	}

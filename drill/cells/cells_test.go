@@ -77,6 +77,7 @@ var elsewhere = map[string]string{
 	"Mature":          "the relay of maturities calls it: no saga waits for it",
 	"Recheck":         "the relay of risk calls it: no saga waits for it, and no money moves",
 	"DecideCase":      "the API calls it, and answers with what it came to; ResolveCase is the step",
+	"Confirm":         "only channels that wait for a second word have it; channels/channeltest strikes it, workflows/confirm_paths_test.go runs it",
 	"SentBefore":      "it looks which run asks; it reads nothing and moves nothing",
 	"MoveTransfer":    "one Step that only the ledger knows of; workflows/transfer_paths_test.go",
 	"Rebate":          "the relay of rebates calls it: no saga waits for it; store/rebate_test.go, workflows/settlement_paths_test.go",
