@@ -201,7 +201,9 @@ func TestOpenTakesATopUpOutOfItsWallet(t *testing.T) {
 	t.Parallel()
 	p := paid(1000, 0, 0)
 	p.ID, p.CustomerID = id.New(id.TopUp, 1, [10]byte{}), "usr_1"
-	o := Opening{Refund: asked(cny(400)), Payment: p, Available: 1 << 40, DebtRoom: 1 << 40, Wallet: 399}
+	r := asked(cny(400))
+	r.ID = id.New(id.Refund, 1, [10]byte{})
+	o := Opening{Refund: r, Payment: p, Available: 1 << 40, DebtRoom: 1 << 40, Wallet: 399}
 	_, err := Open(o)
 	require.True(t, fault.Is(err, fault.KindConflict, "insufficient_balance"), "%v", err)
 	o.Wallet = 400
