@@ -212,3 +212,48 @@ func TestCapturesMatureOneByOne(t *testing.T) {
 	}
 	require.True(t, h.dossier(p).Payment.Pending.IsZero())
 }
+
+// A capture is settled by what was read before an earlier one became available: what waits is counted under the lock, or money that is
+// available would wait a second time.
+func TestACaptureSettlesWhileAnotherMatures(t *testing.T) {
+	t.Parallel()
+	h := newShop(t, payment.Terms{SettlementDays: 2})
+	p := h.authorized("A-1", 1000)
+	first := h.commit(h.capture(p, "k1", 300)).Object
+	early := took(300)
+	early.EffectiveAt = time.Now().Add(-23 * time.Hour)
+	h.commit(h.captured(p, first, early))
+	second := h.commit(h.capture(p, "k2", 700)).Object
+	late := h.captured(p, second, took(700)) // read now, committed below
+
+	due := h.dossier(p).Captures[0].MaturesAt
+	mature := func(at time.Time) {
+		steps := activities.New(activities.Config{Committer: h.s, Files: h.s, Now: func() time.Time { return at }})
+		require.NoError(t, steps.Mature(t.Context(), activities.Ref{Book: h.Book, PaymentID: p}))
+	}
+	mature(due.Add(time.Minute))
+	h.commit(late)
+	d := h.dossier(p)
+	require.EqualValues(t, 700, d.Payment.Pending.Minor, "the 300 are available")
+	require.EqualValues(t, -700, h.balance("merchant/"+h.MerchantID+"/pending"))
+	mature(d.Captures[1].MaturesAt.Add(time.Minute))
+	require.EqualValues(t, -1000, h.balance("merchant/"+h.MerchantID+"/available"))
+	require.Zero(t, h.balance("merchant/"+h.MerchantID+"/pending"))
+}
+
+// What is due before a later capture comes stays due then.
+func TestALaterCaptureKeepsTheEarlierOnesDue(t *testing.T) {
+	t.Parallel()
+	h := newShop(t, payment.Terms{SettlementDays: 2})
+	p := h.authorized("A-1", 1000)
+	first := h.commit(h.capture(p, "k1", 300)).Object
+	h.commit(h.captured(p, first, took(300)))
+	for _, sql := range []string{"UPDATE captures SET matures_at = now() - interval '1 hour'", "UPDATE payments SET mature_due_at = now() - interval '1 hour'"} {
+		_, err := h.db.Owner.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	h.commit(h.captured(p, h.commit(h.capture(p, "k2", 700)).Object, took(700)))
+	list, err := h.s.Maturing(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}

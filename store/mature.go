@@ -16,22 +16,42 @@ type matureAt struct{ payment.MatureAt }
 
 var setMature = updating("payments", `id text, at timestamptz`, `id = n.id`, `mature_due_at = n.at`)
 
-var setPending = updating("payments", `id text, at timestamptz, pending bigint`, `id = n.id`, `mature_due_at = n.at, pending = n.pending`)
+// leavePending leaves a part for later. addPending brings one more: what is due before it stays due then.
+var (
+	leavePending = updating("payments", `id text, at timestamptz, pending bigint`, `id = n.id`, `mature_due_at = n.at, pending = n.pending`)
+	addPending   = updating("payments", `id text, at timestamptz, pending bigint`, `id = n.id`,
+		`mature_due_at = least(t.mature_due_at, n.at), pending = n.pending`)
+)
 
-func (m matureAt) claim(l *locks) { l.payments = append(l.payments, m.PaymentID) }
+func (m matureAt) claim(l *locks) {
+	l.payments = append(l.payments, m.PaymentID)
+	if m.Adds != 0 {
+		l.wholes = append(l.wholes, m.PaymentID)
+	}
+}
 
 func (m matureAt) judge(w *work) error {
 	if w.b.found.payments.get(m.PaymentID) == nil {
 		return fault.NotFound("payment")
 	}
-	if m.Pending > 0 {
-		w.write(setPending, m.PaymentID, m.PaymentID, optional(m.At), m.Pending)
-	} else {
+	whole := w.b.found.wholes.get(m.PaymentID)
+	if m.Adds == 0 {
 		w.write(setMature, m.PaymentID, m.PaymentID, optional(m.At))
+		if whole != nil {
+			whole.matured = m.At.IsZero()
+			whole.Pending.Minor = whole.Captured.Minor - whole.Fee.Minor
+		}
+		return nil
 	}
-	if whole := w.b.found.wholes.get(m.PaymentID); whole != nil {
-		whole.matured = m.At.IsZero()
+	if whole == nil {
+		return fault.NotFound("payment")
 	}
+	if whole.matured {
+		whole.Pending.Minor = 0
+	}
+	whole.Pending.Minor += m.Adds
+	whole.matured = false
+	w.write(addPending, m.PaymentID, m.PaymentID, optional(m.At), whole.Pending.Minor)
 	return nil
 }
 
@@ -73,7 +93,7 @@ func (m matureRest) judge(w *work) error {
 	if p.matured = p.Pending.Minor == 0; p.matured {
 		w.write(setMatured, m.PaymentID, m.PaymentID)
 	} else {
-		w.write(setPending, m.PaymentID, m.PaymentID, m.Next, p.Pending.Minor)
+		w.write(leavePending, m.PaymentID, m.PaymentID, m.Next, p.Pending.Minor)
 	}
 	if left.Minor <= 0 {
 		return nil

@@ -152,6 +152,7 @@ func (u update) judge(w *work) error {
 	}
 	row.status, row.sequence = after.Status, after.Sequence
 	if whole := w.b.found.wholes.get(after.ID); whole != nil {
+		after.Pending = whole.Pending // that moves by matureAt and matureRest
 		whole.Payment = after
 	}
 	row.captured, row.capturing, row.finalCapture = after.Captured.Minor, after.Capturing.Minor, after.FinalCapture

@@ -272,11 +272,7 @@ func (r CaptureRuling) Changes(c CaptureCase) []ledger.Change {
 		list = append(list, Update{Before: c.Payment, After: r.After, Opened: true})
 	}
 	for _, change := range r.Ruling.Changes(c.Payment, c.Attempt) {
-		switch m := change.(type) {
-		case MatureAt:
-			m.Pending = r.After.Pending.Minor
-			change = m
-		case PayOrder: // each capture may pay the order beyond its total
+		if m, ok := change.(PayOrder); ok { // each capture may pay the order beyond its total
 			m.Excess.ID = exception.ID(c.Payment.ID, exception.DuplicatePayment, c.Capture.step().String())
 			change = m
 		}

@@ -102,9 +102,11 @@ func (a AttemptUpdate) Content() any {
 type MatureAt struct {
 	PaymentID string
 	At        time.Time
-	// Pending is what of its money isn't available, in minor units, where that
-	// isn't all of it: captures mature one by one. Zero: all of it.
-	Pending int64
+	// Adds is what the Step adds to the money that isn't available yet, in minor
+	// units: captures mature one by one, and what is there already is read under
+	// the lock, since maturing counts no sequence. Zero: all of the payment's
+	// money isn't available.
+	Adds int64
 }
 
 // Content implements ledger.Change.

@@ -82,7 +82,7 @@ func (r Ruling) Changes(before Payment, attempt *Attempt) []ledger.Change {
 		list = append(list, AttemptUpdate{Before: attempt.Verdict, After: *r.Attempt})
 	}
 	if !r.MaturesAt.IsZero() {
-		list = append(list, MatureAt{PaymentID: before.ID, At: r.MaturesAt, Pending: r.After.Pending.Minor})
+		list = append(list, MatureAt{PaymentID: before.ID, At: r.MaturesAt, Adds: r.After.Pending.Minor - before.Pending.Minor})
 	}
 	if r.Order != (trade.Change{}) {
 		list = append(list, r.payOrder(before, attempt))
