@@ -21,11 +21,15 @@ type Rebates interface {
 }
 
 // Rebate brings an order's rebates to what its payments and refunds say: what it
-// earns is accrued, and what went back is taken back in proportion (I-22).
+// earns is accrued, vests sooner once its goods were received, and what went back is
+// taken back in proportion (I-22).
 // Repeated, it changes nothing. What can't move yet stays due. Its errors are
 // faults.
 func (s *Steps) Rebate(ctx context.Context, d accrual.Due) error {
 	if err := s.earn(ctx, d); err != nil {
+		return err
+	}
+	if err := s.receive(ctx, d); err != nil {
 		return err
 	}
 	waits, err := s.adjustAll(ctx, d)
@@ -50,6 +54,31 @@ func (s *Steps) earn(ctx context.Context, d accrual.Due) error {
 			Changes: []ledger.Change{e}})
 		if !overtaken(err) || try == staleTries {
 			return err
+		}
+	}
+}
+
+// receive brings forward what vests after the receipt of an order's goods, once somebody has confirmed it. What is promised later finds it confirmed.
+func (s *Steps) receive(ctx context.Context, d accrual.Due) error {
+	for try := 1; ; try++ {
+		f, err := s.c.Rebates.OrderFile(ctx, d.Book, d.OrderID)
+		if err != nil || f.Received.IsZero() {
+			return err
+		}
+		stale := false
+		for _, r := range f.Rebates {
+			if _, moves := r.Received(f.Received, f.Received); !moves {
+				continue
+			}
+			c := accrual.Receipt{Rebate: r, Day: f.Received}
+			_, err := s.c.Committer.Commit(ctx, ledger.Step{Book: r.Book, Cause: c.Cause(), Business: r.OrderID, By: ledger.Service("rebate-relay"),
+				Changes: []ledger.Change{c}})
+			if stale = stale || overtaken(err); err != nil && !overtaken(err) {
+				return err
+			}
+		}
+		if !stale || try == staleTries {
+			return nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -224,6 +225,10 @@ func (m *memory) apply(s ledger.Step, object string) (string, error) {
 		return object, m.receiveCapture(s.Book, c)
 	case trade.Receive:
 		return m.standing(c.Order)
+	case trade.Arrival:
+		o, _, err := m.orders[c.OrderID].Arrived(cmp.Or(c.At, m.orders[c.OrderID].CreatedAt), m.orders[c.OrderID].CreatedAt.Add(time.Hour))
+		m.orders[o.ID] = o
+		return object, err
 	case payout.Receive:
 		return object, m.receivePayout(c)
 	case refund.Receive:

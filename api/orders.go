@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -159,6 +160,54 @@ func (s *server) GetOrder(c echo.Context, orderID OrderID, _ GetOrderParams) err
 	return reply(c, http.StatusOK, mediaJSON, orderView(order, payments))
 }
 
+// ConfirmReceipt notes that an order's goods were received, once.
+func (s *server) ConfirmReceipt(c echo.Context, orderID OrderID, _ ConfirmReceiptParams) error {
+	var r ReceiptRequest
+	body, err := readJSON(c, &r)
+	if err != nil {
+		return err
+	}
+	who := callerOf(c)
+	if r.ReceivedAt != nil && who.user != "" { // it would make their own rebates vest sooner
+		return fault.Invalid("field_forbidden", "received_at", "a user confirms what is received now")
+	}
+	if err := s.conforms("confirmReceipt", body); err != nil {
+		return err
+	}
+	if !id.Is(id.Order, orderID) {
+		return fault.NotFound("order")
+	}
+	about(c, orderID)
+	ctx, cancel := s.durable(c)
+	defer cancel()
+	order, payments, err := s.Reader.Order(ctx, who.Book, who.merchant, orderID)
+	if err == nil && who.user != "" && !paidBy(who.user, payments) {
+		err = fault.NotFound("order") // I-25
+	}
+	if err != nil {
+		return err
+	}
+	arrival := trade.Arrival{OrderID: orderID, MerchantID: who.merchant, At: value(r.ReceivedAt)}
+	if order.ReceivedAt.IsZero() {
+		_, err := s.Book.Commit(ctx, ledger.Step{Book: who.Book, Cause: arrival.Cause(), Business: orderID, By: who.by(c), Changes: []ledger.Change{arrival}})
+		if err != nil {
+			return err
+		}
+		if order, payments, err = s.Reader.Order(ctx, who.Book, who.merchant, orderID); err != nil {
+			return err
+		}
+	}
+	if who.user != "" {
+		payments = slices.DeleteFunc(payments, func(p payment.Payment) bool { return p.CustomerID != who.user })
+	}
+	return reply(c, http.StatusOK, mediaJSON, orderView(order, payments))
+}
+
+// paidBy says whether a user has paid for an order, or for a part of it.
+func paidBy(userID string, payments []payment.Payment) bool {
+	return slices.ContainsFunc(payments, func(p payment.Payment) bool { return p.CustomerID == userID && p.Captured.Minor > 0 })
+}
+
 // orderView is trade's public form with the payments, which trade doesn't know.
 func orderView(o trade.Order, payments []payment.Payment) Order {
 	v := o.Public()
@@ -166,6 +215,6 @@ func orderView(o trade.Order, payments []payment.Payment) Order {
 		ID: v.ID, Object: v.Object, Livemode: v.Livemode, MerchantID: v.MerchantID, Reference: v.Reference,
 		Type: OrderType(v.Type), Currency: v.Currency, AmountTotal: v.AmountTotal, AmountAuthorized: v.AmountAuthorized,
 		AmountPaid: v.AmountPaid, AmountRefunded: v.AmountRefunded, AmountUnpaid: v.AmountUnpaid, Status: v.Status,
-		Lines: v.Lines, Adjustments: v.Adjustments, Sequence: v.Sequence, CreatedAt: v.CreatedAt, Payments: public(payments),
+		Lines: v.Lines, Adjustments: v.Adjustments, Sequence: v.Sequence, CreatedAt: v.CreatedAt, ReceivedAt: v.ReceivedAt, Payments: public(payments),
 	}
 }

@@ -91,3 +91,38 @@ func TestListOfPayments(t *testing.T) {
 		}
 	}
 }
+
+func TestReceiptOfAnOrderOverTheAPI(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	f.sagas.moving(succeed)
+	buyer := mint(id.User)
+	paid := f.pay(t, nil)
+	orderID := paid.text(t, "order_id")
+	url := "/v1/orders/" + orderID + "/receipt"
+	refused := func(a answer, status int, code string) {
+		t.Helper()
+		if a.status != status || a.text(t, "code") != code {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	refused(f.do(t, request(http.MethodPost, url, `{}`)), http.StatusConflict, "order_unpaid")
+	f.store.mu.Lock()
+	o := f.store.orders[orderID]
+	o.Paid = o.Total
+	f.store.orders[orderID] = o
+	p := f.store.payments[paid.text(t, "id")]
+	p.CustomerID = buyer
+	f.store.payments[p.ID] = p
+	f.store.mu.Unlock()
+	refused(f.do(t, request(http.MethodPost, url, `{}`, f.asUser(t, shop, mint(id.User)))), http.StatusNotFound, "not_found")
+	refused(f.do(t, request(http.MethodPost, url, `{"received_at":"2026-11-21T08:00:00Z"}`, f.asUser(t, shop, buyer))), http.StatusUnprocessableEntity, "field_forbidden")
+	refused(f.do(t, request(http.MethodPost, url, `{"received_at":"2126-11-21T08:00:00Z"}`)), http.StatusUnprocessableEntity, "time_invalid")
+	refused(f.do(t, request(http.MethodPost, "/v1/orders/"+mint(id.Order)+"/receipt", `{}`)), http.StatusNotFound, "not_found")
+	refused(f.do(t, request(http.MethodGet, "/v1/orders/"+orderID, "", f.asUser(t, shop, buyer))), http.StatusForbidden, "users_forbidden")
+	first := f.do(t, request(http.MethodPost, url, `{}`, f.asUser(t, shop, buyer)))
+	again := f.do(t, request(http.MethodPost, url, `{"received_at":"2026-11-21T08:00:05Z"}`))
+	if first.status != 200 || again.status != 200 || first.text(t, "received_at") == "" || first.text(t, "received_at") != again.text(t, "received_at") {
+		t.Errorf("%d %s, and then %d %s", first.status, first.body, again.status, again.body)
+	}
+}

@@ -53,6 +53,7 @@ var operations = map[string]operation{
 	"getTransfer":        {scope: access.TransfersRead, user: true},
 	"createOrder":        {scope: access.OrdersWrite, key: true},
 	"getOrder":           {scope: access.OrdersRead},
+	"confirmReceipt":     {scope: access.OrdersWrite, user: true},
 	"listCases":          {scope: access.CasesRead, query: []string{"status", "kind", "payment_id", "limit", "starting_after"}, after: isCase, values: map[string]func(string) bool{"status": isCaseStatus}},
 	"getCase":            {scope: access.CasesRead},
 	"resolveCase":        {scope: access.CasesWrite, key: true, anyone: true},

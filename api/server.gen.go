@@ -1332,6 +1332,9 @@ type Order struct {
 	// Payments The order's payments, oldest first.
 	Payments []Payment `json:"payments"`
 
+	// ReceivedAt When its goods were received; left out until somebody confirms it.
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
 	// Reference Your name for the order.
 	Reference string `json:"reference"`
 
@@ -1712,6 +1715,12 @@ type RebateVest struct {
 
 // RebateVestAfter payment, if left out; or the confirmed receipt of the goods.
 type RebateVestAfter string
+
+// ReceiptRequest When the goods were received.
+type ReceiptRequest struct {
+	// ReceivedAt Not after now, nor before the order was made. The default is now.
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+}
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
@@ -2952,6 +2961,13 @@ type GetOrderParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ConfirmReceiptParams defines parameters for ConfirmReceipt.
+type ConfirmReceiptParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ListPaymentsParams defines parameters for ListPayments.
 type ListPaymentsParams struct {
 	// Status Only payments in this status.
@@ -3835,6 +3851,9 @@ type PutNotificationSettingsJSONRequestBody = NotificationSettingsRequest
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = OrderRequest
 
+// ConfirmReceiptJSONRequestBody defines body for ConfirmReceipt for application/json ContentType.
+type ConfirmReceiptJSONRequestBody = ReceiptRequest
+
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = PaymentRequest
 
@@ -4230,6 +4249,9 @@ type ServerInterface interface {
 	// GetOrder Read an order with its lines, payments and sums
 	// (GET /v1/orders/{order_id})
 	GetOrder(ctx echo.Context, orderID OrderID, params GetOrderParams) error
+	// ConfirmReceipt Confirm that an order's goods were received
+	// (POST /v1/orders/{order_id}/receipt)
+	ConfirmReceipt(ctx echo.Context, orderID OrderID, params ConfirmReceiptParams) error
 	// ListPayments List payments, newest first
 	// (GET /v1/payments)
 	ListPayments(ctx echo.Context, params ListPaymentsParams) error
@@ -5952,6 +5974,42 @@ func (w *ServerInterfaceWrapper) GetOrder(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetOrder(ctx, orderID, params)
+	return err
+}
+
+// ConfirmReceipt converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmReceipt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "order_id" -------------
+	var orderID OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "order_id", ctx.Param("order_id"), &orderID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter order_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmReceiptParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmReceipt(ctx, orderID, params)
 	return err
 }
 
@@ -9373,6 +9431,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/settlements/:settlement_id/cancel", wrapper.CancelSettlement, options.OperationMiddlewares["cancelSettlement"]...)
 	router.POST(options.BaseURL+"/v1/orders", wrapper.CreateOrder, options.OperationMiddlewares["createOrder"]...)
 	router.GET(options.BaseURL+"/v1/orders/:order_id", wrapper.GetOrder, options.OperationMiddlewares["getOrder"]...)
+	router.POST(options.BaseURL+"/v1/orders/:order_id/receipt", wrapper.ConfirmReceipt, options.OperationMiddlewares["confirmReceipt"]...)
 	router.GET(options.BaseURL+"/v1/cases", wrapper.ListCases, options.OperationMiddlewares["listCases"]...)
 	router.GET(options.BaseURL+"/v1/cases/:case_id", wrapper.GetCase, options.OperationMiddlewares["getCase"]...)
 	router.POST(options.BaseURL+"/v1/cases/:case_id/resolve", wrapper.ResolveCase, options.OperationMiddlewares["resolveCase"]...)

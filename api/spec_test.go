@@ -194,7 +194,7 @@ func TestDocumentHasEveryFieldOfTheObjects(t *testing.T) {
 		CustomerID: "usr", Channel: "sandbox", DeclineCode: "x", DeclineClass: "soft", ReviewDue: now, RiskFlag: "r@1", Status: payment.RequiresAction, BusinessDate: "2026-01-01", EffectiveAt: now,
 		NextAction: &payment.Action{Type: "qr_code", URL: "u"}, Amount: money.New(1, "CNY"), Book: id.Test, Parts: []payment.Part{{Source: payment.FromWallet, Amount: money.New(1, "CNY")}},
 	}
-	o := trade.Order{Currency: "CNY", Lines: []trade.Line{{SKU: "s", Category: "c", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
+	o := trade.Order{Currency: "CNY", ReceivedAt: now, Lines: []trade.Line{{SKU: "s", Category: "c", Description: "d"}}, Adjustments: []trade.Adjustment{{Type: "fee"}}}
 	hooked := delivery.Endpoint{Reason: "gone", FailingSince: now, LastSuccessAt: now, Schedule: delivery.Schedule{JitterPercent: 1}}.Public()
 	hooked.Secret = "x"
 	result := delivery.Result{Outcome: delivery.Retry, Reason: "http_500", Status: 500, Excerpt: "x"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +20,7 @@ type orderRow struct{ trade.Order }
 
 const orderColumns = `
 	o.book::text, o.id, o.merchant_id, o.reference, o.type, o.currency, o.total, o.authorized, o.paid, o.refunded, o.status, o.sequence,
-	o.created_at,
+	o.created_at, o.received_at,
 	(SELECT json_agg(json_build_array(l.sku, l.description, l.quantity, l.unit_price, l.discount, l.tax, l.category) ORDER BY l.line)
 		FROM order_lines l WHERE l.book = o.book AND l.order_id = o.id),
 	(SELECT json_agg(json_build_array(a.type, a.amount) ORDER BY a.line)
@@ -28,11 +29,13 @@ const orderColumns = `
 func scanOrder(row pgx.CollectableRow) (*orderRow, error) {
 	o := &orderRow{}
 	var lines, adjustments []byte
+	var received *time.Time
 	err := row.Scan(&o.Book, &o.ID, &o.MerchantID, &o.Reference, &o.Type, &o.Currency, &o.Total.Minor, &o.Authorized.Minor,
-		&o.Paid.Minor, &o.Refunded.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &lines, &adjustments)
+		&o.Paid.Minor, &o.Refunded.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &received, &lines, &adjustments)
 	if err != nil {
 		return nil, err
 	}
+	o.ReceivedAt = value(received)
 	for _, a := range []*money.Amount{&o.Total, &o.Authorized, &o.Paid, &o.Refunded} {
 		a.Currency = o.Currency
 	}
@@ -206,6 +209,33 @@ func (m moveOrder) judge(w *work) error {
 		after.Status, after.Sequence)
 	w.emitOrder(trade.EventOf(before, after), after)
 	w.rebateLater(before, after)
+	return nil
+}
+
+// arrive notes that an order's goods were received, and has a relay look what that means for its rebates.
+type arrive struct{ trade.Arrival }
+
+var setReceived = updating("orders", `id text, at timestamptz, sequence bigint`, `id = n.id`, `received_at = n.at, sequence = n.sequence`)
+
+func (a arrive) claim(l *locks) { l.orders = append(l.orders, a.OrderID) }
+
+func (a arrive) judge(w *work) error {
+	o := w.b.found.orders.get(a.OrderID)
+	if o == nil || a.MerchantID != "" && o.MerchantID != a.MerchantID { // I-25
+		return fault.NotFound("order")
+	}
+	at := a.At
+	if at.IsZero() {
+		at = w.at
+	}
+	after, moved, err := o.Arrived(kept(at), kept(w.at).Add(time.Microsecond))
+	if err != nil || !moved {
+		return err
+	}
+	o.Order = after
+	w.write(setReceived, after.ID, after.ID, after.ReceivedAt, after.Sequence)
+	w.emitOrder("order.received", after)
+	w.write(touchRebateOrder, after.ID, after.ID, w.at)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -79,10 +80,11 @@ const sqlRebatesOfOrder = `SELECT` + rebateColumns + ` FROM rebates r WHERE r.bo
 
 // What the merchant has again of an order's refunds: until somebody says that the channel's word was wrong, the customer hasn't got it.
 const sqlOrderFile = `
-	SELECT o.merchant_id, o.total, o.paid, o.refunded, w.rated_at IS NOT NULL, w.paid_at,
+	SELECT o.merchant_id, o.total, o.paid, o.refunded, w.rated_at IS NOT NULL, w.paid_at, (o.received_at AT TIME ZONE m.time_zone)::date,
 		coalesce((SELECT sum(c.amount) FROM payments p JOIN cases c ON c.book = p.book AND c.payment_id = p.id
 			WHERE p.book = o.book AND p.order_id = o.id AND c.kind = 'refund_returned' AND c.decision IS DISTINCT FROM 'dismiss'), 0)::bigint
-	FROM orders o JOIN rebate_orders w ON w.book = o.book AND w.order_id = o.id WHERE o.book = $1 AND o.id = $2`
+	FROM orders o JOIN rebate_orders w ON w.book = o.book AND w.order_id = o.id JOIN merchants m ON m.book = o.book AND m.id = o.merchant_id
+	WHERE o.book = $1 AND o.id = $2`
 
 // OrderFile reads what an order's rebates are judged by.
 func (s *Store) OrderFile(ctx context.Context, book id.Book, orderID string) (accrual.OrderFile, error) {
@@ -92,9 +94,10 @@ func (s *Store) OrderFile(ctx context.Context, book id.Book, orderID string) (ac
 		return f, err
 	}
 	var total, paid, refunded, returned int64
+	var received *time.Time
 	b := &pgx.Batch{}
 	b.Queue(sqlOrderFile, book, orderID).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&f.MerchantID, &total, &paid, &refunded, &f.Rated, &f.PaidAt, &returned)
+		return row.Scan(&f.MerchantID, &total, &paid, &refunded, &f.Rated, &f.PaidAt, &received, &returned)
 	})
 	b.Queue(sqlRebatesOfOrder, book, orderID).Query(func(rows pgx.Rows) (err error) {
 		f.Rebates, err = pgx.CollectRows(rows, scanRebate)
@@ -104,6 +107,7 @@ func (s *Store) OrderFile(ctx context.Context, book id.Book, orderID string) (ac
 	if err == pgx.ErrNoRows {
 		return f, fault.NotFound("order")
 	}
+	f.Received = value(received)
 	f.Share = accrual.ShareOf(total, paid, refunded, returned)
 	return f, failure(err)
 }

@@ -7,12 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paysaga/activities"
 	"paysaga/domain/accrual"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/rebate"
+	"paysaga/domain/trade"
 )
 
 // promises is a campaign of a shop, and what it promises.
@@ -367,4 +369,48 @@ func TestAConfirmedReceiptVestsSooner(t *testing.T) {
 	receive.Rebate = p.rebate(a.ID)
 	_, err = p.s.Commit(t.Context(), p.step(a.ID, id.Act, 2, receive))
 	require.True(t, fault.Is(err, fault.KindConflict, "stale_state"), "%v", err)
+}
+
+// A receipt is confirmed once, and counts for what is promised before and after it.
+func TestReceiptOfAnOrder(t *testing.T) {
+	t.Parallel()
+	p := newPromises(t, 1000)
+	p.version(rebate.Definition{Vest: &rebate.Vest{After: rebate.FromReceipt, Days: 3, AtLatestDays: 30},
+		Rules: []rebate.Rule{{Name: "all", Strategy: rebate.Strategy{Type: rebate.Percentage, RateBps: 100}}}})
+	steps := activities.New(activities.Config{Committer: p.s, Rebates: p.s})
+	relay := func(order string) accrual.Accrual {
+		require.NoError(t, steps.Rebate(t.Context(), accrual.Due{Book: p.Book, OrderID: order}))
+		f, err := p.s.OrderFile(t.Context(), p.Book, order)
+		require.NoError(t, err)
+		require.Len(t, f.Rebates, 1)
+		return f.Rebates[0]
+	}
+	day := accrual.Day(time.Now().UTC())
+	for name, first := range map[string]bool{"promised-before": true, "promised-after": false} {
+		order := p.bought(name)
+		if first {
+			require.Equal(t, day.AddDate(0, 0, 30), relay(order).VestsOn.UTC(), name)
+		}
+		c := trade.Arrival{OrderID: order, MerchantID: p.MerchantID}
+		step := p.step(order, id.Arrive, 1, c)
+		_, err := p.s.Commit(t.Context(), step)
+		require.NoError(t, err)
+		c.At = time.Now().Add(-time.Hour)
+		step.Changes[0] = c
+		r, err := p.s.Commit(t.Context(), step)
+		require.NoError(t, err, "said again, with another time")
+		require.True(t, r.Replayed)
+		for range 2 {
+			require.Equal(t, day.AddDate(0, 0, 3), relay(order).VestsOn.UTC(), name)
+		}
+		var events int
+		require.NoError(t, p.db.Owner.QueryRow(t.Context(), "SELECT count(*) FROM outbox WHERE object_id = $1 AND type = 'order.received'", order).Scan(&events))
+		require.Equal(t, 1, events)
+	}
+	late := trade.Arrival{OrderID: p.bought("of-another"), MerchantID: p.s.Mint(id.Merchant)}
+	_, err := p.s.Commit(t.Context(), p.step(late.OrderID, id.Arrive, 1, late))
+	require.Equal(t, fault.KindNotFound, fault.Of(err), "another merchant's (I-25)")
+	late.MerchantID, late.At = "", time.Now().Add(time.Hour)
+	_, err = p.s.Commit(t.Context(), p.step(late.OrderID, id.Arrive, 1, late))
+	require.True(t, fault.Is(err, fault.KindInvalid, "time_invalid"), "%v", err)
 }

@@ -194,6 +194,8 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return act{c}, nil
 	case accrual.Earn:
 		return earn{c, book}, nil
+	case trade.Arrival:
+		return arrive{c}, nil
 	case accrual.Receipt:
 		return receiveGoods{c}, nil
 	case accrual.Promise:

@@ -61,7 +61,7 @@ var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, 
 
 // UserScopes are what a user who has logged in gets: their own things, and nobody else's.
 var UserScopes = []Scope{UsersRead, UsersWrite, WalletsRead, TopUpsRead, TopUpsWrite, TransfersRead, TransfersWrite, PayoutsRead, PayoutsWrite, RebatesRead,
-	NotificationsRead, NotificationsWrite}
+	NotificationsRead, NotificationsWrite, OrdersWrite}
 
 // Principal is an authenticated caller. The key fixes the book (I-25).
 type Principal struct {

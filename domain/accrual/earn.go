@@ -66,6 +66,9 @@ func (r Receipt) Content() any {
 	return []any{"receive_goods", r.Rebate.Ref(), r.Day.Format(DateFormat)}
 }
 
+// Cause is the cause of the Step: goods are received once.
+func (r Receipt) Cause() string { return r.Rebate.Cause(id.Arrive, 1) }
+
 // Received is the accrual once its goods were received on a day. It says false
 // if that changes nothing.
 func (a Accrual) Received(day, at time.Time) (Accrual, bool) {

@@ -59,6 +59,7 @@ type OrderFile struct {
 	Rebates    []Accrual
 	Rated      bool // what it earns was accrued
 	PaidAt     time.Time
+	Received   time.Time // the merchant's date on which its goods were received; zero: nobody has said so
 }
 
 // Due is an order that something may have to be done about.

@@ -1,6 +1,12 @@
 package trade
 
-import "paysaga/domain/access"
+import (
+	"time"
+
+	"paysaga/domain/access"
+	"paysaga/domain/fault"
+	"paysaga/domain/id"
+)
 
 // The changes a Step can make to orders. Each is plain data: the store keeps
 // one writer per type, and judges it under the row's lock.
@@ -49,4 +55,36 @@ func EventOf(before, after Order) string {
 		return "order.partially_paid"
 	}
 	return "order.updated"
+}
+
+// Arrival says that an order's goods were received. It happens once: the first
+// time that is named stands. Nobody's goods are on their way before the order is
+// paid: fault.Conflict "order_unpaid".
+type Arrival struct {
+	OrderID    string
+	MerchantID string // whose order it is; empty: an operator's word
+	At         time.Time
+}
+
+// Content implements ledger.Change. The time is no part of it: who says so again
+// is answered with the order as it stands.
+func (a Arrival) Content() any { return []any{"goods_received", a.OrderID} }
+
+// Cause is the cause of the Step.
+func (a Arrival) Cause() string { return id.Key(a.OrderID, id.Step{Code: id.Arrive, Ordinal: 1}) }
+
+// Arrived is the order once its goods were received. What was received before
+// the order was made, or will be, is fault.Invalid; false: that stands already.
+func (o Order) Arrived(at, now time.Time) (Order, bool, error) {
+	switch {
+	case !o.ReceivedAt.IsZero():
+		return o, false, nil
+	case o.Paid.Minor == 0 || o.Paid.Minor < o.Total.Minor:
+		return o, false, fault.Conflict("order_unpaid", "the order isn't paid in full")
+	case at.After(now) || at.Before(o.CreatedAt.Add(-time.Second)):
+		return o, false, fault.Invalid("time_invalid", "received_at", "goods are received after the order was made, and not after now")
+	}
+	o.ReceivedAt = at
+	o.Sequence++
+	return o, true, nil
 }

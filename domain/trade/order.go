@@ -67,6 +67,8 @@ type Order struct {
 	Status    Status
 	Sequence  int64 // counts the order's changes from 1; events carry it (I-23)
 	CreatedAt time.Time
+	// ReceivedAt is when its goods were received, as somebody confirmed; zero: nobody has.
+	ReceivedAt time.Time
 }
 
 // Sums are the figures of an order, all in its currency and none negative.

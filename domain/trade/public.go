@@ -22,6 +22,7 @@ type Public struct {
 	AmountUnpaid     string             `json:"amount_unpaid"`
 	Sequence         int64              `json:"sequence"`
 	CreatedAt        time.Time          `json:"created_at"`
+	ReceivedAt       *time.Time         `json:"received_at,omitempty"`
 }
 
 // PublicLine is a line with its amounts as decimals.
@@ -50,6 +51,10 @@ func (o Order) Public() Public {
 		AmountTotal: o.Total.Decimal(), AmountAuthorized: o.Authorized.Decimal(), AmountPaid: o.Paid.Decimal(),
 		AmountRefunded: o.Refunded.Decimal(), AmountUnpaid: o.Unpaid().Decimal(),
 		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(),
+	}
+	if !o.ReceivedAt.IsZero() {
+		at := o.ReceivedAt.UTC()
+		v.ReceivedAt = &at
 	}
 	for i, l := range o.Lines {
 		v.Lines[i] = PublicLine{SKU: l.SKU, Category: l.Category, Description: l.Description, Quantity: l.Quantity,
