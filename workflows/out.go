@@ -35,7 +35,10 @@ type outSaga struct {
 	heard   *activities.Answer   // what a callback said of the try in hand, if that is certain
 	called  bool                 // the express lane had its one call
 	again   bool                 // an operator wants it tried again
-	repeat  bool                 // the channel is to try again what it has refused
+	early   bool                 // who wants so has seen the row ahead of this run
+	showed  bool                 // this run has shown it to a person
+	refusal bool                 // the channel has refused the try in hand, though not for good
+	repeat  bool                 // and is to try it again
 }
 
 // runOut carries it to its end.
@@ -106,7 +109,7 @@ func (r *outSaga) open(ctx workflow.Context) {
 	in := activities.OpenOutInput{Out: r.ref, Ordinal: r.ordinal}
 	for {
 		r.tell(ctx, "committing the intent of try "+ordinal(r.ordinal), "the channel is called")
-		r.opened, r.heard = activities.OpenedOut{}, nil
+		r.opened, r.heard, r.refusal = activities.OpenedOut{}, nil, false
 		r.commit(ctx, "open try "+ordinal(r.ordinal), r.kind.open, in, &r.opened)
 		r.booked = r.opened.Sent
 		switch {
@@ -247,7 +250,9 @@ func (r *outSaga) askFor(ctx workflow.Context, final bool, late string) activiti
 // refused settles a "no". A dead one ends it; of any other a person
 // decides. An empty answer says that this try is over.
 func (r *outSaga) refused(ctx workflow.Context, no activities.Answer) activities.Answer {
+	r.refusal = !no.Dead
 	r.book(ctx, no)
+	r.showed = true
 	if r.terminal() {
 		return no
 	}
@@ -288,23 +293,53 @@ func (r *outSaga) awaitDecision(ctx workflow.Context) activities.Answer {
 		return activities.Answer{}
 	case a.Verdict == payment.Declined && !a.Dead:
 		r.repeat = true
+		if r.heard != nil && since(ctx, "retry_hears_anew") {
+			r.heard = nil // that it was refused is known; only what comes of the repeat counts
+		}
 		return r.sendRegularly(ctx)
 	}
 	return a
 }
 
-// book commits what the try in hand came to.
+// book commits what the try in hand came to. An operator's wish to try again
+// has been about what was booked before, unless they saw the row ahead of this
+// run: a worker that dies after it booked leaves it so.
 func (r *outSaga) book(ctx workflow.Context, a activities.Answer) {
 	r.tell(ctx, "booking "+string(a.Verdict), "")
-	r.again = false
+	r.again = r.again && r.early && since(ctx, "early_decision")
+	r.early = false
+	known := r.heard
 	in := activities.BookOutInput{Out: r.ref, Ordinal: r.ordinal, Answer: a}
 	r.commit(ctx, "book "+string(a.Verdict), r.kind.book, in, &r.booked)
-	r.heard = nil
+	r.settleHeard(ctx, known)
 	r.show(ctx)
+}
+
+// settleHeard keeps what a callback said while something else was booked: the
+// run takes it next or, where that ended it, books it besides, since nobody
+// else will look at it (I-10).
+func (r *outSaga) settleHeard(ctx workflow.Context, known *activities.Answer) {
+	heard := r.heard
+	switch {
+	case heard == known, !since(ctx, "heard_while_booking"):
+		r.heard = nil
+	case r.terminal():
+		r.heard = nil
+		in := activities.BookOutInput{Out: r.ref, Ordinal: r.ordinal, Answer: *heard}
+		r.commit(ctx, "book "+string(heard.Verdict)+", which a callback said besides", r.kind.book, in, &r.booked)
+	}
+}
+
+// since says whether this run may do what runs before a change of the saga
+// didn't. It is asked only where the change makes a difference, so that other
+// histories don't grow by it.
+func since(ctx workflow.Context, change string) bool {
+	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) == 1
 }
 
 // flag shows it to a person; whatever goes on goes on.
 func (r *outSaga) flag(ctx workflow.Context, why string) {
+	r.showed = true
 	r.commit(ctx, "park", r.kind.park, activities.ParkOutInput{Out: r.ref, Reason: why}, &r.booked)
 	r.show(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"paysaga/activities"
+	"paysaga/domain/payment"
 	"paysaga/domain/remit"
 )
 
@@ -73,6 +74,7 @@ func (r *outSaga) onCallback(ctx workflow.Context, n CallbackNote) (OutState, er
 	_ = workflow.Await(ctx, func() bool { return r.ordinal >= h.Ordinal || r.terminal() })
 	switch {
 	case !h.Verdict.Known():
+	case r.knows(h) && since(ctx, "known_refusal"):
 	case h.Ordinal != r.ordinal, r.terminal(), r.booked.Parked != "", r.heard != nil:
 		var after activities.Sent
 		in := activities.BookOutInput{Out: r.ref, Ordinal: h.Ordinal, Answer: h.Answer}
@@ -85,6 +87,13 @@ func (r *outSaga) onCallback(ctx workflow.Context, n CallbackNote) (OutState, er
 		r.heard = &h.Answer
 	}
 	return r.state(), nil
+}
+
+// knows: the channel refuses, though not for good, what it is known to have
+// refused before. Whoever decided to try again has decided about that; should it
+// refuse once more, the answer or the poll says so.
+func (r *outSaga) knows(h activities.Heard) bool {
+	return r.refusal && h.Ordinal == r.ordinal && h.Verdict == payment.Declined && !h.Dead
 }
 
 func (r *outSaga) canNudge(workflow.Context) error {
@@ -119,11 +128,11 @@ func (r *outSaga) onResolve(ctx workflow.Context, d OutResolution) (OutState, er
 	if err := workflow.ExecuteActivity(book(ctx, "resolve: "+string(d.Decision)), r.kind.resolve, in).Get(ctx, &after); err != nil {
 		return r.state(), refusal(err)
 	}
-	r.booked = after
 	if d.Decision == remit.Retry {
-		r.again = true
+		r.again, r.early = true, !r.showed
 		r.nudges++
 	}
+	r.booked = after
 	r.show(ctx)
 	return r.state(), nil
 }

@@ -22,6 +22,7 @@ type Campaign struct {
 	Most       time.Duration  // nothing begins later than this
 	StateFile  string         // what is finished, until the end
 	ResultFile string         // written at the end
+	Evidence   string         // a folder for the histories of what broke a promise
 	Only       *regexp.Regexp // cells whose name matches, and neither plants nor canary nor a result; nil: all
 	Plants     func(ctx context.Context, n int) (caught bool, by string, err error)
 	Say        func(string) // hears lines that stay
@@ -179,6 +180,7 @@ func (c Campaign) part(ctx context.Context, k *kept, list []Cell, round, all int
 		return err
 	}
 	defer h.Close()
+	h.Evidence = c.Evidence
 	r := rand.New(rand.NewPCG(c.Seed, uint64(round)<<32|uint64(k.Runs)))
 	weather, fair := context.WithCancel(ctx)
 	go h.weather(weather, rand.New(rand.NewPCG(r.Uint64(), 1)))

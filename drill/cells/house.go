@@ -28,6 +28,7 @@ import (
 type House struct {
 	Stage                         *stage.Stage
 	Plant                         Plant
+	Evidence                      string // a folder for the histories of runs that broke a promise; empty: none
 	postgres, temporal, callbacks *proxy
 	proxies                       *proxies
 	scope                         *scope

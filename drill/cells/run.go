@@ -87,7 +87,9 @@ func (h *House) Do(ctx context.Context, s Scenario, c Cell) (v Verdict, err erro
 	began := time.Now()
 	facts := r.settle()
 	r.settled = time.Since(began)
-	return r.judge(facts), nil
+	v = r.judge(facts)
+	r.keep(v, facts)
+	return v, nil
 }
 
 func (h *House) forget(r *Run) {

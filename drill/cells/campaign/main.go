@@ -50,6 +50,7 @@ func drill(c cells.Campaign, only string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		progress := &harness.Progress{}
 		c.StateFile, c.ResultFile = filepath.Join(".build", "campaign-drill.json"), filepath.Join("drill", "results", "drill.json")
+		c.Evidence = filepath.Join(".build", "campaign-drill-evidence")
 		c.Plants, c.Say, c.Show = plants(), progress.Say, progress.Show
 		if only != "" {
 			pattern, err := regexp.Compile(only)
