@@ -1,0 +1,159 @@
+package wechatpay
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"paysaga/channels"
+	"paysaga/domain/fault"
+	"paysaga/domain/payment"
+)
+
+const transfersPath = "/v3/fund-app/mch-transfer/transfer-bills"
+
+// namedFrom is the amount from which WeChat wants to know the payee's name: 2,000 yuan.
+const namedFrom = 2000_00
+
+type transferOrder struct {
+	AppID     string   `json:"appid"`
+	OutBillNo string   `json:"out_bill_no"`
+	Scene     string   `json:"transfer_scene_id"`
+	OpenID    string   `json:"openid"`
+	Amount    int64    `json:"transfer_amount"`
+	Remark    string   `json:"transfer_remark"`
+	NotifyURL string   `json:"notify_url,omitempty"`
+	Reports   []report `json:"transfer_scene_report_infos,omitempty"`
+}
+
+// transfer is a transfer bill as answers and callbacks show it.
+type transfer struct {
+	OutBillNo  string `json:"out_bill_no"`
+	BillNo     string `json:"transfer_bill_no"`
+	State      string `json:"state"`
+	Amount     int64  `json:"transfer_amount"`
+	FailReason string `json:"fail_reason"`
+	UpdateTime string `json:"update_time"`
+	Package    string `json:"package_info"` // the create answer alone has it
+}
+
+// Payout sends money to a WeChat user, who has to confirm it: until then it is Pending, with what the user's app is
+// started with as its action. Only this answer has that.
+func (ch *Channel) Payout(ctx context.Context, c channels.Call, r channels.PayoutRequest) (payment.Outcome, error) {
+	s, err := ch.session(c.Account, c.Now)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	body, err := s.transfer(c.Key, r)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	res, err := s.call(ctx, http.MethodPost, transfersPath, body)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	if res.Status >= 400 {
+		return noTransfer(res)
+	}
+	out, err := s.transferAnswer(res, c.Key)
+	if err == nil && out.Verdict == payment.Succeeded { // this answer doesn't say how much
+		return s.askTransfer(ctx, c.Key)
+	}
+	return out, err
+}
+
+func (s session) transfer(key channels.Key, r channels.PayoutRequest) (transferOrder, error) {
+	kind, openID, _ := strings.Cut(r.Destination, ":")
+	switch {
+	case r.Currency != currency || r.AmountMinor <= 0:
+		return transferOrder{}, fault.Invalid("currency_unsupported", "currency", "WeChat Pay transfers yuan, one fen at least")
+	case kind != "wallet" || openID == "":
+		return transferOrder{}, fault.Invalid("destination_unsupported", "destination.type", "WeChat Pay transfers to a wallet: the user's openid")
+	case s.scene == "":
+		return transferOrder{}, fault.Invalid("payout_unavailable", "", "the channel account has no transfer_scene_id")
+	case r.AmountMinor >= namedFrom:
+		return transferOrder{}, fault.Invalid("amount_too_large", "amount", "WeChat Pay transfers less than 2,000 yuan without the payee's name")
+	}
+	remark := []rune(describe(r.Note, key))
+	return transferOrder{AppID: s.appID, OutBillNo: key.Reference, Scene: s.scene, OpenID: openID, Amount: r.AmountMinor,
+		Remark: string(remark[:min(len(remark), 32)]), NotifyURL: r.CallbackURL, Reports: s.reports}, nil
+}
+
+// AskPayout reads what became of a transfer. WeChat shows those of the last 30 days.
+func (ch *Channel) AskPayout(ctx context.Context, c channels.Call, _ channels.PayoutRequest) (payment.Outcome, error) {
+	s, err := ch.session(c.Account, c.Now)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	return s.askTransfer(ctx, c.Key)
+}
+
+// shownFor is how far back WeChat answers questions about transfers: after it, that there is none proves nothing.
+const shownFor = 30 * 24 * time.Hour
+
+func (s session) askTransfer(ctx context.Context, key channels.Key) (payment.Outcome, error) {
+	res, err := s.call(ctx, http.MethodGet, transfersPath+"/out-bill-no/"+url.PathEscape(key.Reference), nil)
+	switch {
+	case err != nil:
+		return payment.Outcome{}, err
+	case res.refused() == "NOTFOUND" && s.now.Sub(key.BornAt) < shownFor:
+		return payment.Outcome{Verdict: payment.Absent}, nil
+	case res.Status >= 400:
+		return res.refusal()
+	}
+	out, err := s.transferAnswer(res, key)
+	if out.Verdict == payment.Succeeded && out.AmountMinor <= 0 {
+		return payment.Outcome{}, unreadable("a success without its amount")
+	}
+	return out, err
+}
+
+// noTransfer reads a refused transfer. "Not enough" can be mended by filling the account, and then the same number works;
+// any code that isn't known proves nothing, and never justifies another number.
+func noTransfer(res answer) (payment.Outcome, error) {
+	if res.refused() == "NOTENOUGH" {
+		return no("insufficient_balance", res.code(), false), nil
+	}
+	return res.refusal()
+}
+
+func (s session) transferAnswer(res answer, key channels.Key) (payment.Outcome, error) {
+	var t transfer
+	if json.Unmarshal(res.Body, &t) != nil {
+		return payment.Outcome{}, unreadable("something that isn't a transfer")
+	}
+	if t.OutBillNo != key.Reference {
+		return payment.Outcome{}, mismatch()
+	}
+	out, err := t.outcome()
+	if t.State == "WAIT_USER_CONFIRM" && t.Package != "" {
+		out.Action = &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{
+			"mchId": s.mchID, "appId": s.appID, "package": t.Package}}
+	}
+	return out, err
+}
+
+func (t transfer) outcome() (payment.Outcome, error) {
+	out := payment.Outcome{ChannelID: t.BillNo}
+	switch t.State {
+	case "ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING":
+		out.Verdict = payment.Pending
+	case "SUCCESS":
+		out.Verdict, out.AmountMinor, out.Currency = payment.Succeeded, t.Amount, currency
+		out.EffectiveAt = at(t.UpdateTime)
+	case "FAIL":
+		reason := t.FailReason
+		if !codeShape.MatchString(reason) {
+			reason = "FAIL"
+		}
+		out.Verdict, out.Dead, out.Decline = payment.Declined, true, &payment.Decline{Code: "payout_failed", Channel: reason}
+	case "CANCELLED":
+		out.Verdict, out.Dead = payment.Closed, true
+	default:
+		return payment.Outcome{}, unreadable("a state that we don't know")
+	}
+	return out, nil
+}
