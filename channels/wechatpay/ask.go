@@ -76,7 +76,7 @@ func (s session) outcome(t transaction) (payment.Outcome, error) {
 	case "NOTPAY", "USERPAYING", "ACCEPT":
 		out.Verdict = payment.Pending
 	case "PAYERROR": // this try failed, and the customer may try again: close it before going on
-		out = no(declines["PAYERROR"], "PAYERROR", false)
+		out = decline(declines["PAYERROR"], "PAYERROR")
 	case "CLOSED", "REVOKED":
 		out.Verdict, out.Dead = payment.Closed, true
 	default:

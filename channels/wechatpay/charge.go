@@ -84,7 +84,7 @@ func (s session) prepay(ctx context.Context, key channels.Key, r channels.Charge
 
 // noOrder reads a refused order.
 func (s session) noOrder(ctx context.Context, key channels.Key, r channels.ChargeRequest, res answer) (payment.Outcome, error) {
-	switch code := res.refused(); code {
+	switch res.refused() {
 	case "ORDERPAID": // by whoever got the first answer
 		out, err := s.ask(ctx, key, r)
 		if err == nil && out.Verdict == payment.Succeeded && (out.AmountMinor != r.AmountMinor || out.Currency != r.Currency) {
@@ -93,19 +93,32 @@ func (s session) noOrder(ctx context.Context, key channels.Key, r channels.Charg
 		return out, err
 	case "ORDERCLOSED":
 		return closed, nil
-	case "TRADEERROR", "ACCOUNTERROR", "RULELIMIT":
+	}
+	if n, ok := declines[res.code()]; ok {
 		// Nothing says that the order wasn't placed: cancel it before the next channel.
-		return no(declines[code], res.code(), false), nil
+		return decline(n, res.code()), nil
 	}
 	return res.refusal()
 }
 
-// declines are the refusals of an order that are somebody's no.
-var declines = map[string]string{
-	"TRADEERROR":   "processing_error",
-	"ACCOUNTERROR": "not_permitted",
-	"RULELIMIT":    "limit_exceeded",
-	"PAYERROR":     "declined", // a trade_state
+// declined is a no of WeChat's in our words.
+type declined struct {
+	code string
+	hard bool
+}
+
+// declines are somebody's no to an order; domain/routing explains them.
+var declines = map[string]declined{
+	"TRADE_ERROR":   {"processing_error", false},
+	"ACCOUNT_ERROR": {"not_permitted", true},
+	"RULE_LIMIT":    {"limit_exceeded", false},
+	"PAYERROR":      {"declined", false}, // a trade_state
+}
+
+func decline(n declined, channel string) payment.Outcome {
+	out := no(n.code, channel, false)
+	out.Decline.Hard = n.hard
+	return out
 }
 
 // lapses is when nobody can pay any more with what they were shown.

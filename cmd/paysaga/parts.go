@@ -16,6 +16,7 @@ import (
 	"paysaga/channels/paypal"
 	"paysaga/channels/sandbox"
 	"paysaga/channels/stripe"
+	"paysaga/channels/wechatpay"
 	"paysaga/channels/wire"
 	"paysaga/domain/fault"
 	"paysaga/store"
@@ -25,7 +26,7 @@ import (
 // registry is every channel of this build. A new channel gets its line here.
 func registry() channels.Registry {
 	calls := wire.New(wire.Config{Timeout: 15 * time.Second}) // the steps' own time-outs are shorter
-	return channels.NewRegistry(paypal.New(calls), sandbox.New(calls), stripe.New(calls))
+	return channels.NewRegistry(paypal.New(calls), sandbox.New(calls), stripe.New(calls), wechatpay.New(calls))
 }
 
 // metricsOf is a registry with what every process shows.

@@ -70,6 +70,12 @@ var declines = map[string]map[string]entry{
 		"do_not_honor":       {Soft, "do_not_honor"},
 		"account_closed":     {Hard, "account_closed"},
 	},
+	"wechatpay": {
+		"PAYERROR":      {Soft, "declined"},
+		"TRADE_ERROR":   {Soft, "processing_error"},
+		"ACCOUNT_ERROR": {Hard, "not_permitted"},
+		"RULE_LIMIT":    {AskCustomer, "limit_exceeded"},
+	},
 	"stripe": {
 		"approve_with_id":                        {Soft, "processing_error"},
 		"authentication_required":                {AskCustomer, "authentication_required"},
