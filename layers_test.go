@@ -70,7 +70,7 @@ var layers = []layer{
 	{name: "audit", of: []string{"audit"}, may: []string{"domain"}, never: []string{"net/http"},
 		neverAtAll: []string{temporal, echo}, calls: environ},
 	{name: "wire", of: []string{"channels/wire"}, may: []string{"domain"}, neverAtAll: []string{pgx, temporal, echo}, calls: environ},
-	{name: "adapter", of: []string{"channels/paypal", "channels/sandbox", "channels/stripe", "channels/wechatpay"}, may: []string{"domain", "contract", "wire"},
+	{name: "adapter", of: []string{"channels/alipay", "channels/paypal", "channels/sandbox", "channels/stripe", "channels/wechatpay"}, may: []string{"domain", "contract", "wire"},
 		never: []string{"log", "log/slog", "os"}, neverAtAll: []string{pgx, temporal, echo}},
 	{name: "webhook", of: []string{"webhook"}, may: []string{"domain"}, never: []string{"log", "log/slog", "os"},
 		neverAtAll: []string{pgx, temporal, echo}, calls: environ},
@@ -84,7 +84,7 @@ var layers = []layer{
 	{name: "cmd", of: []string{"cmd/*"}, may: []string{"api", "client", "workers", "workflows", "activities", "store", "audit", "domain",
 		"contract", "wire", "adapter", "webhook", "notify", "sandbox server", "bench", "export"}},
 	// What only tests import. No layer above may.
-	{name: "tests", of: []string{".", "channels/channeltest", "channels/oracletest", "channels/paypal/fake", "channels/stripe/fake", "channels/wechatpay/fake", "drill/*", "notify/fake", "store/storetest"}, may: []string{"api", "client",
+	{name: "tests", of: []string{".", "channels/channeltest", "channels/oracletest", "channels/alipay/fake", "channels/paypal/fake", "channels/stripe/fake", "channels/wechatpay/fake", "drill/*", "notify/fake", "store/storetest"}, may: []string{"api", "client",
 		"workers", "workflows", "activities", "store", "audit", "domain", "contract", "wire", "adapter", "webhook", "notify", "sandbox server", "bench"}},
 }
 

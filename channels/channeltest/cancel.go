@@ -58,24 +58,25 @@ var cancels = []testCase{
 	{"absent and cancelled is dead: a request that comes late makes no charge", needs(ok), func(k *kit) {
 		c := k.chargeCall(k.h.OK)
 		require.Equal(k, payment.Absent, k.ask(c, k.h.OK).Verdict)
-		k.closed(k.cancel(c, k.h.OK))
+		k.buried(c, k.h.OK)
 		out, err := k.ch.Charge(k.Context(), c, *k.h.OK)
 		if err == nil {
 			assert.NotContains(k, []payment.Verdict{payment.Succeeded, payment.Authorized, payment.Pending}, out.Verdict)
 		}
 		k.unpaidInBook(c)
+		c.Now = k.h.Now()
 		k.closed(k.cancel(c, k.h.OK))
 	}},
 	{"a lost charge that is cancelled is either paid or dead", needs(ok), func(k *kit) {
-		for _, f := range []spoiler{cutBefore, cutAfter} {
+		for _, f := range []spoiler{cutAfter, cutBefore} {
 			c := k.chargeCall(k.h.OK)
 			k.relay.next(http.MethodPost, f)
 			k.unknown(k.ch.Charge(k.Context(), c, *k.h.OK))
-			if out := k.cancel(c, k.h.OK); f == cutAfter && !k.h.PaysLater {
-				k.succeeded(out, k.h.OK)
+			if f == cutAfter && !k.h.PaysLater {
+				k.succeeded(k.cancel(c, k.h.OK), k.h.OK)
 				k.onceInBook(c, k.h.OK.AmountMinor)
 			} else {
-				k.closed(out)
+				k.buried(c, k.h.OK)
 				k.unpaidInBook(c)
 			}
 		}

@@ -151,7 +151,7 @@ func (k *kit) declined(r *channels.ChargeRequest, hard bool) {
 	assert.Zero(k, out.AmountMinor)
 	if !out.Dead {
 		// The channel would still take another try: it has to be possible to end that.
-		k.closed(k.cancel(c, r))
+		k.buried(c, r)
 	}
 	again := k.charge(c, r)
 	assert.NotEqual(k, payment.Succeeded, again.Verdict)

@@ -69,6 +69,17 @@ type Harness struct {
 	WrongReference func(map[string]any) // the answer speaks of another's charge
 	WrongAmount    func(map[string]any) // one minor unit more
 
+	// Asks says which POSTs only ask. nil: none does, since questions are GETs.
+	Asks func(r *http.Request, body []byte) bool
+	// Lapse is how old a charge that the channel never saw, or refused, has to be before its cancel says Closed; until then
+	// it says Absent. Zero: Closed at once.
+	Lapse time.Duration
+	// Unsigned takes the signature out of a callback that has it in its body, in every way. Such a signature is of what the
+	// body says, not of its bytes. nil: it stands in the header, over the bytes.
+	Unsigned func(channels.RawCallback) []channels.RawCallback
+	// RefundsUntold: there is no callback about a refund.
+	RefundsUntold bool
+
 	// Sealed signs an answer that was falsified, as the channel would: what is tested is the content, not the signature.
 	// nil: the channel doesn't sign its answers.
 	Sealed func(header http.Header, body []byte) []byte

@@ -30,7 +30,7 @@ type kit struct {
 func newKit(t *testing.T, h *Harness) *kit {
 	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL, h.Aside), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
-	k.relay.sealed = h.Sealed
+	k.relay.sealed, k.relay.asks = h.Sealed, h.Asks
 	k.ch = k.open(20 * time.Second)
 	return k
 }
@@ -146,6 +146,19 @@ func (k *kit) succeeded(out payment.Outcome, r *channels.ChargeRequest) {
 	require.Equal(k, r.AmountMinor, out.AmountMinor)
 	require.Equal(k, r.Currency, out.Currency)
 	require.NotEmpty(k, out.ChannelID)
+}
+
+// buried cancels a charge that the channel has nothing of, and requires that it ends: at once, or once nothing can be on
+// its way any more.
+func (k *kit) buried(c channels.Call, r *channels.ChargeRequest) {
+	k.Helper()
+	out := k.cancel(c, r)
+	if k.h.Lapse > 0 && out.Verdict == payment.Absent {
+		k.h.Advance(k.h.Lapse)
+		c.Now = k.h.Now()
+		out = k.cancel(c, r)
+	}
+	k.closed(out)
 }
 
 // closed requires the outcome of something that can never succeed.

@@ -57,6 +57,7 @@ type relay struct {
 	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
 	edit   func(map[string]any)
 	sealed func(http.Header, []byte) []byte // signs what was edited
+	asks   func(*http.Request, []byte) bool // of a POST
 	stuck  func()                           // called when a request has begun to wait for ever
 	seen   int
 }
@@ -108,14 +109,14 @@ func (r *relay) requests() int {
 }
 
 // take is the fault that hits a request. Whatever isn't a question counts as a POST.
-func (r *relay) take(req *http.Request) (spoiler, func(map[string]any)) {
+func (r *relay) take(req *http.Request, body []byte) (spoiler, func(map[string]any)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen++
 	if r.aside != nil && r.aside(req) {
 		return none, nil
 	}
-	if req.Method == http.MethodGet {
+	if req.Method == http.MethodGet || r.asks != nil && r.asks(req, body) {
 		return r.faults[http.MethodGet], r.edit
 	}
 	f := r.faults[http.MethodPost]
@@ -128,7 +129,7 @@ func (r *relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return
 	}
-	f, edit := r.take(req)
+	f, edit := r.take(req, body)
 	switch f {
 	case cutBefore:
 		panic(http.ErrAbortHandler)

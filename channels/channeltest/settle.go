@@ -16,7 +16,7 @@ func canSettle(h *Harness, d channels.Description) bool {
 func canReturn(h *Harness, d channels.Description) bool { return canSettle(h, d) && !h.RefundsStay }
 
 func canTellRefund(h *Harness, d channels.Description) bool {
-	return canSettle(h, d) && canCallback(h, d)
+	return canSettle(h, d) && canCallback(h, d) && !h.RefundsUntold
 }
 
 // slow makes a charge whose refunds are pending, and a refund of it.

@@ -13,6 +13,7 @@ import (
 	tlog "go.temporal.io/sdk/log"
 
 	"paysaga/channels"
+	"paysaga/channels/alipay"
 	"paysaga/channels/paypal"
 	"paysaga/channels/sandbox"
 	"paysaga/channels/stripe"
@@ -26,7 +27,7 @@ import (
 // registry is every channel of this build. A new channel gets its line here.
 func registry() channels.Registry {
 	calls := wire.New(wire.Config{Timeout: 15 * time.Second}) // the steps' own time-outs are shorter
-	return channels.NewRegistry(paypal.New(calls), sandbox.New(calls), stripe.New(calls), wechatpay.New(calls))
+	return channels.NewRegistry(alipay.New(calls), paypal.New(calls), sandbox.New(calls), stripe.New(calls), wechatpay.New(calls))
 }
 
 // metricsOf is a registry with what every process shows.

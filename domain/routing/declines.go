@@ -62,6 +62,26 @@ func Declines(channel string) map[string]Decline {
 // declines are the channels' codes, as their adapters map them: code and
 // hardness are the same there, a test of each adapter holds them together.
 var declines = map[string]map[string]entry{
+	"alipay": {
+		"ACQ.BUYER_BALANCE_NOT_ENOUGH":               {Soft, "insufficient_funds"},
+		"ACQ.BUYER_BANKCARD_BALANCE_NOT_ENOUGH":      {Soft, "insufficient_funds"},
+		"ACQ.ERROR_BALANCE_PAYMENT_DISABLE":          {AskCustomer, "not_permitted"},
+		"ACQ.NO_PAYMENT_INSTRUMENTS_AVAILABLE":       {AskCustomer, "not_permitted"},
+		"ACQ.MOBILE_PAYMENT_SWITCH_OFF":              {AskCustomer, "not_permitted"},
+		"ACQ.BUYER_SELLER_EQUAL":                     {Hard, "not_permitted"},
+		"ACQ.BUYER_ENABLE_STATUS_FORBID":             {Hard, "account_closed"},
+		"ACQ.PAYMENT_REQUEST_HAS_RISK":               {Hard, "suspected_fraud"},
+		"ACQ.PAYMENT_AUTH_CODE_INVALID":              {AskCustomer, "invalid_token"},
+		"ACQ.SOUNDWAVE_PARSER_FAIL":                  {AskCustomer, "invalid_token"},
+		"ACQ.PAYMENT_FAIL":                           {Soft, "declined"},
+		"ACQ.PULL_MOBILE_CASHIER_FAIL":               {Soft, "processing_error"},
+		"ACQ.TOTAL_FEE_EXCEED":                       {AskCustomer, "amount_not_allowed"},
+		"ACQ.PRODUCT_AMOUNT_LIMIT_ERROR":             {AskCustomer, "limit_exceeded"},
+		"ACQ.BEYOND_PAY_RESTRICTION":                 {AskCustomer, "limit_exceeded"},
+		"ACQ.BEYOND_PER_RECEIPT_RESTRICTION":         {AskCustomer, "limit_exceeded"},
+		"ACQ.BUYER_PAYMENT_AMOUNT_DAY_LIMIT_ERROR":   {AskCustomer, "limit_exceeded"},
+		"ACQ.BUYER_PAYMENT_AMOUNT_MONTH_LIMIT_ERROR": {AskCustomer, "limit_exceeded"},
+	},
 	"sandbox": {
 		"insufficient_funds": {Soft, "insufficient_funds"},
 		"stolen_card":        {Hard, "stolen_card"},

@@ -10,7 +10,7 @@ import (
 
 func TestDeclinesAreExplained(t *testing.T) {
 	t.Parallel()
-	for _, channel := range []string{"sandbox", "stripe", "wechatpay"} {
+	for _, channel := range []string{"alipay", "sandbox", "stripe", "wechatpay"} {
 		require.NotEmpty(t, Declines(channel))
 		for code, d := range Declines(channel) {
 			require.Contains(t, []Class{Soft, Hard, AskCustomer}, d.Class, code)
