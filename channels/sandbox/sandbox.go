@@ -84,6 +84,7 @@ func (ch *Channel) Describe() channels.Description {
 			{Name: Secret, Required: true, Help: "the account's secret; the sandbox opens an account for each it hears of"},
 			{Name: SecretCallback, Help: "verifies the sandbox's callbacks; derived from the secret where it isn't given"},
 		},
+		Statements: []string{Moves},
 	}
 }
 

@@ -28,26 +28,27 @@ To try it on this machine, run "make dev". Every setting is a flag or a PAYSAGA_
 type commands struct {
 	Settings string `help:"A JSON file of PAYSAGA_ variables, read where neither a flag nor the environment says otherwise. By default the one that 'paysaga dev' writes, if it is there." setting:"PAYSAGA_SETTINGS" placeholder:"FILE"`
 
-	Serve    serveCommand    `cmd:"" help:"Run everything in one process: the API, and workers for all task queues."`
-	API      apiCommand      `cmd:"" name:"api" help:"Run the HTTP API alone."`
-	Worker   workerCommand   `cmd:"" help:"Run workers alone, for all task queues or some."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this build's schema, and set the application role's rights."`
-	Merchant merchantCommand `cmd:"" help:"Create merchants and their API keys."`
-	Channel  channelCommand  `cmd:"" help:"Accounts at payment channels: open, list, test them."`
-	Operator operatorCommand `cmd:"" help:"Create operators, and sign their decisions about money."`
-	Sandbox  sandboxCommand  `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
-	Listen   listenCommand   `cmd:"" help:"Be a merchant's endpoint on this machine: register, show each event that comes, and go at ctrl-C."`
-	Notify   notifyCommand   `cmd:"" help:"What people are told of their orders and their money."`
-	Audit    auditCommand    `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
-	Months   monthsCommand   `cmd:"" help:"The ledger's months: list them, make those to come, take old ones out and bring them back."`
-	Period   periodCommand   `cmd:"" help:"Close a book's dates."`
-	Account  accountCommand  `cmd:"" help:"The ledger's accounts: list them, make one hot, close one."`
-	Export   exportCommand   `cmd:"" help:"Write a whole book as an hledger journal or as CSV."`
-	Replay   replayCommand   `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
-	Bench    benchCommand    `cmd:"" help:"Measure: payments per second against the floors that Temporal sets, and the ledger alone."`
-	Dev      devCommand      `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
-	Config   configCommand   `cmd:"" help:"Print every setting, its value and where it comes from. Secrets are masked."`
-	Version  versionCommand  `cmd:"" help:"Print the version of this build."`
+	Serve     serveCommand     `cmd:"" help:"Run everything in one process: the API, and workers for all task queues."`
+	API       apiCommand       `cmd:"" name:"api" help:"Run the HTTP API alone."`
+	Worker    workerCommand    `cmd:"" help:"Run workers alone, for all task queues or some."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this build's schema, and set the application role's rights."`
+	Merchant  merchantCommand  `cmd:"" help:"Create merchants and their API keys."`
+	Channel   channelCommand   `cmd:"" help:"Accounts at payment channels: open, list, test them."`
+	Statement statementCommand `cmd:"" help:"Channels' statements: keep them, list them, show their sums and lines."`
+	Operator  operatorCommand  `cmd:"" help:"Create operators, and sign their decisions about money."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
+	Listen    listenCommand    `cmd:"" help:"Be a merchant's endpoint on this machine: register, show each event that comes, and go at ctrl-C."`
+	Notify    notifyCommand    `cmd:"" help:"What people are told of their orders and their money."`
+	Audit     auditCommand     `cmd:"" help:"Check the books: every invariant that SQL can judge. Ends with 1 if one is broken."`
+	Months    monthsCommand    `cmd:"" help:"The ledger's months: list them, make those to come, take old ones out and bring them back."`
+	Period    periodCommand    `cmd:"" help:"Close a book's dates."`
+	Account   accountCommand   `cmd:"" help:"The ledger's accounts: list them, make one hot, close one."`
+	Export    exportCommand    `cmd:"" help:"Write a whole book as an hledger journal or as CSV."`
+	Replay    replayCommand    `cmd:"" help:"Replay the histories of a running Temporal server against this build, before it is deployed."`
+	Bench     benchCommand     `cmd:"" help:"Measure: payments per second against the floors that Temporal sets, and the ledger alone."`
+	Dev       devCommand       `cmd:"" help:"Run PostgreSQL, Temporal, its Web UI, the sandbox and paysaga on this machine, with a demo merchant."`
+	Config    configCommand    `cmd:"" help:"Print every setting, its value and where it comes from. Secrets are masked."`
+	Version   versionCommand   `cmd:"" help:"Print the version of this build."`
 }
 
 // app is what the subcommands share.

@@ -60,17 +60,25 @@ func (c *Control) Add(l *Line) (reason string) {
 		c.Totals = map[money.Currency]Total{}
 	}
 	t := c.Totals[l.Currency]
-	for _, sum := range []struct {
+	if !t.add(l) {
+		return "the sums are beyond what can be counted"
+	}
+	c.Lines++
+	c.Totals[l.Currency] = t
+	return ""
+}
+
+// add reports false, and leaves what doesn't count, where a sum is beyond int64.
+func (t *Total) add(l *Line) bool {
+	for _, sum := range [...]struct {
 		of  *int64
 		add int64
 	}{{&t.Gross, l.Gross}, {&t.Fee, l.Fee}, {&t.Net, l.Net}} {
 		if sum.add > 0 && *sum.of > math.MaxInt64-sum.add || sum.add < 0 && *sum.of < math.MinInt64-sum.add {
-			return "the sums are beyond what can be counted"
+			return false
 		}
 		*sum.of += sum.add
 	}
 	t.Lines++
-	c.Lines++
-	c.Totals[l.Currency] = t
-	return ""
+	return true
 }
