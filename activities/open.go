@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"paysaga/channels"
@@ -107,6 +108,18 @@ func (s *Steps) open(ctx context.Context, d payment.Dossier, b risk.Briefing, in
 		move.Plan = asJSON(plan)
 		j.changes = append(j.changes, failedRoutes(p, b, plan)...)
 	}
+	if !fresh {
+		halted, err := s.withoutHalted(ctx, p, &plan, in.Ordinal)
+		if err != nil {
+			return Opened{}, err
+		}
+		if halted {
+			move.Plan = asJSON(plan)
+		}
+		if halted && in.Ordinal > len(plan.Routes) {
+			return s.exhausted(ctx, d, step, plan)
+		}
+	}
 	if in.Ordinal > len(plan.Routes) {
 		return Opened{}, fault.Internal("the plan has no such route", nil)
 	}
@@ -151,7 +164,7 @@ func (s *Steps) plan(ctx context.Context, d payment.Dossier, b risk.Briefing) (p
 	if err != nil {
 		return plan, false, err
 	}
-	plan, err = set.routing.Plan(b.Facts.Facts, s.c.Channels.Candidates(open, p.Amount.Currency), s.c.Health.Of(open))
+	plan, err = set.routing.Plan(b.Facts.Facts, s.c.Channels.Candidates(channels.Open(open, p), p.Amount.Currency), s.c.Health.Of(open))
 	if err != nil {
 		return plan, false, err
 	}
@@ -161,6 +174,50 @@ func (s *Steps) plan(ctx context.Context, d payment.Dossier, b risk.Briefing) (p
 		plan.Routes = plan.Routes[1:]
 	}
 	return plan, true, nil
+}
+
+// withoutHalted takes the routes of a stored plan out that an operator has halted since, from an ordinal on, and says whether there was one.
+func (s *Steps) withoutHalted(ctx context.Context, p payment.Payment, plan *routing.Plan, from int) (bool, error) {
+	open, err := s.c.Files.OpenAccounts(ctx, p.Book, p.MerchantID)
+	if err != nil {
+		return false, err
+	}
+	why := map[string]string{}
+	for _, c := range s.c.Channels.Candidates(open, p.Amount.Currency) {
+		why[c.ChannelAccount] = c.Halted
+	}
+	halted := false
+	for i := from - 1; i < len(plan.Routes); {
+		r := plan.Routes[i]
+		if why[r.ChannelAccount] == "" {
+			i++
+			continue
+		}
+		halted = true
+		plan.Routes = slices.Delete(plan.Routes, i, i+1)
+		plan.Skipped = append(plan.Skipped, routing.Skipped{ChannelAccount: r.ChannelAccount, Reason: why[r.ChannelAccount]})
+	}
+	return halted, nil
+}
+
+// exhausted ends a payment whose last attempt is dead, and whose other routes were halted meanwhile: with what the last channel said.
+func (s *Steps) exhausted(ctx context.Context, d payment.Dossier, step id.Step, plan routing.Plan) (Opened, error) {
+	p, after := d.Payment, d.Payment
+	after.Status, after.DeclineCode = payment.Failed, "channel_paused"
+	if a := d.Attempt(step.Ordinal - 1); a != nil && a.DeclineCode != "" {
+		after.DeclineCode = a.DeclineCode
+	}
+	after.Sequence++
+	after.UpdatedAt = s.c.Now()
+	back, err := p.GiveBack(s.c.Now())
+	if err != nil {
+		return Opened{}, err
+	}
+	_, err = s.c.Committer.Commit(ctx, ledger.Step{
+		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"), Journals: back,
+		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: "payment.failed", Opened: true, Plan: asJSON(plan)}},
+	})
+	return Opened{Status: payment.Failed}, err
 }
 
 // failedRoutes tells of routing rules that failed at the payment.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -107,7 +108,7 @@ func (s *server) routable(ctx context.Context, p payment.Payment) error {
 	if err != nil {
 		return err
 	}
-	_, err = routing.Make(routing.Facts{Channel: p.Channel, Method: p.Method, Currency: p.Amount.Currency}, s.Channels.Candidates(open, p.Amount.Currency))
+	_, err = routing.Make(routing.Facts{Channel: p.Channel, Method: p.Method, Currency: p.Amount.Currency}, s.Channels.Candidates(channels.Open(open, p), p.Amount.Currency))
 	return err
 }
 

@@ -56,6 +56,11 @@ type OpenAccount struct {
 	// takes of a payment.
 	CostBasisPoints int64
 	CostFixed       map[string]int64
+	// Standing says whether new attempts go there, Reason why they don't.
+	Standing Standing
+	Reason   string
+	// OwnFunds: what it takes is its merchant's own money, and never becomes ours.
+	OwnFunds bool
 }
 
 // Candidates joins open accounts with what their channels can do; accounts of
@@ -72,7 +77,8 @@ func (r Registry) Candidates(open []OpenAccount, currency money.Currency) []rout
 		list = append(list, routing.Candidate{
 			ChannelAccount: a.ID, Channel: a.Channel, Lane: a.Lane, Priority: a.Priority,
 			Methods: d.Methods, Currencies: both(d.Currencies, a.Currencies),
-			Cost: routing.Cost{BasisPoints: a.CostBasisPoints, FixedMinor: a.CostFixed[string(currency)]},
+			Cost:   routing.Cost{BasisPoints: a.CostBasisPoints, FixedMinor: a.CostFixed[string(currency)]},
+			Halted: a.halted(),
 		})
 	}
 	return list
@@ -80,18 +86,27 @@ func (r Registry) Candidates(open []OpenAccount, currency money.Currency) []rout
 
 // Payer is the account over which a payout in a currency leaves: the first of
 // the open ones that can, of the named channel if one is named. None is
-// fault.Invalid "payout_unavailable".
+// fault.Invalid "payout_unavailable"; if those that could are all paused, it is
+// fault.Unavailable "channel_paused". What a payout pays is with us, so an
+// account of own funds can't.
 func (r Registry) Payer(open []OpenAccount, currency money.Currency, channel string) (OpenAccount, error) {
+	paused := false
 	for _, a := range open {
 		c, known := r[a.Channel]
-		if !known || (channel != "" && a.Channel != channel) {
+		if !known || (channel != "" && a.Channel != channel) || a.OwnFunds {
 			continue
 		}
 		d := c.Describe()
 		can := both(d.Currencies, a.Currencies)
 		if d.Can(OpPayout) && d.Can(OpAskPayout) && (can == nil || slices.Contains(can, string(currency))) {
-			return a, nil
+			if a.halted() == "" {
+				return a, nil
+			}
+			paused = true
 		}
+	}
+	if paused {
+		return OpenAccount{}, routing.AllPaused()
 	}
 	return OpenAccount{}, fault.Invalid("payout_unavailable", "channel", "no channel of the merchant's pays out in "+string(currency))
 }

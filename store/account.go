@@ -85,13 +85,18 @@ func fallback(value, otherwise string) string {
 	return value
 }
 
+// accountStanding is channels.Standing of a row. One that somebody suspended by hand has no halt, and counts as paused.
+const accountStanding = `
+	CASE WHEN status = 'active' THEN 'active' WHEN status = 'closed' THEN 'disabled' ELSE coalesce(halt, 'paused') END`
+
 const sqlOpenChannelAccounts = `
-	SELECT id, channel, lane, priority, currencies, cost_basis_points, nullif(cost_fixed, '{}') FROM channel_accounts
-	WHERE book = $1 AND status = 'active' AND (merchant_id IS NULL OR merchant_id = $2)
+	SELECT id, channel, lane, priority, currencies, cost_basis_points, nullif(cost_fixed, '{}'), own_funds,` + accountStanding + `, coalesce(halt_reason, '')
+	FROM channel_accounts
+	WHERE book = $1 AND (status = 'active' OR halt IS NOT NULL) AND (merchant_id IS NULL OR merchant_id = $2)
 	ORDER BY merchant_id IS NULL, priority, id`
 
-// OpenAccounts lists the active accounts that a merchant may be paid over: its own first, then the platform's. It may be
-// CacheFor old.
+// OpenAccounts lists the accounts that a merchant may be paid over: its own first, then the platform's; those that an operator has
+// halted too, since plans say so. It may be CacheFor old.
 func (s *Store) OpenAccounts(ctx context.Context, book id.Book, merchantID string) ([]channels.OpenAccount, error) {
 	db, err := s.db(book)
 	if err != nil {
@@ -103,7 +108,7 @@ func (s *Store) OpenAccounts(ctx context.Context, book id.Book, merchantID strin
 			return nil, failure(err)
 		}
 		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a channels.OpenAccount, err error) {
-			return a, row.Scan(&a.ID, &a.Channel, &a.Lane, &a.Priority, &a.Currencies, &a.CostBasisPoints, &a.CostFixed)
+			return a, row.Scan(&a.ID, &a.Channel, &a.Lane, &a.Priority, &a.Currencies, &a.CostBasisPoints, &a.CostFixed, &a.OwnFunds, &a.Standing, &a.Reason)
 		})
 		return list, failure(err)
 	})

@@ -17,9 +17,15 @@ import (
 
 // channelCommand groups what is done about accounts at channels.
 type channelCommand struct {
-	Add  channelAdd  `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
-	List channelList `cmd:"" help:"List the accounts of a book: whose each is, who holds its funds, what is routed there."`
-	Test channelTest `cmd:"" help:"Ask an account's channel something that moves nothing, and so find out whether its address and credentials work."`
+	Add     channelAdd     `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
+	List    channelList    `cmd:"" help:"List the accounts of a book: whose each is, who holds its funds, what is routed there."`
+	Pause   channelPause   `cmd:"" help:"Route no new attempts to an account. What is open there goes on being asked about."`
+	Drain   channelDrain   `cmd:"" help:"Pause an account, and say when nothing is open there any more."`
+	Resume  channelResume  `cmd:"" help:"Route to a paused or drained account again."`
+	Disable channelDisable `cmd:"" help:"Take an account out of service: plans no longer show it. What is open there, and refunds of what was charged there, go on."`
+	Enable  channelEnable  `cmd:"" help:"Take a disabled account into service again."`
+	Acts    channelActs    `cmd:"" help:"List what was done to an account, by whom and why."`
+	Test    channelTest    `cmd:"" help:"Ask an account's channel something that moves nothing, and so find out whether its address and credentials work."`
 }
 
 // channelAdd takes credentials from a file or standard input only: flags are

@@ -12,6 +12,7 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/store"
 )
 
 type channelList struct {
@@ -35,7 +36,7 @@ func (c *channelList) Run(a *app) error {
 	}
 	t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	if !c.JSON {
-		fmt.Fprintln(t, "ACCOUNT\tCHANNEL\tOWNER\tFUNDS\tLANE\tPRIORITY\tCURRENCIES\tSTATUS\tSINCE")
+		fmt.Fprintln(t, "ACCOUNT\tCHANNEL\tOWNER\tFUNDS\tLANE\tPRIORITY\tCURRENCIES\tSINCE\tSTANDING")
 	}
 	for _, one := range list {
 		if (c.Channel != "" && one.Channel != c.Channel) || (c.Merchant != "" && one.MerchantID != "" && one.MerchantID != c.Merchant) {
@@ -48,9 +49,17 @@ func (c *channelList) Run(a *app) error {
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", one.ID, one.Channel, cmp.Or(one.MerchantID, "platform"), one.FundsHolder, one.Lane,
-			one.Priority, cmp.Or(strings.Join(one.Currencies, ","), "all"), one.Status, one.CreatedAt.Format(time.DateOnly))
+			one.Priority, cmp.Or(strings.Join(one.Currencies, ","), "all"), one.CreatedAt.Format(time.DateOnly), stands(one))
 	}
 	return t.Flush()
+}
+
+// stands is an account's standing, with why.
+func stands(a store.ListedAccount) string {
+	if a.Reason == "" {
+		return string(a.Standing)
+	}
+	return string(a.Standing) + ": " + a.Reason
 }
 
 type channelTest struct {

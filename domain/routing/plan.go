@@ -107,6 +107,15 @@ func (p *Plan) fitting(f Facts, open []Candidate) ([]Candidate, error) {
 	if len(fit) == 0 {
 		return nil, fault.Invalid("currency_unsupported", "currency", "no open channel takes this currency by this method")
 	}
+	for _, c := range fit {
+		if c.Halted != "" {
+			p.Skipped = append(p.Skipped, Skipped{c.ChannelAccount, c.Halted})
+		}
+	}
+	fit = slices.DeleteFunc(fit, func(c Candidate) bool { return c.Halted != "" })
+	if len(fit) == 0 {
+		return nil, AllPaused()
+	}
 	slices.SortFunc(fit, byPriority)
 	seen := map[string]bool{}
 	fit = slices.DeleteFunc(fit, func(c Candidate) bool {
@@ -120,6 +129,15 @@ func (p *Plan) fitting(f Facts, open []Candidate) ([]Candidate, error) {
 	p.Skipped = slices.Compact(p.Skipped)
 	return fit, nil
 }
+
+// AllPaused is what a payment meets that only halted accounts could take: it may
+// come again.
+func AllPaused() error {
+	return fault.Unavailable("channel_paused", "every account that could take this is paused by an operator", nil).WithRetryAfter(pausedFor)
+}
+
+// pausedFor is when to come again: nobody knows how long a person will take.
+const pausedFor = 30 * time.Second
 
 func byPriority(a, b Candidate) int {
 	return cmp.Or(cmp.Compare(a.Priority, b.Priority), strings.Compare(a.ChannelAccount, b.ChannelAccount))

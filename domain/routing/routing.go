@@ -20,6 +20,9 @@ type Candidate struct {
 	Currencies     []string // nil: all
 	// Cost is what the channel takes of a payment; the zero costs nothing.
 	Cost Cost
+	// Halted is why no new attempt goes there for now, by an operator's word; empty:
+	// nothing is in its way.
+	Halted string
 }
 
 // Cost is a channel's price: a share in hundredths of a percent, and a fixed
