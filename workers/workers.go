@@ -156,7 +156,7 @@ func registerSettlements(w worker.ActivityRegistry, s *activities.Steps) {
 }
 
 func registerCalls(w worker.ActivityRegistry, s *activities.Steps) {
-	register(w, map[string]any{"Charge": s.Charge, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard,
+	register(w, map[string]any{"Charge": s.Charge, "Confirm": s.Confirm, "Ask": s.Ask, "Close": s.Close, "Capture": s.Capture, "Guard": s.Guard,
 		"Refund": s.Refund, "AskRefund": s.AskRefund, "Payout": s.Payout, "AskPayout": s.AskPayout})
 }
 

@@ -35,6 +35,12 @@ func TestOnRealParts(t *testing.T) {
 				walk(t, s, p)
 			})
 		}
+		for _, p := range confirmPaths {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				walkConfirm(t, s, p.name, p.then, p.status)
+			})
+		}
 		for _, p := range refundPaths {
 			t.Run("refund/"+p.name, func(t *testing.T) {
 				t.Parallel()

@@ -46,6 +46,7 @@ func (s spaced) Describe() channels.Description {
 func withSpacing(c *activities.Config) {
 	plain := sandbox.New(wire.New(wire.Config{}))
 	c.Channels = channels.NewRegistry(plain, spaced{plain.Spaced(sandbox.Spacing{MinInterval: apart, Max: 2})})
+	withConfirming(c)
 }
 
 // refunds posts a refund, which has to end by itself.
