@@ -54,7 +54,7 @@ func (*Channel) Describe() channels.Description {
 	return channels.Description{
 		Name: Name,
 		Operations: []channels.Operation{channels.OpCharge, channels.OpCancel, channels.OpAsk, channels.OpRefund, channels.OpAskRefund,
-			channels.OpPayout, channels.OpAskPayout, channels.OpCallback, channels.OpProbe},
+			channels.OpPayout, channels.OpAskPayout, channels.OpCallback, channels.OpStatement, channels.OpProbe},
 		Methods:    []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodInApp, payment.MethodBarcode},
 		Currencies: []string{yuan},
 		// Alipay knows an out_trade_no, an out_request_no and an out_biz_no for ever.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"strings"
+	"sync"
 
 	"paysaga/channels"
 	"paysaga/domain/fault"
@@ -68,7 +69,7 @@ func checkWith[T any](parse func(string) (T, error)) func(string, id.Book) strin
 type keys struct {
 	appID  string
 	seller string
-	own    *rsa.PrivateKey
+	own    func() (*rsa.PrivateKey, error) // read when something is to be signed: that takes a while
 	alipay *rsa.PublicKey
 	// The serial numbers of certificate mode; empty in public-key mode.
 	appSerial, rootSerial, alipaySerial string
@@ -84,10 +85,14 @@ func open(a channels.Account) (*keys, error) {
 	if k.appID == "" {
 		return nil, bad(AppID, problem("is missing"))
 	}
+	k.own = sync.OnceValues(func() (*rsa.PrivateKey, error) {
+		key, err := parsePrivate(c[PrivateKey])
+		if err != nil {
+			return nil, bad(PrivateKey, err)
+		}
+		return key, nil
+	})
 	var err error
-	if k.own, err = parsePrivate(c[PrivateKey]); err != nil {
-		return nil, bad(PrivateKey, err)
-	}
 	if c[AppCert] == "" && c[AlipayCert] == "" && c[RootCert] == "" {
 		if k.alipay, err = parsePublic(c[PublicKey]); err != nil {
 			return nil, bad(PublicKey, err)

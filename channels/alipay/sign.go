@@ -33,8 +33,12 @@ func content(parameters map[string]string, without ...string) string {
 
 // sign is RSA2: SHA256withRSA in PKCS#1 v1.5, in base64. The same content has the same signature.
 func (k *keys) sign(text string) (string, error) {
+	own, err := k.own()
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256([]byte(text))
-	raw, err := rsa.SignPKCS1v15(nil, k.own, crypto.SHA256, sum[:])
+	raw, err := rsa.SignPKCS1v15(nil, own, crypto.SHA256, sum[:])
 	if err != nil {
 		return "", fault.Internal("a request can't be signed", err)
 	}

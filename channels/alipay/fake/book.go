@@ -78,6 +78,8 @@ const (
 	givenBack kind = "交易退款"
 	sent      kind = "转账"
 	cameBack  kind = "转账退回"
+	fee       kind = "收费"
+	withdrawn kind = "提现"
 )
 
 func (s *Server) book(m movement) {
@@ -90,7 +92,7 @@ func (s *Server) Withdraw(sum int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.credit -= sum
-	s.book(movement{kind: "提现", amount: -sum})
+	s.book(movement{kind: withdrawn, amount: -sum})
 }
 
 // day are the movements of a day, as the bill has them.

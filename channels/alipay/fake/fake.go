@@ -53,7 +53,7 @@ type Server struct {
 	transfers map[string]*transfer
 	told      []Notification
 	log       []movement
-	bills     map[string][]byte // by token
+	bills     map[string]download // by token
 	credit    int64
 	calls     []Call
 }
@@ -78,7 +78,7 @@ func New(c Config) *Server {
 	}
 	k := ring()
 	return &Server{conf: c, keys: k, trust: &k.app.PublicKey, orders: map[string]*order{}, trades: map[string]*trade{},
-		refunds: map[string]*refund{}, transfers: map[string]*transfer{}, bills: map[string][]byte{}, credit: c.Credit}
+		refunds: map[string]*refund{}, transfers: map[string]*transfer{}, bills: map[string]download{}, credit: c.Credit}
 }
 
 // Now is the server's time.

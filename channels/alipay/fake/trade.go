@@ -19,10 +19,13 @@ type trade struct {
 	order
 	no, status, buyer          string
 	createdAt, paidAt, endedAt time.Time
-	refunded                   int64
+	refunded, fee              int64
 	slow                       bool // its refunds take their time
 	scanned                    string
 }
+
+// feeBasisPoints is what the server takes of a payment. It keeps it when money goes back.
+const feeBasisPoints = 60
 
 // The states of a trade.
 const (
@@ -142,6 +145,10 @@ func (s *Server) paid(t *trade) {
 	t.status, t.paidAt = Success, s.now()
 	s.credit += t.total
 	s.book(movement{trade: t, kind: charged, amount: t.total})
+	if t.fee = (t.total*feeBasisPoints + 5000) / 10000; t.fee > 0 {
+		s.credit -= t.fee
+		s.book(movement{trade: t, kind: fee, amount: -t.fee})
+	}
 	s.tell(t, nil)
 }
 
