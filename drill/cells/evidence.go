@@ -17,7 +17,7 @@ import (
 // keep writes the histories of a run that broke a promise into the folder of evidence, one file per run: what was broken, then each
 // saga event by event. Without a folder, and where a file can't be written, the violations have to speak for themselves.
 func (r *Run) keep(v Verdict, s state) {
-	if r.house.Evidence == "" || len(v.Violations) == 0 || os.MkdirAll(r.house.Evidence, 0o755) != nil {
+	if r.house.Evidence == "" || len(v.Violations) == 0 || v.Untimely() || os.MkdirAll(r.house.Evidence, 0o755) != nil {
 		return
 	}
 	var b strings.Builder

@@ -59,6 +59,8 @@ func (r *Run) judge(s state) Verdict {
 	}
 	if !done(s) || !r.sagasAgree() {
 		breaks("I-18: not settled after %s: %s %s", r.settled.Round(1e8), v.End, r.why(s))
+	} else if r.settled > Bound {
+		breaks("I-18: settled only after %s", r.settled.Round(1e8))
 	}
 	if ends := r.Scenario.ends(r.Cell); !slices.Contains(ends, v.End) {
 		breaks("I-17: it ended as %s, and it may as %s", v.End, strings.Join(ends, " or "))

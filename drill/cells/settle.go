@@ -72,10 +72,10 @@ func done(s state) bool {
 	return true
 }
 
-// settle waits until everything is terminal, parked, or waits for somebody, as long as I-18 allows.
+// settle waits until everything is terminal, parked, or waits for somebody; whether that took longer than I-18 allows is judged.
 
 func (r *Run) settle() state {
-	ctx, stop := context.WithTimeout(r.ctx, Bound)
+	ctx, stop := context.WithTimeout(r.ctx, patience)
 	defer stop()
 	for quiet := 0; quiet < 2; { // twice in a row: something may just be on its way from one to the other
 		select {
