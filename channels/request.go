@@ -45,6 +45,8 @@ type PayoutRequest struct {
 	AmountMinor int64  `json:"amount_minor"`
 	Currency    string `json:"currency"`
 	Destination string `json:"destination"`
+	// Name is the holder of the destination. Like it, it is a personal datum: opened for the call, and in no frozen request.
+	Name        string `json:"name,omitempty"`
 	Note        string `json:"note,omitempty"`
 	CallbackURL string `json:"callback_url,omitempty"`
 }

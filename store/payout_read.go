@@ -179,7 +179,7 @@ func (s *Store) PayoutIntent(ctx context.Context, book id.Book, key string) (cha
 	if err := json.Unmarshal(text, &to); err != nil {
 		return in, fault.Internal("a destination can't be read", err)
 	}
-	in.Request.Destination = to.Token()
+	in.Request.Destination, in.Request.Name = to.Token(), to.Name
 	return in, nil
 }
 

@@ -106,3 +106,16 @@ func (b *bench) sent(t *testing.T, path string) map[string]any {
 	require.NotNil(t, body, path)
 	return body
 }
+
+// listener is whoever a callback is posted to.
+type listener func(*http.Request, []byte) int
+
+func (f listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	rec := httptest.NewRecorder()
+	rec.WriteHeader(f(r, body))
+	return rec.Result(), nil
+}

@@ -23,6 +23,7 @@ type transferOrder struct {
 	OutBillNo string   `json:"out_bill_no"`
 	Scene     string   `json:"transfer_scene_id"`
 	OpenID    string   `json:"openid"`
+	UserName  string   `json:"user_name,omitempty"` // encrypted
 	Amount    int64    `json:"transfer_amount"`
 	Remark    string   `json:"transfer_remark"`
 	NotifyURL string   `json:"notify_url,omitempty"`
@@ -48,6 +49,9 @@ func (ch *Channel) Payout(ctx context.Context, c channels.Call, r channels.Payou
 		return payment.Outcome{}, err
 	}
 	body, err := s.transfer(c.Key, r)
+	if err == nil && r.AmountMinor >= namedFrom {
+		body.UserName, s.concealed, err = s.conceal(ctx, r.Name)
+	}
 	if err != nil {
 		return payment.Outcome{}, err
 	}
@@ -74,12 +78,26 @@ func (s session) transfer(key channels.Key, r channels.PayoutRequest) (transferO
 		return transferOrder{}, fault.Invalid("destination_unsupported", "destination.type", "WeChat Pay transfers to a wallet: the user's openid")
 	case s.scene == "":
 		return transferOrder{}, fault.Invalid("payout_unavailable", "", "the channel account has no transfer_scene_id")
-	case r.AmountMinor >= namedFrom:
-		return transferOrder{}, fault.Invalid("amount_too_large", "amount", "WeChat Pay transfers less than 2,000 yuan without the payee's name")
+	case r.AmountMinor >= namedFrom && r.Name == "":
+		return transferOrder{}, fault.Invalid("name_required", "destination.name", "WeChat Pay wants the payee's name from 2,000 yuan on")
 	}
 	remark := []rune(describe(r.Note, key))
 	return transferOrder{AppID: s.appID, OutBillNo: key.Reference, Scene: s.scene, OpenID: openID, Amount: r.AmountMinor,
 		Remark: string(remark[:min(len(remark), 32)]), NotifyURL: r.CallbackURL, Reports: s.reports}, nil
+}
+
+// conceal encrypts a name for WeChat, and says with which key. Each time it looks otherwise; WeChat compares what is in it.
+func (s session) conceal(ctx context.Context, name string) (text, serial string, err error) {
+	key, serial := s.public, s.publicID
+	if key == nil {
+		if key, serial, err = s.certs.newest(ctx, s); err != nil {
+			return "", "", err
+		}
+	}
+	if text, err = conceal(key, name); err != nil {
+		return "", "", fault.Invalid("name_too_long", "destination.name", "WeChat Pay can't take a name of this length")
+	}
+	return text, serial, nil
 }
 
 // AskPayout reads what became of a transfer. WeChat shows those of the last 30 days.

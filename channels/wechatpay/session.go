@@ -33,6 +33,8 @@ type session struct {
 	wire *wire.Client
 	base string
 	now  time.Time
+	// concealed is the serial number of the key that a request's personal data are encrypted with.
+	concealed string
 }
 
 func (ch *Channel) session(a channels.Account, now time.Time) (session, error) {
@@ -108,7 +110,10 @@ func (s session) request(ctx context.Context, method, path string, body any) (*h
 	if raw != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if s.public != nil { // answer with this one: see the documentation of the change from certificates to public keys
+	switch {
+	case s.concealed != "":
+		req.Header.Set(headerSerial, s.concealed)
+	case s.public != nil: // asks WeChat to sign with this one, while the merchant changes from certificates to it
 		req.Header.Set(headerSerial, s.publicID)
 	}
 	return req, nil

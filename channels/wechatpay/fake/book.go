@@ -1,5 +1,7 @@
 package fake
 
+import "time"
+
 // Entry is what the server's book has under a number.
 type Entry struct {
 	Number, ID, State string
@@ -36,4 +38,25 @@ func (s *Server) Balance() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.balance
+}
+
+// Take makes a paid native order without a call, for bills.
+func (s *Server) Take(number string, total int64, description string) bool {
+	s.mu.Lock()
+	s.orders[number] = &order{kind: "native", state: NotPay, expires: s.now().Add(time.Hour), placing: placing{AppID: AppID, MchID: MchID,
+		Description: description, OutTradeNo: number, Amount: &amount{total, "CNY"}}}
+	s.mu.Unlock()
+	return s.Pay(number)
+}
+
+// Give refunds a part of an order without a call, and reports whether it may be.
+func (s *Server) Give(number, refundNumber string, part int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.orders[number]
+	if o == nil || o.id == "" || part > o.Amount.Total {
+		return false
+	}
+	s.settle(s.give(o, giving{OutRefundNo: refundNumber}, part), Success)
+	return true
 }

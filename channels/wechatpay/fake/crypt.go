@@ -44,3 +44,8 @@ func (s *Server) certificates(c call) reply {
 	}
 	return ok(map[string]any{"data": data})
 }
+
+// Encrypt is how the server hides what it tells the merchant.
+func (s *Server) Encrypt(plain []byte, associated string) map[string]string {
+	return encrypt(apiV3Key, plain, associated)
+}

@@ -96,7 +96,7 @@ const (
 )
 
 // New opens a server for one test.
-func New(t *testing.T, c Config) *Server {
+func New(t testing.TB, c Config) *Server {
 	t.Helper()
 	if c.FeeBasisPoints == 0 {
 		c.FeeBasisPoints = 60
@@ -196,4 +196,18 @@ func (s *Server) Rotate() {
 	}
 	c.text = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
 	s.certs = append(s.certs, c)
+}
+
+// Verifiers are the public keys and certificates that answers may be signed with, by their serial numbers, as PEM.
+func (s *Server) Verifiers() map[string]string {
+	list := map[string]string{}
+	if s.conf.Mode != Certificates {
+		list[PublicKeyID] = PublicPEM(&keys[publicKey]().PublicKey)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.certs {
+		list[c.serial] = string(c.text)
+	}
+	return list
 }

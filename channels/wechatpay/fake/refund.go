@@ -63,18 +63,25 @@ func (s *Server) refund(c call) reply {
 	if no, refused := s.mayRefund(o, p, c.now); refused {
 		return no
 	}
-	r := &refund{of: o, no: p.OutRefundNo, id: s.id("50300"), amount: p.Amount.Refund, total: p.Amount.Total, status: "PROCESSING",
-		createdAt: c.now, notifyURL: p.NotifyURL}
-	r.fee = o.fee * r.amount / o.Amount.Total
-	s.refunds[r.no] = r
-	o.refunds, o.state, o.lastGiven = append(o.refunds, r), Refunded, c.now
-	s.flow(flow{at: c.now, business: r.id, name: "退款", kind: "退款", amount: -r.amount, voucher: r.no})
-	s.flow(flow{at: c.now, business: r.id, name: "退款", kind: "退还交易手续费", amount: r.fee, voucher: r.no})
-	s.trades = append(s.trades, trade{at: c.now, order: o, refund: r})
+	r := s.give(o, p, p.Amount.Refund)
 	if !strings.Contains(o.Description, Slow) {
 		s.settle(r, Success)
 	}
 	return ok(r.object())
+}
+
+// give makes a refund that nothing forbids.
+func (s *Server) give(o *order, p giving, part int64) *refund {
+	now := s.now()
+	r := &refund{of: o, no: p.OutRefundNo, id: s.id("50300"), amount: part, total: o.Amount.Total, status: "PROCESSING",
+		createdAt: now, notifyURL: p.NotifyURL}
+	r.fee = o.fee * r.amount / o.Amount.Total
+	s.refunds[r.no] = r
+	o.refunds, o.state, o.lastGiven = append(o.refunds, r), Refunded, now
+	s.flow(flow{at: now, business: r.id, name: "退款", kind: "退款", amount: -r.amount, voucher: r.no})
+	s.flow(flow{at: now, business: r.id, name: "退款", kind: "退还交易手续费", amount: r.fee, voucher: r.no})
+	s.trades = append(s.trades, trade{at: now, order: o, refund: r})
+	return r
 }
 
 func (s *Server) mayRefund(o *order, p giving, now time.Time) (reply, bool) {
