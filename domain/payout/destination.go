@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/giro"
 )
 
 // Type says what a destination is.
@@ -43,7 +44,7 @@ func (d Destination) Checked() (Destination, error) {
 	switch d.Type {
 	case IBAN:
 		d.Account = strings.ToUpper(strings.ReplaceAll(d.Account, " ", ""))
-		if !isIBAN(d.Account) {
+		if !giro.IsIBAN(d.Account) {
 			message = "this is not an IBAN: its country, its length or its check digits are wrong"
 		}
 	case Card:
@@ -79,37 +80,6 @@ func (d Destination) Token() string { return string(d.Type) + ":" + d.Account }
 // Reference stands for the destination of a payout in its frozen request: what
 // it stands for is opened for the call alone.
 func Reference(payoutID string) string { return "details:" + payoutID }
-
-// lengths are how long an IBAN of a country is.
-var lengths = map[string]int{
-	"AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29, "BY": 28, "CH": 21, "CR": 22,
-	"CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22,
-	"GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28, "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30,
-	"KW": 30, "KZ": 20, "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19, "MN": 20,
-	"MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22,
-	"RU": 33, "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26,
-	"UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
-}
-
-// isIBAN checks country, length and the check digits of ISO 7064 (mod 97).
-func isIBAN(text string) bool {
-	if len(text) < 4 || lengths[text[:2]] != len(text) || !digits(text[2:4]) {
-		return false
-	}
-	rest := 0
-	for _, c := range text[4:] + text[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			rest = (rest*10 + int(c-'0')) % 97
-		case c >= 'A' && c <= 'Z':
-			rest = (rest*100 + int(c-'A') + 10) % 97
-		default:
-			return false
-		}
-	}
-	// 00, 01 and 99 would fit where 97, 98 and 02 are right.
-	return rest == 1 && text[2:4] >= "02" && text[2:4] <= "98"
-}
 
 // isCard checks length and the check digit of ISO/IEC 7812 (Luhn).
 func isCard(text string) bool {
