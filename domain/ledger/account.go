@@ -89,6 +89,11 @@ func (c Chart) Clearing(channelAccount string) Account {
 	return c.account("channel/"+channelAccount+"/clearing", channelAccount, Asset, Debit)
 }
 
+// Cash is our money in an account at a bank.
+func (c Chart) Cash(bankAccount string) Account {
+	return c.account("bank/"+bankAccount+"/cash", bankAccount, Asset, Debit)
+}
+
 // Pending is a merchant's money that is captured and not yet matured.
 func (c Chart) Pending(merchant string) Account {
 	return c.floored("merchant/"+merchant+"/pending", merchant, Liability, Credit)

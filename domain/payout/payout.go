@@ -56,6 +56,10 @@ const (
 // Attempt is one try to pay out at the channel.
 type Attempt = remit.Attempt
 
+// BankRail is the channel whose accounts are our own at a bank: what leaves over
+// it has left our cash, and no channel settles it with us later.
+const BankRail = "bank"
+
 // Chart makes the accounts of the payout's book and currency.
 func (p Payout) Chart() ledger.Chart { return ledger.Chart{Book: p.Book, Currency: p.Amount.Currency} }
 
@@ -69,7 +73,7 @@ func (p Payout) From() ledger.Account {
 
 // ledger is the payout as its postings need it.
 func (p Payout) ledger() ledger.Payout {
-	return ledger.Payout{Chart: p.Chart(), ChannelAccount: p.ChannelAccount, From: p.From(), Amount: p.Amount}
+	return ledger.Payout{Chart: p.Chart(), ChannelAccount: p.ChannelAccount, From: p.From(), Amount: p.Amount, Cash: p.Channel == BankRail}
 }
 
 // Dossier is everything a step of the saga reads of one payout, in one go.

@@ -1,0 +1,250 @@
+package bank
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+)
+
+const inTx = "/NtryDtls/TxDtls"
+
+// inEntry reads an entry: in is the path below it, nil at the entry itself.
+func (c *camt) inEntry(e event, in []byte) error {
+	switch {
+	case in == nil && e == begin:
+		c.e = movement{line: c.line()}
+		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.held = "", "", "", 0, 0, 0, 0, nil
+		return nil
+	case in == nil:
+		return c.entryDone()
+	case string(in) == inTx && e == begin:
+		if c.txs++; c.txs == 1 {
+			if err := c.head(); err != nil {
+				return err
+			}
+		}
+		c.t = c.e
+		c.t.line, c.t.ref = c.line(), ""
+		c.txRaw, c.txCurrency, c.direction2, c.altRaw, c.altCurrency = "", "", "", "", ""
+		return nil
+	case string(in) == inTx:
+		return c.txDone()
+	case e == begin:
+		return nil
+	case len(in) > len(inTx) && string(in[:len(inTx)]) == inTx:
+		c.inTx(string(in[len(inTx):]))
+		return nil
+	}
+	return c.ofEntry(string(in))
+}
+
+func (c *camt) ofEntry(in string) (err error) {
+	m := &c.e
+	switch in {
+	case "/Amt":
+		c.raw, m.currency = c.value(), c.attr
+	case "/CdtDbtInd":
+		c.direction = c.value()
+	case "/RvslInd":
+		m.reversal = truth(c.value())
+	case "/Sts", "/Sts/Cd", "/Sts/Prtry":
+		if v := c.value(); v != "" {
+			c.status = v
+		}
+	case "/BookgDt/Dt", "/BookgDt/DtTm":
+		m.at, m.dayOnly, err = c.time(c.value())
+	case "/AcctSvcrRef":
+		m.entryRef = c.value()
+	case "/BkTxCd/Domn/Cd", "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd", "/BkTxCd/Prtry/Cd":
+		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
+	}
+	return err
+}
+
+// coded joins the parts of a bank's transaction code. A proprietary one stands
+// only where there is no other.
+func coded(code, in, value string) string {
+	switch {
+	case in == "/Prtry/Cd" && code == "" && len(value) <= 35:
+		return value
+	case in == "/Prtry/Cd" || len(value) > 4:
+		return code
+	case in == "/Domn/Cd":
+		return value
+	}
+	return code + "." + value
+}
+
+func truth(text string) bool { return text == "true" || text == "1" }
+
+// inTx reads a transaction of an entry. What isn't named here isn't looked at.
+func (c *camt) inTx(in string) {
+	m := &c.t
+	switch in {
+	case "/Amt":
+		c.txRaw, c.txCurrency = c.value(), c.attr
+	case "/AmtDtls/TxAmt/Amt":
+		c.altRaw, c.altCurrency = c.value(), c.attr
+	case "/CdtDbtInd":
+		c.direction2 = c.value()
+	case "/Refs/AcctSvcrRef":
+		m.ref = c.value()
+	case "/Refs/EndToEndId":
+		if m.endToEnd = c.value(); m.endToEnd == "NOTPROVIDED" {
+			m.endToEnd = ""
+		}
+	case "/Refs/InstrId":
+		m.instruction = c.value()
+	case "/RmtInf/Strd/CdtrRefInf/Ref":
+		if m.reference == "" {
+			m.reference = c.value()
+		}
+	case "/RmtInf/Ustrd":
+		if len(m.text) < 1000 {
+			m.text = strings.TrimSpace(m.text + " " + c.value())
+		}
+	case "/RtrInf/Rsn/Cd", "/RtrInf/Rsn/Prtry":
+		m.returned = c.value()
+	case "/RtrInf":
+		m.returned = or(m.returned, "NARR")
+	case "/RltdPties/Dbtr/Nm", "/RltdPties/Dbtr/Pty/Nm":
+		if c.direction == "CRDT" {
+			m.name = c.value()
+		}
+	case "/RltdPties/DbtrAcct/Id/IBAN":
+		if c.direction == "CRDT" {
+			m.iban = strings.ReplaceAll(c.value(), " ", "")
+		}
+	case "/BkTxCd/Domn/Cd":
+		m.code = c.value()
+	case "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd":
+		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
+	}
+}
+
+// head is complete once the details of an entry begin, or the entry ends.
+func (c *camt) head() error {
+	m := &c.e
+	minor, err := c.minor(c.raw, m.currency)
+	if err != nil {
+		return err
+	}
+	m.minor = minor
+	switch c.direction {
+	case "CRDT":
+	case "DBIT":
+		m.minor = -minor
+	default:
+		return c.flaw("an entry has no direction")
+	}
+	if c.status == "" {
+		return c.flaw("an entry has no status")
+	}
+	return nil
+}
+
+func (c *camt) txDone() error {
+	m := &c.t
+	if c.txRaw == "" && c.altCurrency == c.e.currency {
+		c.txRaw, c.txCurrency = c.altRaw, c.altCurrency
+	}
+	m.ref = or(m.ref, c.e.entryRef)
+	if c.txRaw == "" || c.txCurrency != c.e.currency {
+		if c.bare++; c.bare == 1 && c.txs == 1 {
+			held := *m
+			c.held = &held
+		}
+		return nil
+	}
+	minor, err := c.minor(c.txRaw, c.txCurrency)
+	if err != nil {
+		return err
+	}
+	switch or(c.direction2, c.direction) {
+	case "CRDT":
+	case "DBIT":
+		minor = -minor
+	default:
+		return c.flaw("a transaction has no direction")
+	}
+	sum, ok := add(c.sum, minor)
+	if !ok {
+		return c.flaw("the sums are beyond what can be counted")
+	}
+	m.minor, c.sum = minor, sum
+	c.told++
+	return c.tell(m)
+}
+
+// entryDone counts the entry, and tells it as one movement where its
+// transactions don't say what each of them is worth.
+func (c *camt) entryDone() error {
+	if c.txs == 0 {
+		if err := c.head(); err != nil {
+			return err
+		}
+	}
+	if err := c.count(); err != nil {
+		return err
+	}
+	switch {
+	case c.told > 0 && c.bare > 0:
+		return c.flaw("some transactions of an entry have no amount")
+	case c.told > 0 && c.sum != c.e.minor:
+		return c.flaw("the transactions of an entry don't add up to it")
+	case c.told > 0:
+		return nil
+	case c.txs == 1 && c.held != nil:
+		c.held.minor = c.e.minor
+		return c.tell(c.held)
+	}
+	c.e.ref = c.e.entryRef
+	return c.tell(&c.e)
+}
+
+func (c *camt) count() error {
+	r, m := &c.report, &c.e
+	if r.entries++; r.currency == "" {
+		r.currency = m.currency
+	}
+	if c.message == camt053 && r.currency != m.currency {
+		return c.flaw("a statement has entries in two currencies")
+	}
+	n, ok := &r.seen, true
+	n.count++
+	if m.minor < 0 || c.direction == "DBIT" {
+		n.debits++
+		n.debitSum, ok = add(n.debitSum, -m.minor)
+	} else {
+		n.credits++
+		n.creditSum, ok = add(n.creditSum, m.minor)
+	}
+	if c.status == "BOOK" && ok {
+		r.booked, ok = add(r.booked, m.minor)
+	}
+	if !ok {
+		return c.flaw("the sums are beyond what can be counted")
+	}
+	return nil
+}
+
+// tell hands a movement out, if it is booked: what is only announced may go.
+func (c *camt) tell(m *movement) error {
+	if c.status != "BOOK" {
+		return nil
+	}
+	if m.at.IsZero() {
+		return c.flaw("a booked entry has no day")
+	}
+	c.rows++
+	m.row = c.rows
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%d|%s|%s|%s", m.entryRef, m.ref, m.minor, m.currency, m.endToEnd, m.reference))
+	equal := [8]byte(sum[:8])
+	m.occurrence = c.equal[equal]
+	if c.equal[equal]++; len(c.equal) > maxEqual { // in memory that doesn't grow
+		clear(c.equal)
+	}
+	return c.each(m)
+}
+
+const maxEqual = 1 << 16
