@@ -71,7 +71,7 @@ var layers = []layer{
 	{name: "audit", of: []string{"audit"}, may: []string{"domain"}, never: []string{"net/http"},
 		neverAtAll: []string{temporal, echo}, calls: environ},
 	{name: "wire", of: []string{"channels/wire"}, may: []string{"domain"}, neverAtAll: []string{pgx, temporal, echo}, calls: environ},
-	{name: "adapter", of: []string{"channels/alipay", "channels/paypal", "channels/sandbox", "channels/stripe", "channels/wechatpay"}, may: []string{"domain", "contract", "wire"},
+	{name: "adapter", of: []string{"channels/alipay", "channels/bank", "channels/paypal", "channels/sandbox", "channels/stripe", "channels/wechatpay"}, may: []string{"domain", "contract", "wire"},
 		never: []string{"log", "log/slog", "os"}, neverAtAll: []string{pgx, temporal, echo}},
 	{name: "webhook", of: []string{"webhook"}, may: []string{"domain"}, never: []string{"log", "log/slog", "os"},
 		neverAtAll: []string{pgx, temporal, echo}, calls: environ},
@@ -87,7 +87,7 @@ var layers = []layer{
 	{name: "cmd", of: []string{"cmd/*"}, may: []string{"api", "client", "workers", "workflows", "activities", "store", "audit", "domain",
 		"contract", "wire", "adapter", "webhook", "notify", "sandbox server", "bench", "export", "statement"}},
 	// What only tests import. No layer above may.
-	{name: "tests", of: []string{".", "channels/channeltest", "channels/oracletest", "channels/*/fake", "drill/*", "notify/fake", "store/storetest"},
+	{name: "tests", of: []string{".", "channels/bank/fake", "channels/channeltest", "channels/oracletest", "channels/*/fake", "drill/*", "notify/fake", "store/storetest"},
 		may: []string{"api", "client", "workers", "workflows", "activities", "store", "audit", "domain", "contract", "wire", "adapter", "webhook", "notify",
 			"sandbox server", "bench", "statement"}},
 }

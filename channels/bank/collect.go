@@ -311,7 +311,8 @@ func (c *collecting) movements(ctx context.Context, message string) error {
 			continue
 		}
 		listed = append(listed, r.day)
-		if err := put(ctx, c, days+"/"+kinds[message]+"/"+r.day+"/"+c.hash, []byte(c.stamp()+"\n"), maxRecord); err != nil {
+		err := put(ctx, c, days+"/"+kinds[message]+"/"+r.day+"/"+c.hash, []byte(c.stamp()+"\n"), maxRecord)
+		if err != nil && !fault.Is(err, fault.KindConflict, "record_differs") { // the same file came before, by another name
 			return err
 		}
 	}

@@ -170,6 +170,7 @@ type workConfig struct {
 	CallTimeout     time.Duration `name:"call-timeout" setting:"PAYSAGA_CALL_TIMEOUT" default:"10s" help:"The longest channel call on the standard lane; below 15s."`
 	StopTimeout     time.Duration `name:"stop-timeout" setting:"PAYSAGA_STOP_TIMEOUT" default:"30s" help:"How long a stop waits for what is under way."`
 	AuditEvery      time.Duration `name:"audit-every" setting:"PAYSAGA_AUDIT_EVERY" default:"1h" help:"How often a worker checks the books; 0 turns it off."`
+	BankEvery       time.Duration `name:"bank-every" setting:"PAYSAGA_BANK_EVERY" default:"30s" help:"How often the folders that are exchanged with banks are worked through; 0 never. On a machine that has none of the folders it is 0."`
 	SettleEvery     time.Duration `name:"settle-every" setting:"PAYSAGA_SETTLE_EVERY" default:"1h" help:"How often vested rebates are settled, by a Temporal Schedule of each book that is made once and can be changed there; 0 makes none."`
 	CheckpointDir   string        `name:"checkpoint-dir" setting:"PAYSAGA_CHECKPOINT_DIR" placeholder:"DIR" help:"Where a worker leaves a signed checkpoint of each book every day, after it has walked the chain. By default nowhere."`
 	checkpointKey   `embed:""`
@@ -196,6 +197,8 @@ func (c workConfig) check(maxConns int) error {
 		return wrong("PAYSAGA_STOP_TIMEOUT", "must not be negative")
 	case c.CheckpointDir != "" && c.CheckpointKey == "":
 		return wrong("PAYSAGA_CHECKPOINT_KEY", "is missing: the key that signs checkpoints, from 'paysaga operator create'")
+	case c.BankEvery != 0 && c.BankEvery < time.Second:
+		return wrong("PAYSAGA_BANK_EVERY", "must be 0, or a second or more")
 	case c.SettleEvery != 0 && c.SettleEvery < time.Minute:
 		return wrong("PAYSAGA_SETTLE_EVERY", "must be a minute or more, or 0")
 	case c.AuditEvery < 0:

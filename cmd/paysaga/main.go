@@ -35,6 +35,7 @@ type commands struct {
 	Merchant  merchantCommand  `cmd:"" help:"Create merchants and their API keys."`
 	Channel   channelCommand   `cmd:"" help:"Accounts at payment channels: open, list, test them."`
 	Statement statementCommand `cmd:"" help:"Channels' statements: keep them, list them, show their sums and lines."`
+	Bank      bankCommand      `cmd:"" help:"Accounts at banks, which are run by files of ISO 20022."`
 	Operator  operatorCommand  `cmd:"" help:"Create operators, and sign their decisions about money."`
 	Sandbox   sandboxCommand   `cmd:"" help:"Run the sandbox channel: a payment channel with its own book, and nobody's money."`
 	Listen    listenCommand    `cmd:"" help:"Be a merchant's endpoint on this machine: register, show each event that comes, and go at ctrl-C."`

@@ -14,6 +14,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/channels/alipay"
+	"paysaga/channels/bank"
 	"paysaga/channels/paypal"
 	"paysaga/channels/sandbox"
 	"paysaga/channels/stripe"
@@ -27,7 +28,7 @@ import (
 // registry is every channel of this build. A new channel gets its line here.
 func registry() channels.Registry {
 	calls := wire.New(wire.Config{Timeout: 15 * time.Second}) // the steps' own time-outs are shorter
-	return channels.NewRegistry(alipay.New(calls), paypal.New(calls), sandbox.New(calls), stripe.New(calls), wechatpay.New(calls))
+	return channels.NewRegistry(alipay.New(calls), bank.New(openBankFolder), paypal.New(calls), sandbox.New(calls), stripe.New(calls), wechatpay.New(calls))
 }
 
 // metricsOf is a registry with what every process shows.

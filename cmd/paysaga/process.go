@@ -185,6 +185,11 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	relays := workers.NewRelays(workers.RelayConfig{Notices: p.store, Carriers: carriers, Waiting: p.store, Outbox: p.store, Courier: courier, Sagas: p.starter(), Settler: w.steps, Steps: p.store, Payments: p.store, Months: p.store, Books: p.store, Risk: p.store, Rebates: p.store, Judge: w.steps, Log: p.log})
 	opened = relays.PokeCases
 	p.behind.Go(func() { relays.Run(ctx) })
+	if w.BankEvery > 0 {
+		clerk := newClerk(p.store, p.log, relays.PokeCallbacks)
+		p.metrics.MustRegister(clerk.files, clerk.last)
+		p.behind.Go(func() { clerk.run(ctx, w.BankEvery) })
+	}
 	if w.SettleEvery > 0 {
 		p.behind.Go(func() { schedule(ctx, p, w.SettleEvery) })
 	}
