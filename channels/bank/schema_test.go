@@ -133,6 +133,11 @@ func TestTheFakesFilesAreAsTheirSchemaSays(t *testing.T) {
 	assert.Equal(t, 1, seen)
 }
 
+// impossible are samples that were changed by hand until they contradict themselves.
+var impossible = map[string]string{
+	"camt.053_P_CH2909000000250094239_1110092698_0_2020112503071366.xml": "line 141: the transactions of an entry don't add up to it", // a debit of one credit
+}
+
 // Real banks' files: each is read, or refused for a reason that is named here.
 func TestRealBanksFiles(t *testing.T) {
 	t.Parallel()
@@ -163,6 +168,10 @@ func TestRealBanksFiles(t *testing.T) {
 		t.Logf("%s: %d lines, %+v, %v", name, lines, sums, err)
 		if err == nil {
 			read[kind] += lines
+		}
+		if why := impossible[name]; why != "" {
+			assert.ErrorContains(t, err, why, name)
+			continue
 		}
 		assert.NoError(t, err, name)
 	}
