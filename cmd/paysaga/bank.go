@@ -106,7 +106,7 @@ func (c *clerk) round(ctx context.Context, now time.Time) (sum bank.Report, fail
 			continue
 		}
 		for _, a := range list {
-			if a.Channel != bank.Name || a.Status == "closed" {
+			if a.Channel != bank.Name { // paused and disabled ones too: what was instructed has answers
 				continue
 			}
 			did, err := c.account(ctx, a.ID, now)
