@@ -232,6 +232,9 @@ func (p *report) body(row []string) error {
 	p.l = p.file.Line(p.line)
 	p.l.Kind, p.l.Detail, p.l.Currency = kindOf(v[colCode], gross >= 0), v[colCode], money.Currency(v[colCurrency])
 	p.l.Gross, p.l.Fee, p.l.Net = gross, -fee, gross+fee
+	if p.l.Kind == reconcile.Fee { // it stands alone
+		p.l.Gross, p.l.Fee = 0, -p.l.Net
+	}
 	p.l.ChannelID, p.l.Identity = v[colID], v[colID]+" "+v[colCode]+" "+v[colSide]+" "+v[colCurrency]
 	if t := v[colOriginalType]; (t == "TXN" || t == "ODR") && idText(v[colOriginal]) {
 		p.l.OriginalID = strings.Clone(v[colOriginal])

@@ -38,13 +38,15 @@ type Channel struct {
 // New returns the adapter. It keeps no credentials: each call brings its account's.
 func New(client *wire.Client) *Channel { return &Channel{client: client} }
 
-// Describe says what the adapter offers: charges by card token, redirect and QR code, and refunds; no payouts and no
-// statements.
+// Describe says what the adapter offers: charges by card token, redirect and QR code, refunds, and the reports of
+// balance transactions; no payouts.
 func (*Channel) Describe() channels.Description {
 	return channels.Description{
 		Name: Name,
 		Operations: []channels.Operation{channels.OpCharge, channels.OpCapture, channels.OpCancel, channels.OpAsk,
-			channels.OpRefund, channels.OpAskRefund, channels.OpCallback, channels.OpProbe},
+			channels.OpRefund, channels.OpAskRefund, channels.OpCallback, channels.OpStatement,
+			channels.OpProbe},
+		Statements: statements,
 		Methods:    []payment.MethodType{payment.MethodCardToken, payment.MethodRedirect, payment.MethodQR},
 		Currencies: currencies,
 		KeyLife:    keyLife,

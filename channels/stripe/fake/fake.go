@@ -37,6 +37,7 @@ type Server struct {
 	last    int           // numbers ids
 	intents []*intent     // oldest first
 	refunds []*refund
+	runs    []*run
 	events  []Event
 	keys    map[string]*stored
 	faults  []*Fault
@@ -146,6 +147,9 @@ func (s *Server) route(r request) answer {
 		return unknownURL(r)
 	}
 	get := r.method == http.MethodGet
+	if a, ok := s.reporting(r, part); ok {
+		return a
+	}
 	switch part[1] {
 	case "payment_intents":
 		switch {
