@@ -98,6 +98,25 @@ campaign-ledger: ## a million random Steps and reads against the committer, unde
 demo-rebate: devstack ## the rebates' whole story of 1,000 orders on devstack, and where every cent went; ORDERS=… (1000)
 	@go test ./drill/story -count=1 -timeout 30m -v -args -orders $(ORDERS) | grep -v -E '^(=== |--- PASS|PASS$$)'
 
+.PHONY: demo-channels
+demo-channels: devstack ## one payment and one partial refund through every channel's fake, side by side, with their books agreeing
+	@go test ./drill/tour -count=1 -timeout 15m -v | grep -v -E '^(=== |--- PASS|PASS$$)'
+
+.PHONY: test-oracles
+test-oracles: ## the channels' independent clients (npm, Node 20) against our fakes and adapters; part of make test, and here their absence fails
+	@for file in $$(grep -rlE --include='*_test.go' 'oracletest\.Open\(' channels) webhook/node_test.go; do \
+		tests=$$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$file | paste -sd '|'); \
+		PAYSAGA_ORACLES_REQUIRED=1 go test -count=1 -timeout 20m ./$$(dirname $$file) -run "^($${tests:-.*})$$" -v | grep -E '^(---|\s+---|ok|FAIL|\s+[a-z_]+_test\.go)'; \
+	done
+
+.PHONY: campaign-fuzz
+campaign-fuzz: ## every fuzz target of the repository, ten minutes each; MINUTES_EACH=… (10); goes on where it stopped
+	@go run ./drill/fuzz/campaign -minutes $(MINUTES_EACH) -most $(MINUTES)
+
+.PHONY: bench-statements
+bench-statements: build ## lines per second of every parser of statements, ten million of WeChat's, beside encoding/csv on the same bytes
+	@$(BUILD)/paysaga bench statements --json bench/results/statements.json
+
 .PHONY: campaign-rebate
 campaign-rebate: ## 100,000 random sequences of paying, refunding, settling, taking back, closing users, judged after every act; goes on where it stopped
 	@go run ./drill/rebates/campaign
@@ -109,6 +128,7 @@ demo-chaos: devstack ## kill the workers again and again while 100 payments and 
 SEED    ?= 2026
 ORDERS  ?= 1000
 MINUTES ?= 55
+MINUTES_EACH ?= 10
 
 .PHONY: campaign-drill
 campaign-drill: devstack ## every fault at every boundary of every activity, five times; SEED=…, MINUTES=… (55); goes on where it stopped

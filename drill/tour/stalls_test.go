@@ -66,13 +66,22 @@ func serve(t *testing.T, h http.Handler) string {
 	return s.URL
 }
 
+// plain carries to the API what a channel sends by TLS.
+type plain struct{}
+
+func (plain) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme = "http"
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 // post delivers a callback as a channel does.
 func post(t *testing.T, address string, header http.Header, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, bytes.NewReader(body))
 	require.NoError(t, err)
 	req.Header = header.Clone()
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Transport: plain{}}).Do(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusOK, res.StatusCode, "the callback was refused")
@@ -103,7 +112,7 @@ func atWeChat(t *testing.T) stall {
 		adapter: wechatpay.New(client(t)).Clocked(f.Now), currency: "CNY",
 		account: stage.AccountSpec{Channel: wechatpay.Name, URL: serve(t, f), Credentials: f.Credentials()},
 		methods: []method{{name: "qr", body: stage.QR, alike: "qr", pay: f.Pay,
-			tell: func(t *testing.T, _ string) { f.Deliver(t.Context(), http.DefaultClient) }}},
+			tell: func(t *testing.T, _ string) { f.Deliver(t.Context(), &http.Client{Transport: plain{}}) }}},
 		book: func(reference string) (taken, back int64) {
 			for _, e := range f.Book(reference) {
 				if e.Paid {
