@@ -67,6 +67,7 @@ type Config struct {
 	// Settlements and Rebates read what rebates need.
 	Settlements Settlements
 	Rebates     Rebates
+	Reratings   Reratings
 	Sealer      Sealer
 	Calls       CallLog
 	Channels    channels.Registry

@@ -9,6 +9,7 @@ var rebateChecks = []invariant{
 	{"I-22", "a campaign's budget is what it was funded with, less what stands promised and paid of it", sqlRebateBudget, false},
 	{"I-22", "what can be settled, and what is owed, is listed, and nothing else", sqlRebateLists, false},
 	{"I-22", "a settlement's lines are what its rebates say", sqlSettlementLines, false},
+	{"I-22", "what a re-rating has changed is what its orders' corrections say", sqlReratingLines, false},
 	{"I-25", "a rebate is of an order and a user of its merchant", sqlRebateReferences, false},
 }
 
@@ -28,7 +29,8 @@ const ofRebate = `c.book = r.book AND c.cause >= r.id || ':' AND c.cause < r.id 
 
 const rebateHere = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofRebate + `), false)`
 
-// Each kind's sum is what went through the user's side of its journals, on the side that the row counts.
+// Each kind's sum is what went through the user's side of its journals, on the side that the row counts. A correction's journal is net of what
+// it leaves taken back: retaken says by how much both sums differ from the row's.
 const sqlRebateJournals = `
 	SELECT format('%s is %s: accrued %s of %s, settled %s in %s of %s, released %s in %s of %s, taken %s of %s', r.id, r.status,
 		coalesce(t.accrued, 0), r.accrued, coalesce(t.settled, 0), coalesce(t.pays, 0), r.settled, coalesce(t.released, 0),
@@ -48,11 +50,11 @@ const sqlRebateJournals = `
 				coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'user/%/rebate\_debt'), 0) AS debt
 			FROM entries e CROSS JOIN LATERAL (SELECT code FROM accounts WHERE no = e.account OFFSET 0) a WHERE e.journal = t.no) e
 		GROUP BY t.book, t.id) t ON t.book = r.book AND t.id = r.id
-	WHERE ` + movedRebate + ` AND CASE WHEN coalesce(t.accruals, 0) <> 1 OR coalesce(t.accrued, 0) <> r.accrued
+	WHERE ` + movedRebate + ` AND CASE WHEN coalesce(t.accruals, 0) <> 1 OR coalesce(t.accrued, 0) + r.retaken <> r.accrued
 		OR coalesce(t.pays, 0) <> (r.status = 'settled')::int OR coalesce(t.releases, 0) <> (r.status = 'released')::int
 		OR coalesce(t.released, 0) <> r.released
 		OR coalesce(t.settled, 0) > r.settled
-		OR coalesce(t.taken, 0) <> r.from_pending + r.from_wallet + r.debt THEN ` + rebateHere + ` END`
+		OR coalesce(t.taken, 0) + r.retaken <> r.from_pending + r.from_wallet + r.debt THEN ` + rebateHere + ` END`
 
 const sqlRebateOfJournal = `
 	SELECT format('journal %s (%s)', j.no, j.cause)
@@ -122,3 +124,13 @@ const sqlRebateReferences = `
 	LEFT JOIN users u ON u.book = r.book AND u.id = r.beneficiary
 	WHERE ` + movedRebate + ` AND (o.merchant_id IS DISTINCT FROM r.merchant_id OR o.currency IS DISTINCT FROM r.currency
 		OR u.merchant_id IS DISTINCT FROM r.merchant_id)`
+
+// A line stands with its cause, and each promise that was rated more than once has been in a line of its campaign.
+const sqlReratingLines = `
+	SELECT format('%s of %s: no Step', l.cause, l.rerating_id)
+	FROM rerating_lines l LEFT JOIN causes c ON c.book = l.book AND c.cause = l.cause
+	WHERE c.cause IS NULL OR l.cause NOT LIKE l.order_id || ':ra%'
+	UNION ALL
+	SELECT format('%s was rated %s times, and no re-rating says so', r.id, r.rated)
+	FROM rebates r WHERE ` + movedRebate + ` AND r.rated > 1 AND NOT EXISTS (SELECT FROM rerating_lines l JOIN reratings t ON t.book = l.book
+		AND t.id = l.rerating_id WHERE l.book = r.book AND l.order_id = r.order_id AND t.campaign_id = r.campaign_id)`

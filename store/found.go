@@ -24,6 +24,8 @@ type found struct {
 	runs      shelf[string, accrual.Run] // settlements
 	openRuns  shelf[string, string]      // a campaign → its open settlement
 	lastRuns  shelf[string, int]         // a campaign's date → how many settlements it has had
+	reratings shelf[string, accrual.Rerating]
+	rerated   shelf[string, string] // a campaign → its open re-rating
 	cases     shelf[string, exception.Case]
 	callbacks shelf[string, bool] // disposed
 	counters  shelf[string, lockedCounter]
@@ -54,6 +56,8 @@ func newFound() *found {
 	f.runs.init()
 	f.openRuns.init()
 	f.lastRuns.init()
+	f.reratings.init()
+	f.rerated.init()
 	f.cases.init()
 	f.callbacks.init()
 	f.counters.init()
@@ -69,7 +73,7 @@ func newFound() *found {
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
 	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
-		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns,
+		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns, &f.reratings, &f.rerated,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }
 

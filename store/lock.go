@@ -31,6 +31,8 @@ type locks struct {
 	rebates     []string
 	runs        []string // settlements
 	runsOf      []string // campaigns: the open settlement of each
+	reratings   []string
+	reratingsOf []string // campaigns: the open re-rating of each
 	cases       []string
 	callbacks   []string
 	counters    []string
@@ -66,6 +68,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueRules(m)
 	b.queueCampaigns(m)
 	b.queueRuns(m)
+	b.queueReratings(m)
 	b.queueHolders(m)
 	b.queueAccounts(m)
 	b.queueUsers(m)

@@ -99,7 +99,7 @@ GRANT INSERT ON channel_account_acts TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed, halt, halt_reason, acts, limits) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
 GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
-GRANT UPDATE (authorized, paid, refunded, status, sequence) ON orders TO %[1]s;
+GRANT UPDATE (authorized, paid, refunded, status, sequence, received_at) ON orders TO %[1]s;
 GRANT UPDATE (tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
 GRANT UPDATE (delivered_at) ON events TO %[1]s;
 GRANT INSERT, UPDATE, DELETE ON event_leases TO %[1]s;
@@ -114,7 +114,7 @@ GRANT UPDATE (decision, actor, decision_reason, closed_at, policy, default_decis
 GRANT UPDATE (version, sequence, failed_rule, failed_version, failed_at) ON active_rules TO %[1]s;
 GRANT UPDATE (count, sum_minor), DELETE ON risk_counters TO %[1]s; -- swept once they have ended
 GRANT UPDATE (removed_at, removed_by, removed_reason) ON risk_lists TO %[1]s;
-GRANT UPDATE (status, sequence, reference, language, preferences, metadata, referrer_id, updated_at) ON users TO %[1]s; -- and so lock them
+GRANT UPDATE (status, sequence, reference, language, preferences, metadata, referrer_id, updated_at, auto_withdraw, frozen_by) ON users TO %[1]s; -- and so lock them
 GRANT INSERT ON user_acts, user_destinations, user_credentials, user_sessions, user_refreshes, user_token_keys TO %[1]s;
 GRANT UPDATE (password, login_digest, changed_at), DELETE ON user_credentials TO %[1]s;
 GRANT UPDATE (refreshed_at, expires_at, ended_at, ended_why) ON user_sessions TO %[1]s;
@@ -126,11 +126,13 @@ GRANT UPDATE (name, status, version, latest_version, starts_at, ends_at, priorit
 GRANT UPDATE (minor) ON rebate_counters TO %[1]s;
 GRANT INSERT ON rebates, rebates_open, rebate_debts, rebate_orders, settlements, settlement_lines TO %[1]s;
 GRANT UPDATE (vests_on, version, why, status, accrued, settled, released, from_pending, from_wallet, debt, run_id, settled_at, sequence, updated_at,
-    rated, clawed, restored, recovered) ON rebates TO %[1]s;
+    rated, clawed, restored, recovered, retaken) ON rebates TO %[1]s;
 GRANT UPDATE (vests_on) ON rebates_open TO %[1]s;
 GRANT DELETE ON rebates_open, rebate_debts TO %[1]s; -- what is no longer open, or owed
-GRANT UPDATE (rated_at, due_at, tries) ON rebate_orders TO %[1]s;
+GRANT UPDATE (rated_at, due_at, tries, rated, past) ON rebate_orders TO %[1]s;
 GRANT UPDATE (status, sequence, updated_at, ended_at, start_due_at, start_tries) ON settlements TO %[1]s;
+GRANT INSERT ON reratings, rerating_lines TO %[1]s;
+GRANT UPDATE (status, after, looked, left_alone, sequence, updated_at, ended_at, due_at) ON reratings TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; -- erasable on request
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;

@@ -12,7 +12,7 @@ import (
 const rebateColumns = `
 	r.book::text, r.id, r.merchant_id, r.campaign_id, r.version, r.rule, r.order_id, r.line, r.beneficiary, r.level, r.currency, r.why,
 	r.vests_on, r.receipt_days, r.created_at, r.status, r.accrued, r.settled, r.released, r.from_pending, r.from_wallet, r.debt, coalesce(r.run_id, ''),
-	r.settled_at, r.sequence, r.updated_at, r.rated, r.clawed, r.restored, r.recovered`
+	r.settled_at, r.sequence, r.updated_at, r.rated, r.clawed, r.restored, r.recovered, r.retaken`
 
 func scanRebate(row pgx.CollectableRow) (accrual.Accrual, error) {
 	var a accrual.Accrual
@@ -21,7 +21,7 @@ func scanRebate(row pgx.CollectableRow) (accrual.Accrual, error) {
 	err := row.Scan(&a.Book, &a.ID, &a.MerchantID, &a.CampaignID, &a.Version, &a.Rule, &a.OrderID, &a.Line, &a.Beneficiary, &a.Level,
 		&a.Currency, &a.Why, &a.VestsOn, &receipt, &a.CreatedAt, &a.Status, &a.Accrued, &a.Settled, &a.Released, &a.FromPending, &a.FromWallet,
 		&a.Debt, &a.RunID, &settled, &a.Sequence, &a.UpdatedAt, &a.Ordinals.Rated, &a.Ordinals.Clawed, &a.Ordinals.Restored,
-		&a.Ordinals.Recovered)
+		&a.Ordinals.Recovered, &a.Retaken)
 	a.SettledAt = value(settled)
 	if receipt != nil {
 		a.FromReceipt, a.ReceiptDays = true, *receipt
@@ -61,11 +61,11 @@ func (w *work) rebateOf(r accrual.Ref) (*accrual.Accrual, error) {
 
 var setRebate = updating("rebates", `id text, status text, accrued bigint, settled bigint, released bigint, from_pending bigint,
 	from_wallet bigint, debt bigint, run_id text, settled_at timestamptz, sequence bigint, updated_at timestamptz, rated smallint,
-	clawed smallint, restored smallint, recovered smallint, version integer, why text`, `id = n.id`, `
+	clawed smallint, restored smallint, recovered smallint, version integer, why text, retaken bigint`, `id = n.id`, `
 		status = n.status, accrued = n.accrued, settled = n.settled, released = n.released, from_pending = n.from_pending,
 		from_wallet = n.from_wallet, debt = n.debt, run_id = n.run_id, settled_at = n.settled_at, sequence = n.sequence,
 		updated_at = n.updated_at, rated = n.rated, clawed = n.clawed, restored = n.restored, recovered = n.recovered,
-		version = n.version, why = n.why`)
+		version = n.version, why = n.why, retaken = n.retaken`)
 
 // moveRebate writes what a Step makes of a rebate, keeps what can be settled and what is owed in their tables, and tells it.
 func (w *work) moveRebate(stands *accrual.Accrual, after accrual.Accrual, event string) {
@@ -73,7 +73,7 @@ func (w *work) moveRebate(stands *accrual.Accrual, after accrual.Accrual, event 
 	o := after.Ordinals
 	w.write(setRebate, after.ID, after.ID, after.Status, after.Accrued, after.Settled, after.Released, after.FromPending, after.FromWallet,
 		after.Debt, orNull(after.RunID), optional(after.SettledAt), after.Sequence, after.UpdatedAt, int16(o.Rated), int16(o.Clawed),
-		int16(o.Restored), int16(o.Recovered), int32(after.Version), after.Why)
+		int16(o.Restored), int16(o.Recovered), int32(after.Version), after.Why, after.Retaken)
 	w.listRebate(*stands, after)
 	*stands = after
 	w.emitRebate(event, after)

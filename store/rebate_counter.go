@@ -10,7 +10,7 @@ import (
 )
 
 // lockedCap is a counter of rebates under lock (rebate.Counters). A Step that claims one in locks.caps reads it with counted and moves
-// it with count; it never falls.
+// it with count; it falls only where a promise that took of it is corrected.
 type lockedCap struct {
 	minor int64
 	fresh bool // the batch makes it
@@ -64,6 +64,9 @@ func (w *work) count(takes map[string]int64) error {
 		next := lockedCap{minor: minor, fresh: row == nil || row.fresh}
 		if row != nil {
 			next.minor += row.minor
+		}
+		if next.minor < 0 {
+			return fault.Internal("a counter gives back more than was taken of it", nil)
 		}
 		if next.minor < minor {
 			return fault.Invalid("amount_overflow", "", "a counter is larger than we can hold")

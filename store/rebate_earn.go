@@ -37,7 +37,7 @@ func (e earn) posts() posts {
 	return list
 }
 
-var rateOrder = updating("rebate_orders", `order_id text, at timestamptz`, `order_id = n.order_id`, `rated_at = n.at`)
+var rateOrder = updating("rebate_orders", `order_id text, at timestamptz, past jsonb`, `order_id = n.order_id`, `rated_at = n.at, past = n.past`)
 
 func (e earn) judge(w *work) error {
 	used := rebate.Used{Counters: w.counted(e.Counters()), Budget: map[string]int64{}}
@@ -64,7 +64,11 @@ func (e earn) judge(w *work) error {
 	for _, left := range used.Budget {
 		w.short = w.short || left <= 0 // with another balance it might have been more
 	}
-	w.write(rateOrder, e.Order.ID, e.Order.ID, w.at)
+	past, err := pastText(rebate.PastOf(e.Versions, e.Order, used.Counters))
+	if err != nil {
+		return err
+	}
+	w.write(rateOrder, e.Order.ID, e.Order.ID, w.at, past)
 	return w.count(takes)
 }
 
@@ -90,6 +94,15 @@ const sqlEarning = `
 // Earning reads what an order is rated by: its facts, and the versions that were active when it was paid. Likely is what it would earn
 // as its counters and budgets stand now. An order without a buyer earns nothing, and has no versions.
 func (s *Store) Earning(ctx context.Context, book id.Book, orderID string) (accrual.Earn, error) {
+	e, err := s.paidOrder(ctx, book, orderID)
+	if err != nil || e.Order.Buyer.UserID == "" {
+		return e, err
+	}
+	return e, s.likely(ctx, &e)
+}
+
+// paidOrder reads an order as rules see it.
+func (s *Store) paidOrder(ctx context.Context, book id.Book, orderID string) (accrual.Earn, error) {
 	e := accrual.Earn{Order: rebate.Order{Book: book, ID: orderID}}
 	db, err := s.db(book)
 	if err != nil {
@@ -127,10 +140,18 @@ func (s *Store) Earning(ctx context.Context, book id.Book, orderID string) (accr
 	if err != nil {
 		return e, failure(err)
 	}
-	if o.Lines, err = rebate.Lines(t.Order); err != nil {
-		return e, err
+	o.Lines, err = rebate.Lines(t.Order)
+	return e, err
+}
+
+// pastText is what was counted before, as it is kept; nil where nothing was.
+func pastText(past map[string]rebate.Past) (*string, error) {
+	if len(past) == 0 {
+		return nil, nil
 	}
-	return e, s.likely(ctx, &e)
+	raw, err := json.Marshal(past)
+	text := string(raw)
+	return &text, err
 }
 
 func (s *Store) countryOf(sealed []byte) (string, error) {

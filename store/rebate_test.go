@@ -404,7 +404,7 @@ func TestReceiptOfAnOrder(t *testing.T) {
 			require.Equal(t, day.AddDate(0, 0, 3), relay(order).VestsOn.UTC(), name)
 		}
 		var events int
-		require.NoError(t, p.db.Owner.QueryRow(t.Context(), "SELECT count(*) FROM outbox WHERE object_id = $1 AND type = 'order.received'", order).Scan(&events))
+		require.NoError(t, p.db.Owner.QueryRow(t.Context(), "SELECT count(*) FROM events WHERE object_id = $1 AND type = 'order.received'", order).Scan(&events))
 		require.Equal(t, 1, events)
 	}
 	late := trade.Arrival{OrderID: p.bought("of-another"), MerchantID: p.s.Mint(id.Merchant)}

@@ -202,6 +202,12 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return promise{c}, nil
 	case accrual.Pay:
 		return payRebates{c}, nil
+	case accrual.Correct:
+		return correct{c, book}, nil
+	case accrual.BeginRerating:
+		return beginRerating{c, book}, nil
+	case accrual.EndRerating:
+		return endRerating{c}, nil
 	case accrual.Adjust:
 		return adjustRebate{c}, nil
 	case accrual.Begin:

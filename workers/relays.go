@@ -38,6 +38,7 @@ type Waiting interface {
 type Rebates interface {
 	RebateOrdersDue(ctx context.Context, limit int) ([]accrual.Due, error)
 	SettlementsWaiting(ctx context.Context, limit int) ([]accrual.Run, error)
+	ReratingsDue(ctx context.Context, limit int) ([]accrual.Rerating, error)
 }
 
 // Outbox holds the events that haven't left.
@@ -74,6 +75,8 @@ type Settler interface {
 	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
 	// Rebate brings an order's rebates to what its payments and refunds say.
 	Rebate(context.Context, accrual.Due) error
+	// Rerate does the next page of a re-rating.
+	Rerate(context.Context, accrual.Rerating) error
 	SettlePayout(context.Context, activities.OutSettlement) (payout.Payout, error)
 	// Mature makes a payment's captured money available, once.
 	Mature(context.Context, activities.Ref) error
@@ -179,7 +182,8 @@ func NewRelays(c RelayConfig) *Relays {
 		r.all = append(r.all, newRelay("rechecks", max(c.Every, time.Second), r.recheck), newRelay("counters", time.Minute, r.sweepCounters))
 	}
 	if c.Rebates != nil {
-		r.all = append(r.all, newRelay("rebates", c.Every, r.rebate), newRelay("settlements", c.Every, r.startSettlements))
+		r.all = append(r.all, newRelay("rebates", c.Every, r.rebate), newRelay("settlements", c.Every, r.startSettlements),
+			newRelay("reratings", c.Every, r.rerate))
 	}
 	return r
 }
@@ -273,6 +277,12 @@ func (r *Relays) mature(ctx context.Context) (bool, error) {
 func (r *Relays) rebate(ctx context.Context) (bool, error) {
 	list, err := r.c.Rebates.RebateOrdersDue(ctx, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Settler.Rebate)
+}
+
+// rerate does a page of each re-rating, and asks again at once.
+func (r *Relays) rerate(ctx context.Context) (bool, error) {
+	list, err := r.c.Rebates.ReratingsDue(ctx, batch)
+	return len(list) > 0, each(ctx, list, err, r.c.Settler.Rerate)
 }
 
 // startSettlements starts the sagas of settlements that were begun.

@@ -118,6 +118,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Settlements: p.store, Sealer: p.store}),
 		Transfers: p.store,
 		Rebates:   p.store, Settler: activities.New(activities.Config{Committer: p.store, Settlements: p.store}),
+		Rerater: activities.New(activities.Config{Committer: p.store, Reratings: p.store, Rebates: p.store}),
 		Rules: p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Notices: p.store, Writer: written,
 		Campaigns: p.store, Shoppers: p.store,
@@ -169,7 +170,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	var opened func()
 	courier := activities.NewCourier(p.hooks)
 	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Payouts: p.store, Transfers: p.store, Cases: p.store,
-		Settlements: p.store, Rebates: p.store,
+		Settlements: p.store, Rebates: p.store, Reratings: p.store,
 		Rules: p.store, Health: p.health,
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})

@@ -51,6 +51,7 @@ type Accrual struct {
 	Released    int64
 	FromPending int64 // clawed back before it was paid
 	FromWallet  int64 // clawed back out of the wallet
+	Retaken     int64 // by how much corrections have moved FromPending: a correction's journal is net of it
 	Debt        int64 // clawed back beyond what the wallet held: the user owes it
 	RunID       string
 	SettledAt   time.Time

@@ -39,12 +39,13 @@ const (
 	Session        Prefix = "ses" // of a user who has logged in
 	Destination    Prefix = "dst" // where a user can be paid out to
 	Settlement     Prefix = "stl" // a run that pays a campaign's vested rebates
+	Rerating       Prefix = "rrt" // a run that rates a campaign's orders again
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination, Settlement}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination, Settlement, Rerating}
 }
 
 const (

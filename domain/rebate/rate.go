@@ -31,6 +31,10 @@ type Earning struct {
 type Used struct {
 	Counters map[string]int64 // by Counters' keys
 	Budget   map[string]int64 // what is left of each campaign's budget, by campaign
+	// Given is what campaigns that aren't asked have given on a line, by its number, and Shut are the lines on which one of them leaves no
+	// room for another: what is rated again is rated alone.
+	Given map[int]int64
+	Shut  map[int]bool
 }
 
 // Result is what an order earns. Takes is what each counter moves by; Why explains, if it was asked for.
@@ -65,6 +69,9 @@ func rateOrder(versions []*Rules, o Order, used Used, why bool) (Result, error) 
 	t := &rater{order: &o, used: used, why: why, taken: map[string]int64{}, given: make([]int64, len(o.Lines)), shut: make([]bool, len(o.Lines)),
 		gave: make([]bool, len(o.Lines)), shown: shown{order: &o, known: make(map[string]any, 8)}, today: o.Day()}
 	t.day = t.today.Format(time.DateOnly)
+	for i := range o.Lines {
+		t.given[i], t.shut[i] = used.Given[o.Lines[i].Number], used.Shut[o.Lines[i].Number]
+	}
 	most := 0
 	for _, v := range versions {
 		most = max(most, len(v.rules)*len(o.Lines))

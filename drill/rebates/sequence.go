@@ -24,6 +24,7 @@ const (
 	Unfreeze Kind = "unfreeze" // and freed
 	Close    Kind = "close"    // a user is closed
 	FundMore Kind = "fund"     // the campaign gets more budget
+	Rerate   Kind = "rerate"   // other rules rate everything again; Twice: two workers do the same page
 	Plant    Kind = "plant"    // something that no Step does, for the judge to see; never by chance
 )
 
@@ -36,6 +37,7 @@ type Act struct {
 	Fails bool    // the channel refuses the refund
 	Late  bool    // its rebates wait for the relay
 	Twice bool
+	Rules int // by which it is rated again
 	Plant string // SQL
 }
 
@@ -50,6 +52,8 @@ func (a Act) String() string {
 		return fmt.Sprintf("settle twice=%v", a.Twice)
 	case Spend:
 		return fmt.Sprintf("user %d spends %d%%", a.Which, a.Part)
+	case Rerate:
+		return fmt.Sprintf("rerate by %d twice=%v late=%v", a.Rules, a.Twice, a.Late)
 	case Relay:
 		return "relay"
 	case Return:
@@ -80,7 +84,7 @@ const users = 3
 
 // Sequences generates them: an order first, then whatever happens. Budgets are often too small.
 func Sequences() *rapid.Generator[Sequence] {
-	kinds := rapid.SampledFrom([]Kind{Pay, Refund, Refund, Refund, Return, Relay, Settle, Settle, Spend, Spend, Freeze, Unfreeze, Close, FundMore})
+	kinds := rapid.SampledFrom([]Kind{Pay, Refund, Refund, Refund, Return, Relay, Settle, Settle, Spend, Spend, Freeze, Unfreeze, Close, FundMore, Rerate, Rerate})
 	lines := rapid.SliceOfN(rapid.Int64Range(1, 99_99), 1, 3)
 	part := rapid.SampledFrom([]int64{1, 10, 33, 50, 67, 99, 100, 100})
 	act := rapid.Custom(func(t *rapid.T) Act {
@@ -90,6 +94,9 @@ func Sequences() *rapid.Generator[Sequence] {
 			a.Lines, a.Late = lines.Draw(t, "lines"), rapid.IntRange(0, 3).Draw(t, "late") == 0
 		case Refund, Return:
 			a.Fails, a.Late = rapid.IntRange(0, 4).Draw(t, "fails") == 0, rapid.IntRange(0, 3).Draw(t, "late") == 0
+		case Rerate:
+			a.Rules, a.Twice = rapid.IntRange(0, len(rulebooks())-1).Draw(t, "rules"), rapid.IntRange(0, 3).Draw(t, "twice") == 0
+			a.Late = rapid.IntRange(0, 3).Draw(t, "late") == 0
 		case Settle:
 			a.Twice = rapid.IntRange(0, 3).Draw(t, "twice") == 0
 		}

@@ -39,7 +39,7 @@ type House struct {
 
 // NewHouse makes the steps over a store.
 func NewHouse(s *store.Store, owner *pgxpool.Pool) *House {
-	return &House{Store: s, Owner: owner, Steps: activities.New(activities.Config{Committer: s, Rebates: s, Settlements: s, Transfers: s})}
+	return &House{Store: s, Owner: owner, Steps: activities.New(activities.Config{Committer: s, Rebates: s, Reratings: s, Settlements: s, Transfers: s})}
 }
 
 // Shop is a merchant with one campaign. Sequences run in it one after the other, so that each sees what it does to the budget.

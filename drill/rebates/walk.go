@@ -12,6 +12,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/rebate"
 	"paysaga/domain/refund"
 	"paysaga/domain/transfer"
 	"paysaga/domain/user"
@@ -102,6 +103,8 @@ func (w *walk) do(ctx context.Context, a Act) error {
 		return w.settle(ctx, a.Twice)
 	case Spend:
 		return w.spend(ctx, a)
+	case Rerate:
+		return w.rerate(ctx, a)
 	case Plant:
 		_, err := w.Owner.Exec(ctx, "SET session_replication_role = replica; "+a.Plant+"; SET session_replication_role = DEFAULT")
 		return err
@@ -225,6 +228,63 @@ func (w *walk) settle(ctx context.Context, twice bool) error {
 		}
 		in.After = page.Next
 	}
+}
+
+// rerate saves other rules as the campaign's next version, and rates by it what the sequence has bought: shops before it are over.
+func (w *walk) rerate(ctx context.Context, a Act) error {
+	if len(w.orders) == 0 {
+		return nil
+	}
+	c, err := w.Store.Campaign(ctx, book, w.merchant, w.campaign)
+	if err != nil {
+		return err
+	}
+	if err := w.commit(ctx, w.step(w.Store.Mint(id.Request), id.Act, 1, rebate.SaveVersion{MerchantID: w.merchant, Version: rebate.Version{
+		CampaignID: w.campaign, Number: c.Latest + 1, Note: "corrected", Definition: rulebooks()[a.Rules]}})); err != nil {
+		return err
+	}
+	run, err := w.Steps.BeginRerating(ctx, accrual.BeginRerating{Idempotency: w.idempotency("rerate", w.Store.Mint(id.Request)), Run: accrual.Rerating{
+		Book: book, ID: w.Store.Mint(id.Rerating), MerchantID: w.merchant, CampaignID: w.campaign, Version: c.Latest + 1}}, ledger.Service("drill"))
+	if err != nil {
+		return fmt.Errorf("the re-rating: %w", err)
+	}
+	first := w.orders[0].orderID
+	run.After = first[:len(first)-1]
+	for !run.Status.Terminal() {
+		var other sync.WaitGroup
+		var second error
+		if a.Twice {
+			other.Go(func() { second = w.Steps.Rerate(ctx, run) })
+		}
+		err := w.Steps.Rerate(ctx, run)
+		other.Wait()
+		if err != nil || second != nil {
+			return fmt.Errorf("a page of the re-rating: %w %w", err, second)
+		}
+		if run, err = w.Store.Rerating(ctx, book, w.merchant, run.ID); err != nil {
+			return err
+		}
+	}
+	w.done["rerated_orders"] += int(run.Done.Orders)
+	for why, n := range run.Left {
+		w.done["left_"+why] += int(n)
+	}
+	return w.retold(ctx, a.Late)
+}
+
+// retold has the relay look at the orders whose rebates were as their refunds say: what is promised anew is to be, too.
+func (w *walk) retold(ctx context.Context, late bool) error {
+	var list []*bought
+	for _, b := range w.orders {
+		if b.told {
+			b.told = false
+			list = append(list, b)
+		}
+	}
+	if late {
+		return nil
+	}
+	return w.relay(ctx, list...)
 }
 
 // spend moves a part of a wallet to somebody else.
