@@ -192,17 +192,15 @@ func (s *Steps) correct(ctx context.Context, c accrual.Correct) (accrual.Correct
 	return c.Rate(counters, max(0, spend.Left.Minor))
 }
 
-// Preview is what a run would come to at an order, or why it leaves it alone.
-type Preview struct {
-	OrderID string
-	Left    string
-	accrual.Corrected
+// Rerating reads a run with what it has come to.
+func (s *Steps) Rerating(ctx context.Context, book id.Book, merchantID, runID string) (accrual.Rerating, error) {
+	return s.c.Reratings.Rerating(ctx, book, merchantID, runID)
 }
 
 // PreviewRerating shows what a run would come to at the next orders, as the
 // counters and the budget stand and the orders before them leave both. Nothing is
 // kept. It looks at limit orders that the campaign has given on, or may.
-func (s *Steps) PreviewRerating(ctx context.Context, r accrual.Rerating, limit int) (list []Preview, next string, over bool, err error) {
+func (s *Steps) PreviewRerating(ctx context.Context, r accrual.Rerating, limit int) (list []accrual.Preview, next string, over bool, err error) {
 	spend, err := s.c.Reratings.CampaignSpend(ctx, r.Book, r.CampaignID)
 	if err != nil {
 		return nil, "", false, err
@@ -220,7 +218,7 @@ func (s *Steps) PreviewRerating(ctx context.Context, r accrual.Rerating, limit i
 		if !in {
 			continue
 		}
-		p := Preview{OrderID: order, Left: why}
+		p := accrual.Preview{OrderID: order, Left: why}
 		if why == "" {
 			counters, err := s.c.Reratings.RebateCounters(ctx, r.Book, c.Counters())
 			if err != nil {

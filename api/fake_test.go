@@ -68,7 +68,7 @@ func newMemory() *memory {
 		keys: map[string]access.Principal{}, accounts: map[string]channels.Account{}, payments: map[string]payment.Payment{}, refunds: map[string]refund.Refund{}, payouts: map[string]payout.Payout{},
 		orders: map[string]trade.Order{}, firsts: map[string]first{}, callbacks: map[string]channels.Received{},
 		endpoints: map[string]delivery.Endpoint{}, captures: map[string]payment.Capture{}, fail: map[string]error{},
-		promised: rebateBook{runs: map[string]accrual.Run{}},
+		promised: rebateBook{runs: map[string]accrual.Run{}, reratings: map[string]accrual.Rerating{}},
 		notices:  noticeBook{settings: map[string]notice.Settings{}},
 		wallets:  wallets{map[string]int64{}, map[string]string{}, map[string]transfer.Transfer{}},
 		rules:    ruleBook{inForce: map[string]int{}}, sessions: map[string]access.Session{}, people: newPeople(), campaigns: newCampaignBook(),

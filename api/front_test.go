@@ -124,7 +124,7 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 		Payouts:   f.store,
 		Notices:   f.store, Writer: words{},
 		Endpoints: f.store, Outbox: f.store, Again: f.store, Hooks: hooks(t),
-		Rules: f.store, Lists: f.store, Sealer: f.store, Rebates: f.store, Settler: f.store, Campaigns: f.store, Shoppers: f.store,
+		Rules: f.store, Lists: f.store, Sealer: f.store, Rebates: f.store, Settler: f.store, Rerater: f.store, Campaigns: f.store, Shoppers: f.store,
 		Channels: channels.NewRegistry(
 			fakeChannel{name: "sandbox", methods: []payment.MethodType{payment.MethodQR, payment.MethodRedirect, payment.MethodCardToken}},
 			fakeChannel{name: "cards", methods: []payment.MethodType{payment.MethodCardToken}},

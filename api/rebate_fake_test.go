@@ -12,9 +12,10 @@ import (
 
 // rebateBook is what the fakes know of rebates.
 type rebateBook struct {
-	rebates []accrual.Accrual
-	runs    map[string]accrual.Run
-	due     []accrual.Run
+	rebates   []accrual.Accrual
+	runs      map[string]accrual.Run
+	reratings map[string]accrual.Rerating
+	due       []accrual.Run
 }
 
 func (m *memory) Rebate(_ context.Context, book id.Book, merchantID, rebateID string) (accrual.Accrual, error) {
@@ -114,3 +115,57 @@ func (m *memory) Steer(_ context.Context, book id.Book, merchantID, runID string
 }
 
 func (s *sagas) SettlementMoved(context.Context, accrual.Run) error { return nil }
+
+func (m *memory) PreviewRerating(_ context.Context, r accrual.Rerating, limit int) (list []accrual.Preview, next string, over bool, err error) {
+	unlock, err := m.lock("PreviewRerating")
+	defer unlock()
+	a := accrual.Accrual{ID: mint(id.Rebate), Rule: "all", Line: 1, Beneficiary: mint(id.User), Currency: r.Currency, Accrued: 100}
+	b := a
+	b.Accrued = 40
+	list = []accrual.Preview{{OrderID: mint(id.Order), Corrected: accrual.Corrected{Changed: []accrual.Moved{{Before: a, After: b}}, Made: []accrual.Accrual{a}}},
+		{OrderID: mint(id.Order), Left: accrual.LeftSettled}, {OrderID: mint(id.Order)}}
+	return list, list[2].OrderID, limit != 3, err
+}
+
+func (m *memory) BeginRerating(_ context.Context, b accrual.BeginRerating, by ledger.Principal) (accrual.Rerating, error) {
+	unlock, err := m.lock("BeginRerating")
+	defer unlock()
+	if err != nil {
+		return b.Run, err
+	}
+	r := b.Run
+	r.Status, r.Sequence, r.By = accrual.Running, 1, by
+	for _, old := range m.promised.reratings {
+		if old.CampaignID == r.CampaignID && !old.Status.Terminal() {
+			return r, fault.Conflict("rerating_open", "there is one")
+		}
+	}
+	m.promised.reratings[r.ID] = r
+	k := b.Idempotency
+	hash := k.RequestHash
+	k.RequestHash = ""
+	m.firsts[scopeOf(r.Book, k)] = first{hash, r.ID}
+	return r, nil
+}
+
+func (m *memory) Rerating(_ context.Context, book id.Book, merchantID, runID string) (accrual.Rerating, error) {
+	unlock, err := m.lock("Rerating")
+	defer unlock()
+	r, ok := m.promised.reratings[runID]
+	if err == nil && (!ok || r.Book != book || merchantID != "" && r.MerchantID != merchantID) {
+		err = fault.NotFound("rerating")
+	}
+	return r, err
+}
+
+func (m *memory) CancelRerating(ctx context.Context, book id.Book, merchantID, runID string, _ ledger.Principal) (accrual.Rerating, error) {
+	r, err := m.Rerating(ctx, book, merchantID, runID)
+	if err != nil || r.Status == accrual.Canceled {
+		return r, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err = r.Ended(accrual.Canceled, time.Now())
+	m.promised.reratings[r.ID] = r
+	return r, err
+}

@@ -124,6 +124,9 @@ var operations = map[string]operation{
 	"listCampaignFundings":    {scope: access.CampaignsRead, query: []string{"limit", "starting_after"}, after: isFunding},
 	"getCampaignSpend":        {scope: access.CampaignsRead},
 	"simulateCampaign":        {scope: access.CampaignsRead},
+	"rerateCampaign":          {scope: access.CampaignsWrite, key: true},
+	"getRerating":             {scope: access.CampaignsRead},
+	"cancelRerating":          {scope: access.CampaignsWrite},
 
 	"createUser":          {scope: access.UsersWrite, merchant: true},
 	"listUsers":           {scope: access.UsersRead, query: []string{"status", "reference", "referrer", "limit", "starting_after"}, after: isUser, values: userValues},

@@ -189,6 +189,36 @@ func (e KeptDestinationRequestType) Valid() bool {
 	}
 }
 
+// Defines values for LeftAlone.
+const (
+	LeftAloneFailed         LeftAlone = "failed"
+	LeftAloneHistoryUnknown LeftAlone = "history_unknown"
+	LeftAloneRefunded       LeftAlone = "refunded"
+	LeftAloneSettled        LeftAlone = "settled"
+	LeftAloneStepsExhausted LeftAlone = "steps_exhausted"
+	LeftAloneWaits          LeftAlone = "waits"
+)
+
+// Valid indicates whether the value is a known member of the LeftAlone enum.
+func (e LeftAlone) Valid() bool {
+	switch e {
+	case LeftAloneFailed:
+		return true
+	case LeftAloneHistoryUnknown:
+		return true
+	case LeftAloneRefunded:
+		return true
+	case LeftAloneSettled:
+		return true
+	case LeftAloneStepsExhausted:
+		return true
+	case LeftAloneWaits:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderType.
 const (
 	OrderTypeDeposit      OrderType = "deposit"
@@ -282,6 +312,21 @@ func (e RebateVestAfter) Valid() bool {
 	case RebateVestAfterPayment:
 		return true
 	case RebateVestAfterReceipt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReratingPreviewObject.
+const (
+	ReratingPreviewObjectReratingPreview ReratingPreviewObject = "rerating_preview"
+)
+
+// Valid indicates whether the value is a known member of the ReratingPreviewObject enum.
+func (e ReratingPreviewObject) Valid() bool {
+	switch e {
+	case ReratingPreviewObjectReratingPreview:
 		return true
 	default:
 		return false
@@ -1166,6 +1211,11 @@ type KeptDestinationRequest struct {
 // KeptDestinationRequestType defines model for KeptDestinationRequest.Type.
 type KeptDestinationRequestType string
 
+// LeftAlone Why an order stays as it is. `settled`: something of it was paid out or given back. `refunded`: all of it has gone back. `waits`: a
+// claw-back or its restoring isn't done yet. `history_unknown`: what its buyer had spent by then wasn't kept. `steps_exhausted`: it was
+// rated 99 times. `failed`: it moved again and again, or can't be read.
+type LeftAlone string
+
 // Line defines model for Line.
 type Line = trade.PublicLine
 
@@ -1813,6 +1863,89 @@ type RemoveRiskEntryRequest struct {
 	// Reason Why. It is kept.
 	Reason Reason `json:"reason"`
 }
+
+// RerateDifferences defines model for RerateDifferences.
+type RerateDifferences = accrual.PublicDifferences
+
+// RerateRequest defines model for RerateRequest.
+type RerateRequest struct {
+	// Apply Whether to change anything.
+	Apply *bool `json:"apply,omitempty"`
+
+	// Corrects Only orders that went by this version when they were paid. The default is all.
+	Corrects *int `json:"corrects,omitempty"`
+
+	// Limit How many orders a preview looks at.
+	Limit *int `json:"limit,omitempty"`
+
+	// Reason Why; needed with apply.
+	Reason *string `json:"reason,omitempty"`
+
+	// StartingAfter Where a preview goes on.
+	StartingAfter *OrderID `json:"starting_after,omitempty"`
+
+	// Version The corrected version.
+	Version int `json:"version"`
+}
+
+// ReratedOrder defines model for ReratedOrder.
+type ReratedOrder struct {
+	// LeftAlone Why an order stays as it is. `settled`: something of it was paid out or given back. `refunded`: all of it has gone back. `waits`: a
+	// claw-back or its restoring isn't done yet. `history_unknown`: what its buyer had spent by then wasn't kept. `steps_exhausted`: it was
+	// rated 99 times. `failed`: it moved again and again, or can't be read.
+	LeftAlone *LeftAlone `json:"left_alone,omitempty"`
+
+	// OrderID Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	OrderID OrderID         `json:"order_id"`
+	Rebates []ReratedRebate `json:"rebates"`
+}
+
+// ReratedRebate defines model for ReratedRebate.
+type ReratedRebate struct {
+	// After What would be.
+	After Amount `json:"after"`
+
+	// Before What is promised.
+	Before Amount `json:"before"`
+	Level  int    `json:"level"`
+	Line   int    `json:"line"`
+
+	// RebateID The rebate's id; a new one has it once it is promised.
+	RebateID string `json:"rebate_id"`
+	Rule     string `json:"rule"`
+	UserID   string `json:"user_id"`
+}
+
+// Rerating A run that rates a campaign's orders again.
+type Rerating = accrual.PublicRerating
+
+// ReratingID Example: rrt_01kahxr3v0c9m6r5w2z8t4y7qe
+type ReratingID = string
+
+// ReratingPreview What a version would change.
+type ReratingPreview struct {
+	CampaignID string `json:"campaign_id"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// HasMore There are orders that weren't looked at; the next page starts after `next`.
+	HasMore bool `json:"has_more"`
+
+	// Next Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	Next   *OrderID              `json:"next,omitempty"`
+	Object ReratingPreviewObject `json:"object"`
+
+	// Orders The orders that it would change, and those that it would leave alone although the campaign has given on them, or may.
+	Orders  []ReratedOrder    `json:"orders"`
+	Totals  RerateDifferences `json:"totals"`
+	Version int               `json:"version"`
+}
+
+// ReratingPreviewObject defines model for ReratingPreview.Object.
+type ReratingPreviewObject string
 
 // ReviewRequest defines model for ReviewRequest.
 type ReviewRequest struct {
@@ -2773,6 +2906,17 @@ type PauseCampaignParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// RerateCampaignParams defines parameters for RerateCampaign.
+type RerateCampaignParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ResumeCampaignParams defines parameters for ResumeCampaign.
 type ResumeCampaignParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -3192,6 +3336,20 @@ type ListRefundsParams struct {
 
 // GetRefundParams defines parameters for GetRefund.
 type GetRefundParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetReratingParams defines parameters for GetRerating.
+type GetReratingParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// CancelReratingParams defines parameters for CancelRerating.
+type CancelReratingParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
@@ -3830,6 +3988,9 @@ type FundCampaignJSONRequestBody = CampaignFundingRequest
 // PauseCampaignJSONRequestBody defines body for PauseCampaign for application/json ContentType.
 type PauseCampaignJSONRequestBody = CampaignDecisionRequest
 
+// RerateCampaignJSONRequestBody defines body for RerateCampaign for application/json ContentType.
+type RerateCampaignJSONRequestBody = RerateRequest
+
 // ResumeCampaignJSONRequestBody defines body for ResumeCampaign for application/json ContentType.
 type ResumeCampaignJSONRequestBody = CampaignDecisionRequest
 
@@ -3871,6 +4032,9 @@ type ReviewPaymentJSONRequestBody = ReviewRequest
 
 // CreatePayoutJSONRequestBody defines body for CreatePayout for application/json ContentType.
 type CreatePayoutJSONRequestBody = PayoutRequest
+
+// CancelReratingJSONRequestBody defines body for CancelRerating for application/json ContentType.
+type CancelReratingJSONRequestBody = SettlementSteering
 
 // AddRiskEntryJSONRequestBody defines body for AddRiskEntry for application/json ContentType.
 type AddRiskEntryJSONRequestBody = RiskEntryRequest
@@ -4195,6 +4359,9 @@ type ServerInterface interface {
 	// PauseCampaign Give nothing until the campaign is resumed
 	// (POST /v1/campaigns/{campaign_id}/pause)
 	PauseCampaign(ctx echo.Context, campaignID CampaignID, params PauseCampaignParams) error
+	// RerateCampaign Rate a campaign's orders again by a corrected version
+	// (POST /v1/campaigns/{campaign_id}/rerate)
+	RerateCampaign(ctx echo.Context, campaignID CampaignID, params RerateCampaignParams) error
 	// ResumeCampaign Let a paused campaign give again
 	// (POST /v1/campaigns/{campaign_id}/resume)
 	ResumeCampaign(ctx echo.Context, campaignID CampaignID, params ResumeCampaignParams) error
@@ -4303,6 +4470,12 @@ type ServerInterface interface {
 	// GetRefund Read a refund
 	// (GET /v1/refunds/{refund_id})
 	GetRefund(ctx echo.Context, refundID RefundID, params GetRefundParams) error
+	// GetRerating Read a re-rating and how far it is
+	// (GET /v1/reratings/{rerating_id})
+	GetRerating(ctx echo.Context, reratingID ReratingID, params GetReratingParams) error
+	// CancelRerating End a re-rating
+	// (POST /v1/reratings/{rerating_id}/cancel)
+	CancelRerating(ctx echo.Context, reratingID ReratingID, params CancelReratingParams) error
 	// ListRiskEntries List what stands on lists, newest first
 	// (GET /v1/risk/lists)
 	ListRiskEntries(ctx echo.Context, params ListRiskEntriesParams) error
@@ -5196,6 +5369,59 @@ func (w *ServerInterfaceWrapper) PauseCampaign(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PauseCampaign(ctx, campaignID, params)
+	return err
+}
+
+// RerateCampaign converts echo context to params.
+func (w *ServerInterfaceWrapper) RerateCampaign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "campaign_id" -------------
+	var campaignID CampaignID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "campaign_id", ctx.Param("campaign_id"), &campaignID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RerateCampaignParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RerateCampaign(ctx, campaignID, params)
 	return err
 }
 
@@ -6870,6 +7096,78 @@ func (w *ServerInterfaceWrapper) GetRefund(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRefund(ctx, refundID, params)
+	return err
+}
+
+// GetRerating converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRerating(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rerating_id" -------------
+	var reratingID ReratingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rerating_id", ctx.Param("rerating_id"), &reratingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rerating_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReratingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRerating(ctx, reratingID, params)
+	return err
+}
+
+// CancelRerating converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelRerating(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rerating_id" -------------
+	var reratingID ReratingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rerating_id", ctx.Param("rerating_id"), &reratingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rerating_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelReratingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelRerating(ctx, reratingID, params)
 	return err
 }
 
@@ -9509,6 +9807,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/fundings", wrapper.ListCampaignFundings, options.OperationMiddlewares["listCampaignFundings"]...)
 	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/spend", wrapper.GetCampaignSpend, options.OperationMiddlewares["getCampaignSpend"]...)
 	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/simulate", wrapper.SimulateCampaign, options.OperationMiddlewares["simulateCampaign"]...)
+	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/rerate", wrapper.RerateCampaign, options.OperationMiddlewares["rerateCampaign"]...)
+	router.GET(options.BaseURL+"/v1/reratings/:rerating_id", wrapper.GetRerating, options.OperationMiddlewares["getRerating"]...)
+	router.POST(options.BaseURL+"/v1/reratings/:rerating_id/cancel", wrapper.CancelRerating, options.OperationMiddlewares["cancelRerating"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)

@@ -57,6 +57,7 @@ type Parts struct {
 	Refunds      Refunds
 	Rebates      Rebates
 	Settler      Settler
+	Rerater      Rerater
 	// Payouts reads payouts.
 	Payouts Payouts
 	// Transfers reads transfers between wallets.
@@ -95,7 +96,7 @@ type Parts struct {
 
 func (p Parts) check() error {
 	for name, missing := range map[string]bool{
-		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Users": p.Users == nil, "Logins": p.Logins == nil, "Destinations": p.Destinations == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Rebates": p.Rebates == nil, "Settler": p.Settler == nil, "Payouts": p.Payouts == nil,
+		"Keys": p.Keys == nil, "Sessions": p.Sessions == nil, "Users": p.Users == nil, "Logins": p.Logins == nil, "Destinations": p.Destinations == nil, "Accounts": p.Accounts == nil, "Book": p.Book == nil, "Reader": p.Reader == nil, "Refunds": p.Refunds == nil, "Rebates": p.Rebates == nil, "Settler": p.Settler == nil, "Rerater": p.Rerater == nil, "Payouts": p.Payouts == nil,
 		"Ledger": p.Ledger == nil, "Rules": p.Rules == nil, "Lists": p.Lists == nil, "Sealer": p.Sealer == nil,
 		"Campaigns": p.Campaigns == nil, "Shoppers": p.Shoppers == nil,
 		"Cases": p.Cases == nil, "Judge": p.Judge == nil, "Inbox": p.Inbox == nil, "Endpoints": p.Endpoints == nil, "Outbox": p.Outbox == nil, "Again": p.Again == nil, "Hooks": p.Hooks == nil, "Store": p.Store == nil, "Starter": p.Starter == nil, "Channels": p.Channels == nil,

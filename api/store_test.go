@@ -77,7 +77,7 @@ func onStore(t *testing.T) (*front, *storetest.Database) {
 	f.handler, err = api.New(api.Config{Deadline: time.Second, StoreTimeout: time.Minute}, api.Parts{
 		Keys: keys, Sessions: s, Users: s, Logins: s, Destinations: s, Accounts: s, Book: s, Reader: s, Refunds: s, Payouts: s, Ledger: s, Cases: s, Judge: newMemory(), Inbox: s, Store: s, Starter: f.sagas,
 		Channels: channels.NewRegistry(fakeChannel{name: "sandbox", methods: all}, fakeChannel{name: "cards", methods: all[2:]}),
-		Rules:    s, Lists: s, Sealer: s, Rebates: s, Settler: newMemory(),
+		Rules:    s, Lists: s, Sealer: s, Rebates: s, Settler: newMemory(), Rerater: newMemory(),
 		Transfers: s,
 		Notices:   s, Writer: words{},
 		Campaigns: s, Shoppers: s,

@@ -246,8 +246,9 @@ const sqlEventMerchants = `
 	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
 	LEFT JOIN rebates b ON b.book = e.book AND b.id = e.object_id
 	LEFT JOIN settlements s ON s.book = e.book AND s.id = e.object_id
+	LEFT JOIN reratings rr ON rr.book = e.book AND rr.id = e.object_id
 	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, y.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
-		b.merchant_id, s.merchant_id,
+		b.merchant_id, s.merchant_id, rr.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)

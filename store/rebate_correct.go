@@ -61,7 +61,7 @@ func (c correct) judge(w *work) error {
 	if err != nil {
 		return err
 	}
-	w.short = w.short || r.Cut || left <= 0
+	w.short = w.short || r.Cut
 	if r.Nothing() {
 		return fault.Conflict("stale_state", "the version makes no difference to the order any more")
 	}
@@ -106,8 +106,7 @@ func (c correct) tell(w *work, r accrual.Corrected) error {
 		}
 	}
 	w.write(rerateOrder, c.Order.ID, c.Order.ID, w.at, int16(c.Ordinal), past)
-	if d := r.Differences(); d.Orders > 0 {
-		w.write(insertReratingLine, w.step.Cause, c.RunID, w.step.Cause, c.Order.ID, int32(d.Changed), int32(d.Made), d.More, d.Less, w.at)
-	}
+	d := r.Differences()
+	w.write(insertReratingLine, w.step.Cause, c.RunID, w.step.Cause, c.Order.ID, int32(d.Changed), int32(d.Made), d.More, d.Less, w.at)
 	return nil
 }

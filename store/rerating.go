@@ -128,7 +128,7 @@ func (s endRerating) judge(w *work) error {
 }
 
 const sqlReratings = `SELECT` + reratingColumns + `, d.orders, d.changed, d.made, d.more, d.less FROM reratings r
-	CROSS JOIN LATERAL (SELECT count(DISTINCT order_id) AS orders, coalesce(sum(changed), 0)::bigint AS changed, coalesce(sum(made), 0)::bigint AS made,
+	CROSS JOIN LATERAL (SELECT count(DISTINCT order_id) FILTER (WHERE changed + made > 0) AS orders, coalesce(sum(changed), 0)::bigint AS changed, coalesce(sum(made), 0)::bigint AS made,
 			coalesce(sum(more), 0)::bigint AS more, coalesce(sum(less), 0)::bigint AS less
 		FROM rerating_lines l WHERE l.book = r.book AND l.rerating_id = r.id) d `
 

@@ -195,6 +195,36 @@ func (e KeptDestinationRequestType) Valid() bool {
 	}
 }
 
+// Defines values for LeftAlone.
+const (
+	LeftAloneFailed         LeftAlone = "failed"
+	LeftAloneHistoryUnknown LeftAlone = "history_unknown"
+	LeftAloneRefunded       LeftAlone = "refunded"
+	LeftAloneSettled        LeftAlone = "settled"
+	LeftAloneStepsExhausted LeftAlone = "steps_exhausted"
+	LeftAloneWaits          LeftAlone = "waits"
+)
+
+// Valid indicates whether the value is a known member of the LeftAlone enum.
+func (e LeftAlone) Valid() bool {
+	switch e {
+	case LeftAloneFailed:
+		return true
+	case LeftAloneHistoryUnknown:
+		return true
+	case LeftAloneRefunded:
+		return true
+	case LeftAloneSettled:
+		return true
+	case LeftAloneStepsExhausted:
+		return true
+	case LeftAloneWaits:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderType.
 const (
 	OrderTypeDeposit      OrderType = "deposit"
@@ -288,6 +318,21 @@ func (e RebateVestAfter) Valid() bool {
 	case RebateVestAfterPayment:
 		return true
 	case RebateVestAfterReceipt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReratingPreviewObject.
+const (
+	ReratingPreviewObjectReratingPreview ReratingPreviewObject = "rerating_preview"
+)
+
+// Valid indicates whether the value is a known member of the ReratingPreviewObject enum.
+func (e ReratingPreviewObject) Valid() bool {
+	switch e {
+	case ReratingPreviewObjectReratingPreview:
 		return true
 	default:
 		return false
@@ -1172,6 +1217,11 @@ type KeptDestinationRequest struct {
 // KeptDestinationRequestType defines model for KeptDestinationRequest.Type.
 type KeptDestinationRequestType string
 
+// LeftAlone Why an order stays as it is. `settled`: something of it was paid out or given back. `refunded`: all of it has gone back. `waits`: a
+// claw-back or its restoring isn't done yet. `history_unknown`: what its buyer had spent by then wasn't kept. `steps_exhausted`: it was
+// rated 99 times. `failed`: it moved again and again, or can't be read.
+type LeftAlone string
+
 // Line defines model for Line.
 type Line = trade.PublicLine
 
@@ -1819,6 +1869,89 @@ type RemoveRiskEntryRequest struct {
 	// Reason Why. It is kept.
 	Reason Reason `json:"reason"`
 }
+
+// RerateDifferences defines model for RerateDifferences.
+type RerateDifferences = accrual.PublicDifferences
+
+// RerateRequest defines model for RerateRequest.
+type RerateRequest struct {
+	// Apply Whether to change anything.
+	Apply *bool `json:"apply,omitempty"`
+
+	// Corrects Only orders that went by this version when they were paid. The default is all.
+	Corrects *int `json:"corrects,omitempty"`
+
+	// Limit How many orders a preview looks at.
+	Limit *int `json:"limit,omitempty"`
+
+	// Reason Why; needed with apply.
+	Reason *string `json:"reason,omitempty"`
+
+	// StartingAfter Where a preview goes on.
+	StartingAfter *OrderID `json:"starting_after,omitempty"`
+
+	// Version The corrected version.
+	Version int `json:"version"`
+}
+
+// ReratedOrder defines model for ReratedOrder.
+type ReratedOrder struct {
+	// LeftAlone Why an order stays as it is. `settled`: something of it was paid out or given back. `refunded`: all of it has gone back. `waits`: a
+	// claw-back or its restoring isn't done yet. `history_unknown`: what its buyer had spent by then wasn't kept. `steps_exhausted`: it was
+	// rated 99 times. `failed`: it moved again and again, or can't be read.
+	LeftAlone *LeftAlone `json:"left_alone,omitempty"`
+
+	// OrderID Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	OrderID OrderID         `json:"order_id"`
+	Rebates []ReratedRebate `json:"rebates"`
+}
+
+// ReratedRebate defines model for ReratedRebate.
+type ReratedRebate struct {
+	// After What would be.
+	After Amount `json:"after"`
+
+	// Before What is promised.
+	Before Amount `json:"before"`
+	Level  int    `json:"level"`
+	Line   int    `json:"line"`
+
+	// RebateID The rebate's id; a new one has it once it is promised.
+	RebateID string `json:"rebate_id"`
+	Rule     string `json:"rule"`
+	UserID   string `json:"user_id"`
+}
+
+// Rerating A run that rates a campaign's orders again.
+type Rerating = accrual.PublicRerating
+
+// ReratingID Example: rrt_01kahxr3v0c9m6r5w2z8t4y7qe
+type ReratingID = string
+
+// ReratingPreview What a version would change.
+type ReratingPreview struct {
+	CampaignID string `json:"campaign_id"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// HasMore There are orders that weren't looked at; the next page starts after `next`.
+	HasMore bool `json:"has_more"`
+
+	// Next Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	Next   *OrderID              `json:"next,omitempty"`
+	Object ReratingPreviewObject `json:"object"`
+
+	// Orders The orders that it would change, and those that it would leave alone although the campaign has given on them, or may.
+	Orders  []ReratedOrder    `json:"orders"`
+	Totals  RerateDifferences `json:"totals"`
+	Version int               `json:"version"`
+}
+
+// ReratingPreviewObject defines model for ReratingPreview.Object.
+type ReratingPreviewObject string
 
 // ReviewRequest defines model for ReviewRequest.
 type ReviewRequest struct {
@@ -2779,6 +2912,17 @@ type PauseCampaignParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// RerateCampaignParams defines parameters for RerateCampaign.
+type RerateCampaignParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ResumeCampaignParams defines parameters for ResumeCampaign.
 type ResumeCampaignParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -3198,6 +3342,20 @@ type ListRefundsParams struct {
 
 // GetRefundParams defines parameters for GetRefund.
 type GetRefundParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetReratingParams defines parameters for GetRerating.
+type GetReratingParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// CancelReratingParams defines parameters for CancelRerating.
+type CancelReratingParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
@@ -3836,6 +3994,9 @@ type FundCampaignJSONRequestBody = CampaignFundingRequest
 // PauseCampaignJSONRequestBody defines body for PauseCampaign for application/json ContentType.
 type PauseCampaignJSONRequestBody = CampaignDecisionRequest
 
+// RerateCampaignJSONRequestBody defines body for RerateCampaign for application/json ContentType.
+type RerateCampaignJSONRequestBody = RerateRequest
+
 // ResumeCampaignJSONRequestBody defines body for ResumeCampaign for application/json ContentType.
 type ResumeCampaignJSONRequestBody = CampaignDecisionRequest
 
@@ -3877,6 +4038,9 @@ type ReviewPaymentJSONRequestBody = ReviewRequest
 
 // CreatePayoutJSONRequestBody defines body for CreatePayout for application/json ContentType.
 type CreatePayoutJSONRequestBody = PayoutRequest
+
+// CancelReratingJSONRequestBody defines body for CancelRerating for application/json ContentType.
+type CancelReratingJSONRequestBody = SettlementSteering
 
 // AddRiskEntryJSONRequestBody defines body for AddRiskEntry for application/json ContentType.
 type AddRiskEntryJSONRequestBody = RiskEntryRequest
@@ -4491,6 +4655,32 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/campaigns/{campaign_id}/pause (the `PauseCampaign` operationId).
 	PauseCampaign(ctx context.Context, campaignID CampaignID, params *PauseCampaignParams, body PauseCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RerateCampaignWithBody Rate a campaign's orders again by a corrected version
+	//
+	// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+	// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+	// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+	// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+	// activated by this. A key needs the scope `campaigns:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+	RerateCampaignWithBody(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RerateCampaign Rate a campaign's orders again by a corrected version
+	//
+	// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+	// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+	// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+	// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+	// activated by this. A key needs the scope `campaigns:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+	RerateCampaign(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, body RerateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ResumeCampaignWithBody Let a paused campaign give again
 	//
 	// From now on. A key needs the scope `campaigns:write`.
@@ -4942,6 +5132,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 	GetRefund(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRerating Read a re-rating and how far it is
+	//
+	// A key needs the scope `campaigns:read`.
+	//
+	// Corresponds with GET /v1/reratings/{rerating_id} (the `GetRerating` operationId).
+	GetRerating(ctx context.Context, reratingID ReratingID, params *GetReratingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelReratingWithBody End a re-rating
+	//
+	// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+	CancelReratingWithBody(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelRerating End a re-rating
+	//
+	// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+	CancelRerating(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, body CancelReratingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRiskEntries List what stands on lists, newest first
 	//
@@ -6394,6 +6609,52 @@ func (c *Client) PauseCampaign(ctx context.Context, campaignID CampaignID, param
 	return c.Client.Do(req)
 }
 
+// RerateCampaignWithBody Rate a campaign's orders again by a corrected version
+//
+// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+// activated by this. A key needs the scope `campaigns:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+func (c *Client) RerateCampaignWithBody(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRerateCampaignRequestWithBody(c.Server, campaignID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RerateCampaign Rate a campaign's orders again by a corrected version
+//
+// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+// activated by this. A key needs the scope `campaigns:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+func (c *Client) RerateCampaign(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, body RerateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRerateCampaignRequest(c.Server, campaignID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ResumeCampaignWithBody Let a paused campaign give again
 //
 // From now on. A key needs the scope `campaigns:write`.
@@ -7336,6 +7597,61 @@ func (c *Client) ListRefunds(ctx context.Context, params *ListRefundsParams, req
 // Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 func (c *Client) GetRefund(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRefundRequest(c.Server, refundID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRerating Read a re-rating and how far it is
+//
+// A key needs the scope `campaigns:read`.
+//
+// Corresponds with GET /v1/reratings/{rerating_id} (the `GetRerating` operationId).
+func (c *Client) GetRerating(ctx context.Context, reratingID ReratingID, params *GetReratingParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReratingRequest(c.Server, reratingID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelReratingWithBody End a re-rating
+//
+// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+func (c *Client) CancelReratingWithBody(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelReratingRequestWithBody(c.Server, reratingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelRerating End a re-rating
+//
+// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+func (c *Client) CancelRerating(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, body CancelReratingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelReratingRequest(c.Server, reratingID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10400,6 +10716,77 @@ func NewPauseCampaignRequestWithBody(server string, campaignID CampaignID, param
 	return req, nil
 }
 
+// NewRerateCampaignRequest calls the generic RerateCampaign builder with application/json body
+func NewRerateCampaignRequest(server string, campaignID CampaignID, params *RerateCampaignParams, body RerateCampaignJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRerateCampaignRequestWithBody(server, campaignID, params, "application/json", bodyReader)
+}
+
+// NewRerateCampaignRequestWithBody constructs an http.Request for the RerateCampaign method, with any body, and a specified content type
+func NewRerateCampaignRequestWithBody(server string, campaignID CampaignID, params *RerateCampaignParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "campaign_id", campaignID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/campaigns/%s/rerate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		if params.PaysagaMerchant != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewResumeCampaignRequest calls the generic ResumeCampaign builder with application/json body
 func NewResumeCampaignRequest(server string, campaignID CampaignID, params *ResumeCampaignParams, body ResumeCampaignJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -13031,6 +13418,117 @@ func NewGetRefundRequest(server string, refundID RefundID, params *GetRefundPara
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.PaysagaMerchant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetReratingRequest constructs an http.Request for the GetRerating method
+func NewGetReratingRequest(server string, reratingID ReratingID, params *GetReratingParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "rerating_id", reratingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reratings/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.PaysagaMerchant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCancelReratingRequest calls the generic CancelRerating builder with application/json body
+func NewCancelReratingRequest(server string, reratingID ReratingID, params *CancelReratingParams, body CancelReratingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelReratingRequestWithBody(server, reratingID, params, "application/json", bodyReader)
+}
+
+// NewCancelReratingRequestWithBody constructs an http.Request for the CancelRerating method, with any body, and a specified content type
+func NewCancelReratingRequestWithBody(server string, reratingID ReratingID, params *CancelReratingParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "rerating_id", reratingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reratings/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -17523,6 +18021,32 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/campaigns/{campaign_id}/pause (the `PauseCampaign` operationId).
 	PauseCampaignWithResponse(ctx context.Context, campaignID CampaignID, params *PauseCampaignParams, body PauseCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseCampaignResponse, error)
 
+	// RerateCampaignWithBodyWithResponse Rate a campaign's orders again by a corrected version
+	//
+	// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+	// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+	// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+	// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+	// activated by this. A key needs the scope `campaigns:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+	RerateCampaignWithBodyWithResponse(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RerateCampaignResponse, error)
+
+	// RerateCampaignWithResponse Rate a campaign's orders again by a corrected version
+	//
+	// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+	// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+	// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+	// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+	// activated by this. A key needs the scope `campaigns:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+	RerateCampaignWithResponse(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, body RerateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*RerateCampaignResponse, error)
+
 	// ResumeCampaignWithBodyWithResponse Let a paused campaign give again
 	//
 	// From now on. A key needs the scope `campaigns:write`.
@@ -18018,6 +18542,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 	GetRefundWithResponse(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*GetRefundResponse, error)
+
+	// GetReratingWithResponse Read a re-rating and how far it is
+	//
+	// A key needs the scope `campaigns:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reratings/{rerating_id} (the `GetRerating` operationId).
+	GetReratingWithResponse(ctx context.Context, reratingID ReratingID, params *GetReratingParams, reqEditors ...RequestEditorFn) (*GetReratingResponse, error)
+
+	// CancelReratingWithBodyWithResponse End a re-rating
+	//
+	// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+	CancelReratingWithBodyWithResponse(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelReratingResponse, error)
+
+	// CancelReratingWithResponse End a re-rating
+	//
+	// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+	CancelReratingWithResponse(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, body CancelReratingJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelReratingResponse, error)
 
 	// ListRiskEntriesWithResponse List what stands on lists, newest first
 	//
@@ -22266,6 +22817,212 @@ func (r PauseCampaignResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PauseCampaignResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RerateCampaignResponse200Headers the declared response headers of an HTTP 200 response for RerateCampaign
+type RerateCampaignResponse200Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse201Headers the declared response headers of an HTTP 201 response for RerateCampaign
+type RerateCampaignResponse201Headers struct {
+	IdempotentReplayed *string
+	Location           *string
+	XRequestID         *string
+}
+
+// RerateCampaignResponse400Headers the declared response headers of an HTTP 400 response for RerateCampaign
+type RerateCampaignResponse400Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse401Headers the declared response headers of an HTTP 401 response for RerateCampaign
+type RerateCampaignResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// RerateCampaignResponse403Headers the declared response headers of an HTTP 403 response for RerateCampaign
+type RerateCampaignResponse403Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse404Headers the declared response headers of an HTTP 404 response for RerateCampaign
+type RerateCampaignResponse404Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse409Headers the declared response headers of an HTTP 409 response for RerateCampaign
+type RerateCampaignResponse409Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse413Headers the declared response headers of an HTTP 413 response for RerateCampaign
+type RerateCampaignResponse413Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse415Headers the declared response headers of an HTTP 415 response for RerateCampaign
+type RerateCampaignResponse415Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse422Headers the declared response headers of an HTTP 422 response for RerateCampaign
+type RerateCampaignResponse422Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse500Headers the declared response headers of an HTTP 500 response for RerateCampaign
+type RerateCampaignResponse500Headers struct {
+	XRequestID *string
+}
+
+// RerateCampaignResponse503Headers the declared response headers of an HTTP 503 response for RerateCampaign
+type RerateCampaignResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type RerateCampaignResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReratingPreview
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Rerating
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *WrongType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RerateCampaignResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *RerateCampaignResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RerateCampaignResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RerateCampaignResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RerateCampaignResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RerateCampaignResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RerateCampaignResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RerateCampaignResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RerateCampaignResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *RerateCampaignResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RerateCampaignResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RerateCampaignResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RerateCampaignResponse) GetJSON200() *ReratingPreview {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RerateCampaignResponse) GetJSON201() *Rerating {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON415() *WrongType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RerateCampaignResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RerateCampaignResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RerateCampaignResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RerateCampaignResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RerateCampaignResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -28065,6 +28822,330 @@ func (r GetRefundResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetRefundResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReratingResponse200Headers the declared response headers of an HTTP 200 response for GetRerating
+type GetReratingResponse200Headers struct {
+	XRequestID *string
+}
+
+// GetReratingResponse400Headers the declared response headers of an HTTP 400 response for GetRerating
+type GetReratingResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetReratingResponse401Headers the declared response headers of an HTTP 401 response for GetRerating
+type GetReratingResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetReratingResponse403Headers the declared response headers of an HTTP 403 response for GetRerating
+type GetReratingResponse403Headers struct {
+	XRequestID *string
+}
+
+// GetReratingResponse404Headers the declared response headers of an HTTP 404 response for GetRerating
+type GetReratingResponse404Headers struct {
+	XRequestID *string
+}
+
+// GetReratingResponse500Headers the declared response headers of an HTTP 500 response for GetRerating
+type GetReratingResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetReratingResponse503Headers the declared response headers of an HTTP 503 response for GetRerating
+type GetReratingResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type GetReratingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Rerating
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetReratingResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetReratingResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetReratingResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetReratingResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetReratingResponse404Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetReratingResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetReratingResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReratingResponse) GetJSON200() *Rerating {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetReratingResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReratingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReratingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReratingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReratingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelReratingResponse200Headers the declared response headers of an HTTP 200 response for CancelRerating
+type CancelReratingResponse200Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse400Headers the declared response headers of an HTTP 400 response for CancelRerating
+type CancelReratingResponse400Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse401Headers the declared response headers of an HTTP 401 response for CancelRerating
+type CancelReratingResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// CancelReratingResponse403Headers the declared response headers of an HTTP 403 response for CancelRerating
+type CancelReratingResponse403Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse404Headers the declared response headers of an HTTP 404 response for CancelRerating
+type CancelReratingResponse404Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse409Headers the declared response headers of an HTTP 409 response for CancelRerating
+type CancelReratingResponse409Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse413Headers the declared response headers of an HTTP 413 response for CancelRerating
+type CancelReratingResponse413Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse415Headers the declared response headers of an HTTP 415 response for CancelRerating
+type CancelReratingResponse415Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse422Headers the declared response headers of an HTTP 422 response for CancelRerating
+type CancelReratingResponse422Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse500Headers the declared response headers of an HTTP 500 response for CancelRerating
+type CancelReratingResponse500Headers struct {
+	XRequestID *string
+}
+
+// CancelReratingResponse503Headers the declared response headers of an HTTP 503 response for CancelRerating
+type CancelReratingResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type CancelReratingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Rerating
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *WrongType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CancelReratingResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CancelReratingResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelReratingResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CancelReratingResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CancelReratingResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CancelReratingResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CancelReratingResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CancelReratingResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CancelReratingResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CancelReratingResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CancelReratingResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelReratingResponse) GetJSON200() *Rerating {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON415() *WrongType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelReratingResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelReratingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelReratingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelReratingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelReratingResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -38535,6 +39616,44 @@ func (c *ClientWithResponses) PauseCampaignWithResponse(ctx context.Context, cam
 	return ParsePauseCampaignResponse(rsp)
 }
 
+// RerateCampaignWithBodyWithResponse Rate a campaign's orders again by a corrected version
+//
+// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+// activated by this. A key needs the scope `campaigns:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+func (c *ClientWithResponses) RerateCampaignWithBodyWithResponse(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RerateCampaignResponse, error) {
+	rsp, err := c.RerateCampaignWithBody(ctx, campaignID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRerateCampaignResponse(rsp)
+}
+
+// RerateCampaignWithResponse Rate a campaign's orders again by a corrected version
+//
+// Without `apply` nothing is kept: the answer shows what the version would change, order by order (`limit` of them after `starting_after`), as
+// budget and caps stand. With `apply` a re-rating begins, which goes on by itself: each order's promises that aren't paid become what the
+// version gives, more, less, nothing, or new ones, never beyond the budget. An order of which something was paid out, or all of which has gone back, is left alone
+// and counted by its reason. A campaign has one open re-rating at a time (`rerating_open`). The version needn't be active, and isn't
+// activated by this. A key needs the scope `campaigns:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/campaigns/{campaign_id}/rerate (the `RerateCampaign` operationId).
+func (c *ClientWithResponses) RerateCampaignWithResponse(ctx context.Context, campaignID CampaignID, params *RerateCampaignParams, body RerateCampaignJSONRequestBody, reqEditors ...RequestEditorFn) (*RerateCampaignResponse, error) {
+	rsp, err := c.RerateCampaign(ctx, campaignID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRerateCampaignResponse(rsp)
+}
+
 // ResumeCampaignWithBodyWithResponse Let a paused campaign give again
 //
 // From now on. A key needs the scope `campaigns:write`.
@@ -39329,6 +40448,51 @@ func (c *ClientWithResponses) GetRefundWithResponse(ctx context.Context, refundI
 		return nil, err
 	}
 	return ParseGetRefundResponse(rsp)
+}
+
+// GetReratingWithResponse Read a re-rating and how far it is
+//
+// A key needs the scope `campaigns:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reratings/{rerating_id} (the `GetRerating` operationId).
+func (c *ClientWithResponses) GetReratingWithResponse(ctx context.Context, reratingID ReratingID, params *GetReratingParams, reqEditors ...RequestEditorFn) (*GetReratingResponse, error) {
+	rsp, err := c.GetRerating(ctx, reratingID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReratingResponse(rsp)
+}
+
+// CancelReratingWithBodyWithResponse End a re-rating
+//
+// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+func (c *ClientWithResponses) CancelReratingWithBodyWithResponse(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelReratingResponse, error) {
+	rsp, err := c.CancelReratingWithBody(ctx, reratingID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelReratingResponse(rsp)
+}
+
+// CancelReratingWithResponse End a re-rating
+//
+// What it has changed by then stays. Done twice it changes nothing more. A key needs the scope `campaigns:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/reratings/{rerating_id}/cancel (the `CancelRerating` operationId).
+func (c *ClientWithResponses) CancelReratingWithResponse(ctx context.Context, reratingID ReratingID, params *CancelReratingParams, body CancelReratingJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelReratingResponse, error) {
+	rsp, err := c.CancelRerating(ctx, reratingID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelReratingResponse(rsp)
 }
 
 // ListRiskEntriesWithResponse List what stands on lists, newest first
@@ -44592,6 +45756,260 @@ func ParsePauseCampaignResponse(rsp *http.Response) (*PauseCampaignResponse, err
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers PauseCampaignResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRerateCampaignResponse parses an HTTP response from a RerateCampaignWithResponse call
+func ParseRerateCampaignResponse(rsp *http.Response) (*RerateCampaignResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RerateCampaignResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReratingPreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Rerating
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WrongType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RerateCampaignResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers RerateCampaignResponse201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers RerateCampaignResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RerateCampaignResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RerateCampaignResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers RerateCampaignResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers RerateCampaignResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers RerateCampaignResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers RerateCampaignResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers RerateCampaignResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers RerateCampaignResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RerateCampaignResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
@@ -51489,6 +52907,384 @@ func ParseGetRefundResponse(rsp *http.Response) (*GetRefundResponse, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetRefundResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReratingResponse parses an HTTP response from a GetReratingWithResponse call
+func ParseGetReratingResponse(rsp *http.Response) (*GetReratingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReratingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Rerating
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetReratingResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetReratingResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetReratingResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetReratingResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetReratingResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetReratingResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetReratingResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelReratingResponse parses an HTTP response from a CancelReratingWithResponse call
+func ParseCancelReratingResponse(rsp *http.Response) (*CancelReratingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelReratingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Rerating
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WrongType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CancelReratingResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers CancelReratingResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CancelReratingResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CancelReratingResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CancelReratingResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CancelReratingResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CancelReratingResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CancelReratingResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CancelReratingResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers CancelReratingResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CancelReratingResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

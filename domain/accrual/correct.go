@@ -115,7 +115,8 @@ type Moved struct{ Before, After Accrual }
 // More is what is promised more than before, in minor units; negative: less.
 func (m Moved) More() int64 { return m.After.Accrued - m.Before.Accrued }
 
-// Corrected is what a correction comes to. Takes is what each counter moves by.
+// Corrected is what a correction comes to. Changed are all promises that stand,
+// where anything of the order differs, the counters among it. Takes is what each counter moves by.
 // Cut says that the budget kept it from more.
 type Corrected struct {
 	Changed []Moved
@@ -126,9 +127,7 @@ type Corrected struct {
 }
 
 // Nothing says that the version makes no difference to the order.
-func (r Corrected) Nothing() bool { return r.same() && r.Past == nil }
-
-func (r Corrected) same() bool { return len(r.Changed)+len(r.Made) == 0 }
+func (r Corrected) Nothing() bool { return len(r.Changed)+len(r.Made) == 0 && r.Past == nil }
 
 // Costs is what the correction takes of the budget, in minor units; negative: it
 // gives back.
@@ -171,34 +170,40 @@ func (c Correct) Rate(counters map[string]int64, left int64) (Corrected, error) 
 		return Corrected{}, err
 	}
 	out, err := c.compare(rated, left)
-	if err == nil {
-		c.count(&out, rated.Takes, taken, used.Counters)
+	if err != nil {
+		return out, err
 	}
-	return out, err
-}
-
-// count says what the counters move by, and keeps what was counted of the buyer.
-func (c Correct) count(out *Corrected, rated, taken, counters map[string]int64) {
-	campaign, buyer := c.Rules.Campaign.ID, c.Order.Buyer.UserID
-	out.Takes = map[string]int64{}
-	if !out.same() {
-		for k, minor := range taken {
-			out.Takes[k] -= minor
-		}
+	for _, g := range rated.Earnings {
+		used.Budget[campaign.ID] -= g.Minor
 	}
-	whole := Correct{Order: c.Order, Rules: c.Rules}
-	for _, m := range out.Changed {
-		whole.took(out.Takes, m.After, m.After.Accrued)
-	}
-	for _, a := range out.Made {
-		whole.took(out.Takes, a, a.Accrued)
+	out.Cut = out.Cut || used.Budget[campaign.ID] <= 0 // with another balance it might have been more
+	c.count(&out, taken)
+	if out.Differences().Orders == 0 && len(out.Takes) == 0 {
+		out.Changed = nil
 	}
 	if c.Past == nil && c.Rules.Counts() && buyer != "" {
-		before := rebate.PastOf([]*rebate.Rules{c.Rules}, c.Order, counters)[campaign]
+		before := rebate.PastOf([]*rebate.Rules{c.Rules}, c.Order, used.Counters)[campaign.ID]
 		out.Past = &before
-		for k, minor := range before.Counted(campaign, buyer, rated) { // the caps were counted above, after the budget had cut
+		for k, minor := range before.Counted(campaign.ID, buyer, rated.Takes) { // what caps count was counted after the budget had cut
 			out.Takes[k] += minor
 		}
+	}
+	return out, nil
+}
+
+// count says what the caps' counters move by. They move by another version's caps
+// even where it promises the same.
+func (c Correct) count(out *Corrected, taken map[string]int64) {
+	out.Takes = map[string]int64{}
+	for k, minor := range taken {
+		out.Takes[k] -= minor
+	}
+	now := Correct{Order: c.Order, Rules: c.Rules}
+	for _, m := range out.Changed {
+		now.took(out.Takes, m.After, m.After.Accrued)
+	}
+	for _, a := range out.Made {
+		now.took(out.Takes, a, a.Accrued)
 	}
 	maps.DeleteFunc(out.Takes, func(_ string, minor int64) bool { return minor == 0 })
 }
@@ -218,7 +223,6 @@ func (c Correct) compare(rated rebate.Result, left int64) (Corrected, error) {
 		}
 		gives[a.ID] = a
 	}
-	differs := false
 	var more []Moved
 	for _, a := range c.Mine {
 		after := a
@@ -230,7 +234,6 @@ func (c Correct) compare(rated rebate.Result, left int64) (Corrected, error) {
 		if err := after.retake(c.Share); err != nil {
 			return out, err
 		}
-		differs = differs || after.Accrued != a.Accrued
 		if m := (Moved{a, after}); after.Open() > a.Open() {
 			more = append(more, m)
 		} else {
@@ -239,10 +242,11 @@ func (c Correct) compare(rated rebate.Result, left int64) (Corrected, error) {
 		}
 	}
 	for _, m := range more {
+		wanted := m.After.Accrued
 		if err := m.fit(c.Share, left); err != nil {
 			return out, err
 		}
-		out.Cut = out.Cut || m.After.Accrued < gives[m.After.ID].Accrued
+		out.Cut = out.Cut || m.After.Accrued < wanted
 		left -= m.After.Open() - m.Before.Open()
 		out.Changed = append(out.Changed, m)
 	}
@@ -258,9 +262,6 @@ func (c Correct) compare(rated rebate.Result, left int64) (Corrected, error) {
 			left -= a.Accrued
 			out.Made = append(out.Made, a)
 		}
-	}
-	if !differs && len(out.Made) == 0 {
-		return Corrected{Cut: out.Cut}, nil
 	}
 	return out, nil
 }

@@ -49,10 +49,7 @@ func (d Differences) Add(o Differences) Differences {
 
 // Differences are what a correction comes to.
 func (r Corrected) Differences() Differences {
-	if r.same() {
-		return Differences{}
-	}
-	d := Differences{Orders: 1, Made: int64(len(r.Made))}
+	d := Differences{Made: int64(len(r.Made))}
 	for _, m := range r.Changed {
 		more := m.More()
 		d.More, d.Less = d.More+max(0, more), d.Less+max(0, -more)
@@ -63,7 +60,17 @@ func (r Corrected) Differences() Differences {
 	for _, a := range r.Made {
 		d.More += a.Accrued
 	}
+	if d.Changed+d.Made > 0 {
+		d.Orders = 1
+	}
 	return d
+}
+
+// Preview is what a run would come to at an order, or why it leaves it alone.
+type Preview struct {
+	OrderID string
+	Left    string
+	Corrected
 }
 
 // BeginRerating brings a run into being. A campaign that has an open one is

@@ -88,6 +88,11 @@ var elsewhere = map[string]string{
 	"WatchSettlement": "it reads; drill/kill kills whatever runs it",
 	"SettlePage":      "drill/kill kills worker, Temporal and PostgreSQL in the midst of pages",
 	"SteerSettlement": "drill/kill kills whatever runs it; workflows/settlement_paths_test.go",
+	"BeginRerating":   "the API calls it: one Step",
+	"CancelRerating":  "the API calls it: one Step",
+	"Rerating":        "no step: it reads",
+	"PreviewRerating": "no step: it reads",
+	"Rerate":          "the relay of re-ratings calls it: no saga waits for it; store/rerating_test.go stops it in between, drill/rebates has two at once",
 	"Deliver":         "it tells a merchant's endpoint and moves no money; workflows/delivery_paths_test.go fails it in every way",
 }
 

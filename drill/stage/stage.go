@@ -136,7 +136,7 @@ func New(t testing.TB, o Options) *Stage {
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Payouts: s.Store, Transfers: s.Store, Sealer: s.Store, Calls: calls,
-		Settlements: s.Store, Rebates: s.Store,
+		Settlements: s.Store, Rebates: s.Store, Reratings: s.Store,
 		Cases: s.Store, CaseOpened: func() { s.relays.PokeCases() }, Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
 		Channels: registry, Rules: s.Store, Risk: o.Risk, Health: s.Health, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
@@ -165,7 +165,7 @@ func New(t testing.TB, o Options) *Stage {
 // front serves the API.
 func (s *Stage) front(t testing.TB, deadline time.Duration) {
 	t.Helper()
-	parts := api.Parts{Rebates: s.Store, Settler: s.Steps, Keys: s.Store, Sessions: s.Store, Users: s.Store, Logins: s.Store, Destinations: s.Store, Accounts: s.Store, Book: s.Store,
+	parts := api.Parts{Rebates: s.Store, Settler: s.Steps, Rerater: s.Steps, Keys: s.Store, Sessions: s.Store, Users: s.Store, Logins: s.Store, Destinations: s.Store, Accounts: s.Store, Book: s.Store,
 		Reader: s.Store, Refunds: s.Store, Payouts: s.Store, Ledger: s.Store, Cases: s.Store, Judge: s.Steps, Inbox: s.Store, Store: s.Store, Starter: s.Starter, Channels: s.channels, Poke: s.relays.PokeCallbacks,
 		Transfers: s.Store,
 		Notices:   s.Store, Writer: templates(t),
