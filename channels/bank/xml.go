@@ -38,6 +38,10 @@ type document struct {
 type metered struct {
 	io.Reader
 	left, since int64
+	failed      error  // of the reader, not of what was read
+	got         []byte // of buf
+	at          int
+	buf         [16 << 10]byte
 }
 
 var (
@@ -45,16 +49,50 @@ var (
 	errToken    = errors.New("a part of it is too large")
 )
 
-func (m *metered) Read(p []byte) (int, error) {
-	if m.left <= 0 {
-		return 0, errTooLarge
+// ReadByte is all that the decoder asks for as long as the file is UTF-8.
+func (m *metered) ReadByte() (byte, error) {
+	if m.at == len(m.got) {
+		if err := m.fill(); err != nil {
+			return 0, err
+		}
 	}
-	if m.since > maxToken {
+	if m.since++; m.since > maxToken {
 		return 0, errToken
 	}
-	n, err := m.Reader.Read(p[:min(int64(len(p)), m.left)])
-	m.left, m.since = m.left-int64(n), m.since+int64(n)
-	return n, err
+	b := m.got[m.at]
+	m.at++
+	return b, nil
+}
+
+func (m *metered) fill() error {
+	if m.left <= 0 {
+		return errTooLarge
+	}
+	for range 100 {
+		n, err := m.Reader.Read(m.buf[:min(int64(len(m.buf)), m.left)])
+		m.left, m.got, m.at = m.left-int64(n), m.buf[:n], 0
+		if n > 0 {
+			return nil
+		}
+		if err != nil {
+			if err != io.EOF {
+				m.failed = err
+			}
+			return err
+		}
+	}
+	m.failed = io.ErrNoProgress
+	return m.failed
+}
+
+func (m *metered) Read(p []byte) (n int, err error) {
+	for n < len(p) && (n == 0 || m.at < len(m.got)) {
+		if p[n], err = m.ReadByte(); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 func read(r io.Reader, limit int64) *document {
@@ -160,18 +198,18 @@ const truncated = "it ends before it is complete"
 func (d *document) unreadable(err error) error {
 	var syntax *xml.SyntaxError
 	switch {
+	case d.in.failed != nil:
+		return d.in.failed
 	case errors.Is(err, errTooLarge), errors.Is(err, errToken):
 		return d.flaw(err.Error())
 	case errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF"):
 		return d.flaw(truncated)
 	case errors.As(err, &syntax) && strings.Contains(syntax.Msg, "entity"):
 		return d.flaw("it has an entity of its own")
-	case errors.As(err, &syntax):
-		return d.flaw("it is not well-formed XML")
 	case strings.Contains(err.Error(), "encoding"):
 		return d.flaw("its encoding is not UTF-8, US-ASCII or ISO-8859-1")
 	}
-	return err // the file can't be read at all
+	return d.flaw("it is not well-formed XML")
 }
 
 func (d *document) open(t xml.StartElement) error {
