@@ -3,9 +3,11 @@ package paypal_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,15 +23,16 @@ import (
 	"paysaga/domain/payment"
 )
 
-// newKey is a key that is born now. Tests of one fake are not parallel to each other, so counting is enough.
+var minted atomic.Uint64
+
+// newKey is a key of its own that is born now.
 func newKey(t *testing.T, f *fake.Server, p id.Prefix, code id.Code, request any) channels.Key {
 	t.Helper()
 	now := f.Now()
 	_, hash, err := channels.Freeze(request)
 	require.NoError(t, err)
 	var seed [10]byte
-	copy(seed[:], t.Name()+string(rune('a'+len(f.Orders())+len(f.Refunds()))))
-	copy(seed[8:], hash)
+	binary.BigEndian.PutUint64(seed[:], minted.Add(1))
 	key, err := channels.NewKey(id.Key(id.New(p, uint64(now.UnixMilli()), seed), id.Step{Code: code, Ordinal: 1}), hash, now)
 	require.NoError(t, err)
 	return key

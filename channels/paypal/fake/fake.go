@@ -184,7 +184,7 @@ func (s *Server) admit(r *http.Request, body []byte) answer {
 	if till, known := s.tokens[text]; !ok || !known || !s.now().Before(till) {
 		return answer{http.StatusUnauthorized, map[string]any{"error": "invalid_token", "error_description": "Token signature verification failed"}}
 	}
-	if r.Method != http.MethodGet && r.Header.Get("Content-Type") != "application/json" {
+	if len(body) > 0 && r.Header.Get("Content-Type") != "application/json" {
 		return refuse(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "")
 	}
 	c := call{method: r.Method, path: strings.Split(strings.Trim(r.URL.Path, "/"), "/"), query: r.URL.Query(),

@@ -239,7 +239,7 @@ func (s *Server) view(o *order) any {
 			pays[name] = views
 		}
 	}
-	unit := map[string]any{"reference_id": o.reference, "amount": cashOf(o.minor, o.currency), "payee": map[string]any{"merchant_id": "FAKEMERCHANT1"}}
+	unit := map[string]any{"reference_id": o.reference, "amount": cashOf(o.minor, o.currency), "payee": map[string]any{"merchant_id": "FAKEMERCHANT2"}}
 	for name, text := range map[string]string{"custom_id": o.custom, "invoice_id": o.invoice, "description": o.description} {
 		if text != "" {
 			unit[name] = text

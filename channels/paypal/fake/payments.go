@@ -72,7 +72,7 @@ func (s *Server) onAuthorization(c call) answer {
 
 func (s *Server) void(c call, p *payment) answer {
 	switch {
-	case !c.strict(&struct{}{}):
+	case len(c.body) > 0 && !c.strict(&struct{}{}):
 		return invalid("MALFORMED_REQUEST_JSON")
 	case c.id != "":
 		return invalid("INVALID_PARAMETER_VALUE")

@@ -27,8 +27,8 @@ func (s *Server) Settlement(day time.Time) []byte {
 	}
 	var b bytes.Buffer
 	b.WriteString("\ufeff")
-	fmt.Fprintf(&b, "\"RH\",%s,\"X\",\"FAKEMERCHANT1\",009,\n\"FH\",01\n", from.Add(30*time.Hour).Format(stamp))
-	fmt.Fprintf(&b, "\"SH\",%s,%s,\"FAKEMERCHANT1\",\"\"\n", from.Format(stamp), from.Add(24*time.Hour-time.Second).Format(stamp))
+	fmt.Fprintf(&b, "\"RH\",%s,\"X\",\"FAKEMERCHANT2\",009,\n\"FH\",01\n", from.Add(30*time.Hour).Format(stamp))
+	fmt.Fprintf(&b, "\"SH\",%s,%s,\"FAKEMERCHANT2\",\"\"\n", from.Format(stamp), from.Add(24*time.Hour-time.Second).Format(stamp))
 	b.WriteString(`"CH","Transaction ID","Invoice ID","PayPal Reference ID","PayPal Reference ID Type","Transaction Event Code",` +
 		`"Transaction Initiation Date","Transaction Completion Date","Transaction  Debit or Credit","Gross Transaction Amount",` +
 		`"Gross Transaction Currency","Fee Debit or Credit","Fee Amount","Fee Currency","Custom Field","Consumer ID","Payment Tracking ID","Store ID"` + "\n")
