@@ -33,7 +33,23 @@ func (ch *Channel) Ask(ctx context.Context, c channels.Call, r channels.ChargeRe
 	if err != nil {
 		return payment.Outcome{}, err
 	}
-	return s.ask(ctx, c.Key, r)
+	out, err := s.ask(ctx, c.Key, r)
+	if err == nil && out.Verdict == payment.Pending && s.now.Sub(c.Key.BornAt) < shownAgain {
+		return s.shown(ctx, c.Key, r, out), nil
+	}
+	return out, err
+}
+
+// shownAgain is how long after its intent an unpaid order is asked what its customer was to do. The answer that said so
+// may have been lost, and a question doesn't say it: without this the customer would have nothing to scan.
+const shownAgain = 5 * time.Minute
+
+// shown adds what the customer does next. The same order again is the same order, so nothing changes by it.
+func (s session) shown(ctx context.Context, key channels.Key, r channels.ChargeRequest, out payment.Outcome) payment.Outcome {
+	if again, err := s.prepay(ctx, key, r); err == nil && again.Verdict == payment.Pending {
+		out.Action = again.Action
+	}
+	return out
 }
 
 func (s session) ask(ctx context.Context, key channels.Key, r channels.ChargeRequest) (payment.Outcome, error) {

@@ -192,14 +192,6 @@ func (c cells) split(line []byte) cells {
 	}
 }
 
-// at is a cell; a column that the bill doesn't have is empty.
-func (c cells) at(i int) []byte {
-	if i < 0 {
-		return nil
-	}
-	return c[i]
-}
-
 // fen reads yuan: digits, at most one point, perhaps a minus. Finer than a fen is refused, unless it is nothing.
 func fen(text []byte) (int64, bool) {
 	negative := len(text) > 0 && text[0] == '-'

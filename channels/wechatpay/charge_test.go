@@ -199,3 +199,27 @@ func TestTheStatesOfAnOrder(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, paid, asked)
 }
+
+// A customer whose QR code was lost on its way finds it by the next question; later questions don't order again.
+func TestALostCodeIsFoundByAsking(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, fake.Config{})
+	key, r := b.key(t), request(qr)
+	b.tamper = func(string, []byte) []byte { return []byte("<html>") }
+	out, err := b.ch.Charge(t.Context(), b.call(key), r)
+	require.NoError(t, err)
+	require.Equal(t, payment.Unknown, out.Verdict)
+	b.tamper = nil
+	out, err = b.ch.Ask(t.Context(), b.call(key), r)
+	require.NoError(t, err)
+	require.Equal(t, payment.Pending, out.Verdict)
+	require.NotNil(t, out.Action)
+	assert.Equal(t, payment.ActionQR, out.Action.Type)
+	require.Len(t, b.fake.Book(key.Reference), 1)
+	b.fake.Advance(6 * time.Minute)
+	before := len(b.fake.Requests())
+	out, err = b.ch.Ask(t.Context(), b.call(key), r)
+	require.NoError(t, err)
+	assert.Equal(t, payment.Pending, out.Verdict)
+	assert.Equal(t, 1, len(b.fake.Requests())-before)
+}

@@ -95,7 +95,7 @@ const (
 	foreignMch = "1900000002"
 )
 
-// New opens a server for one test.
+// New opens a server with an empty book, for one test.
 func New(t testing.TB, c Config) *Server {
 	t.Helper()
 	if c.FeeBasisPoints == 0 {
