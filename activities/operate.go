@@ -18,12 +18,14 @@ import (
 // ParkInput asks to show a payment to a person, and why.
 type ParkInput struct {
 	Ref
-	Ordinal int    `json:"ordinal"`
-	Reason  string `json:"reason"`
+	Ordinal   int    `json:"ordinal"`
+	CaptureID string `json:"capture_id,omitempty"` // what it is about; empty: the attempt
+	Reason    string `json:"reason"`
 }
 
-// Park marks the payment as one that needs a person. Whatever was going on
-// goes on (I-18).
+// Park marks the payment as one that needs a person, once about each attempt
+// and each capture: asked again, also after somebody has dealt with it, it
+// answers with what stands. Whatever was going on goes on (I-18).
 func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
 	d, err := s.c.Files.Dossier(ctx, in.Book, in.PaymentID)
 	if err != nil {
@@ -37,11 +39,17 @@ func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
 	after.Parked = in.Reason
 	after.Sequence++
 	after.UpdatedAt = s.c.Now()
-	step := id.Step{Code: id.Park, Ordinal: max(in.Ordinal, 1)}
+	cause := id.Key(p.ID, id.Step{Code: id.Park, Ordinal: max(in.Ordinal, 1)})
+	if in.CaptureID != "" {
+		cause = id.Key(in.CaptureID, id.Step{Code: id.Park, Ordinal: 1})
+	}
 	_, err = s.c.Committer.Commit(ctx, ledger.Step{
-		Book: p.Book, Cause: id.Key(p.ID, step), Business: p.ID, By: ledger.Service("payment-saga"),
+		Book: p.Book, Cause: cause, Business: p.ID, By: ledger.Service("payment-saga"),
 		Changes: []ledger.Change{payment.Update{Before: p, After: after, Event: "payment.parked", Opened: true}},
 	})
+	if fault.Is(err, fault.KindConflict, "cause_conflict") {
+		return booked(p), nil
+	}
 	return booked(after), failure(ctx, err)
 }
 

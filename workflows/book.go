@@ -41,9 +41,10 @@ func (p *paymentSaga) settleHeard(ctx workflow.Context) {
 	p.commit(ctx, "book "+string(in.Answer.Verdict)+", which a callback said besides", steps.Book, in, &p.booked)
 }
 
-// flag shows the payment to a person; whatever goes on goes on.
-func (p *paymentSaga) flag(ctx workflow.Context, why string) {
-	p.commit(ctx, "park", steps.Park, activities.ParkInput{Ref: p.ref, Ordinal: p.ordinal, Reason: why}, &p.booked)
+// flag shows the payment to a person; whatever goes on goes on. It may be shown
+// once about the attempt in hand, and once about each capture.
+func (p *paymentSaga) flag(ctx workflow.Context, captureID, why string) {
+	p.commit(ctx, "park", steps.Park, activities.ParkInput{Ref: p.ref, Ordinal: p.ordinal, CaptureID: captureID, Reason: why}, &p.booked)
 	p.show(ctx)
 }
 

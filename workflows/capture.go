@@ -78,7 +78,7 @@ func (p *paymentSaga) capture(ctx workflow.Context, next activities.NextCapture)
 			in.Answer, in.OfCharge = *p.heard, true
 		case !ok:
 			flagged = true
-			p.flag(ctx, "a capture at "+p.opened.Channel+" is open for "+p.pace.parkAfter.String())
+			p.flag(ctx, next.CaptureID, "a capture at "+p.opened.Channel+" is open for "+p.pace.parkAfter.String())
 			continue
 		case a.Verdict == payment.Declined && !a.Dead: // a try before may have got through: what became of the charge?
 			in.OfCharge, in.Refused = true, true

@@ -26,6 +26,7 @@ func init() {
 		"captured money matures as its own time comes":        captureMatures,
 		"a capture whose key is old is asked about":           captureOfAnOldKey,
 		"an unknown capture is shown, sent again, never lost": captureUnknown,
+		"each capture that stays unknown is shown":            capturesUnknown,
 	})
 }
 
@@ -178,6 +179,26 @@ func captureUnknown(t *testing.T, s *stage.Stage) {
 		t.Errorf("ended as %s", a.Raw)
 	}
 	settled(t, m, id, done)
+}
+
+// capturesUnknown has one capture after the other stay unknown for so long that a
+// person is shown it. The saga must survive the second as it does the first.
+func capturesUnknown(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	id := authorize(t, m)
+	for i, amount := range []string{"3.00", "4.00"} {
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "capture", "fault": "garbage", "times": -1})
+		open(t, m, id, amount)
+		m.Until(t, id, "shown to a person", func(a stage.Answer) bool { return a.NeedsOperator })
+		m.Sandboxes[0].ClearScripts(t)
+		stage.Eventually(t, "the capture is known", func() bool {
+			list := m.Captures(t, id)
+			return len(list) == i+1 && list[0].Status == payment.CaptureSucceeded && list[i].Status == payment.CaptureSucceeded
+		})
+	}
+	if a := m.Get(t, id); a.NeedsOperator || a.AmountCaptured != "7.00" {
+		t.Errorf("ended as %s", a.Raw)
+	}
 }
 
 // captureOfAnOldKey has a channel that captured, and may have forgotten the key

@@ -18,7 +18,7 @@ func (p *paymentSaga) askUntilCertain(ctx workflow.Context) activities.Answer {
 	late := workflow.NewTimerWithOptions(timers, p.pace.parkAfter, workflow.TimerOptions{Summary: "then a person is shown the unknown outcome too"})
 	a, ok := p.patiently(ctx, p.ask(false), func() bool { return p.heard != nil || p.terminal() || late.IsReady() })
 	if !ok && late.IsReady() && p.heard == nil && !p.terminal() {
-		p.flag(ctx, "the outcome at "+p.opened.Channel+" is unknown for "+p.pace.parkAfter.String())
+		p.flag(ctx, "", "the outcome at "+p.opened.Channel+" is unknown for "+p.pace.parkAfter.String())
 		a, ok = p.patiently(ctx, p.ask(false), func() bool { return p.heard != nil || p.terminal() })
 	}
 	stop()
