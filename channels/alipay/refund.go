@@ -160,11 +160,11 @@ var refusals = map[string]string{
 // later are the reasons that go away: our balance, a freeze, a daily limit. The same number may be sent again, so nothing
 // is dead, and a person is shown it.
 var later = map[string]string{
-	"ACQ.SELLER_BALANCE_NOT_ENOUGH": "balance_not_enough",
+	"ACQ.SELLER_BALANCE_NOT_ENOUGH": "insufficient_balance",
 	"ACQ.REASON_TRADE_BEEN_FREEZEN": "refund_abnormal",
-	"ACQ.REFUND_CHARGE_ERROR":       "balance_not_enough",
-	"PAYER_BALANCE_NOT_ENOUGH":      "balance_not_enough",
-	"BALANCE_IS_NOT_ENOUGH":         "balance_not_enough",
+	"ACQ.REFUND_CHARGE_ERROR":       "insufficient_balance",
+	"PAYER_BALANCE_NOT_ENOUGH":      "insufficient_balance",
+	"BALANCE_IS_NOT_ENOUGH":         "insufficient_balance",
 	"EXCEED_LIMIT_DM_AMOUNT":        "limit_exceeded",
 	"EXCEED_LIMIT_DM_MAX_AMOUNT":    "limit_exceeded",
 	"EXCEED_LIMIT_MM_AMOUNT":        "limit_exceeded",
