@@ -63,9 +63,12 @@ func (ch *Channel) desk(a channels.Account) (desk, error) {
 
 // Probe finds out whether the folder is there and can be written.
 func (ch *Channel) Probe(ctx context.Context, a channels.Account) error {
+	if _, err := configured(a); err != nil {
+		return fault.Denied("credentials_wrong", "the account's settings are incomplete or wrong: docs/bank.md has them")
+	}
 	d, err := ch.desk(a)
 	if err != nil {
-		return fault.Denied("credentials_wrong", "the account's settings are incomplete or wrong: docs/bank.md has them")
+		return err
 	}
 	err = d.Remove(ctx, "book/probe")
 	if err == nil {
@@ -78,6 +81,9 @@ func (ch *Channel) Probe(ctx context.Context, a channels.Account) error {
 	}
 	if err == nil {
 		err = d.Remove(ctx, "book/probe")
+	}
+	if err != nil && fault.Of(err) == fault.KindUnavailable {
+		return err // it isn't there, or not now
 	}
 	if err != nil {
 		return fault.Denied("folder_unusable", "the account's folder can't be written and read: it has to exist, and to belong to the user that paysaga runs as")

@@ -58,6 +58,7 @@ const (
 	payins       = "book/payins"       // by creditor reference: whose it is
 	closed       = "book/closed"       // by reference: charges that are over
 	credits      = "book/credits"      // by reference: what came in
+	claims       = "book/claims"       // by reference: what of a credit goes back
 	days         = "book/days"         // by kind and day: the archived statements
 )
 

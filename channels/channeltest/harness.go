@@ -47,6 +47,8 @@ type Harness struct {
 	PendingRefund *channels.ChargeRequest
 	// FinishRefund settles or declines a pending refund, or returns one that succeeded, and reports whether it did.
 	FinishRefund func(key channels.Key, act string) bool
+	// RefundsLater: every refund is pending first, and ends by FinishRefund.
+	RefundsLater bool
 	// RefundsStay: a refund that succeeded never comes back, so "return" isn't among the acts.
 	RefundsStay bool
 
@@ -79,6 +81,12 @@ type Harness struct {
 	Unsigned func(channels.RawCallback) []channels.RawCallback
 	// RefundsUntold: there is no callback about a refund.
 	RefundsUntold bool
+
+	// NoNetwork says what stands in place of a server that is called, such as a folder that is exchanged: the cases about a
+	// network's faults end there, and the channel has its own about the faults of what it uses instead. Empty: there is one.
+	NoNetwork string
+	// PaysClosed: nobody can keep a customer from paying a closed charge; what comes then is told as a success.
+	PaysClosed bool
 
 	// Sealed signs an answer that was falsified, as the channel would: what is tested is the content, not the signature.
 	// nil: the channel doesn't sign its answers.

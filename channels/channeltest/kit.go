@@ -31,6 +31,9 @@ func newKit(t *testing.T, h *Harness) *kit {
 	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL, h.Aside), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
 	k.relay.sealed, k.relay.asks = h.Sealed, h.Asks
+	if h.NoNetwork != "" {
+		k.relay.absent = func() { k.Skipf("a network's fault, and the channel has %s", h.NoNetwork) }
+	}
 	k.ch = k.open(20 * time.Second)
 	return k
 }

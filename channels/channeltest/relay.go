@@ -53,6 +53,8 @@ type relay struct {
 	done     chan struct{}
 	aside    func(*http.Request) bool
 
+	absent func() // ends a case that needs a network where there is none
+
 	mu     sync.Mutex
 	faults map[string]spoiler // by method: hits the next POST, or every GET until heal
 	edit   func(map[string]any)
@@ -81,6 +83,9 @@ func newRelay(t *testing.T, upstream string, aside func(*http.Request) bool) *re
 
 // next spoils the next POST, or every GET until heal: a question may be sent again when its connection breaks.
 func (r *relay) next(method string, f spoiler) {
+	if r.absent != nil {
+		r.absent()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults[method] = f
