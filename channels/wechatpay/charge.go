@@ -207,7 +207,7 @@ func (s session) action(kind string, key channels.Key, r channels.ChargeRequest,
 		return &payment.Action{Type: payment.ActionQR, URL: a.CodeURL}, nil
 	case kind == "h5" && strings.HasPrefix(a.H5URL, "https://"):
 		if r.ReturnURL != "" {
-			a.H5URL += "&redirect_url=" + url.QueryEscape(r.ReturnURL)
+			a.H5URL += joint(a.H5URL) + "redirect_url=" + url.QueryEscape(r.ReturnURL)
 		}
 		return &payment.Action{Type: payment.ActionRedirect, URL: a.H5URL}, nil
 	case (kind == "jsapi" || kind == "app") && a.PrepayID != "":
@@ -215,6 +215,14 @@ func (s session) action(kind string, key channels.Key, r channels.ChargeRequest,
 		return &payment.Action{Type: payment.ActionSDK, Parameters: p}, err
 	}
 	return nil, unreadable("an order that can't be paid")
+}
+
+// joint is what goes before one more parameter.
+func joint(address string) string {
+	if strings.Contains(address, "?") {
+		return "&"
+	}
+	return "?"
 }
 
 // sdk signs what WeChat's SDK is started with. Time and nonce are the key's, so that a repeat hands out the same.
