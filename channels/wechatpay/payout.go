@@ -60,9 +60,13 @@ func (ch *Channel) Payout(ctx context.Context, c channels.Call, r channels.Payou
 		return payment.Outcome{}, err
 	}
 	if res.Status >= 400 {
-		return noTransfer(res)
+		return s.noTransfer(ctx, c.Key, r, res)
 	}
-	out, err := s.transferAnswer(res, c.Key)
+	t, err := readTransfer(res, c.Key)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	out, err := s.transferred(t)
 	if err == nil && out.Verdict == payment.Succeeded { // this answer doesn't say how much
 		return s.askTransfer(ctx, c.Key)
 	}
@@ -113,39 +117,68 @@ func (ch *Channel) AskPayout(ctx context.Context, c channels.Call, _ channels.Pa
 const shownFor = 30 * 24 * time.Hour
 
 func (s session) askTransfer(ctx context.Context, key channels.Key) (payment.Outcome, error) {
-	res, err := s.call(ctx, http.MethodGet, transfersPath+"/out-bill-no/"+url.PathEscape(key.Reference), nil)
+	t, found, err := s.find(ctx, key)
 	switch {
 	case err != nil:
 		return payment.Outcome{}, err
-	case res.refused() == "NOTFOUND" && s.now.Sub(key.BornAt) < shownFor:
+	case !found:
 		return payment.Outcome{Verdict: payment.Absent}, nil
-	case res.Status >= 400:
-		return res.refusal()
 	}
-	out, err := s.transferAnswer(res, key)
-	if out.Verdict == payment.Succeeded && out.AmountMinor <= 0 {
-		return payment.Outcome{}, unreadable("a success without its amount")
-	}
-	return out, err
+	return s.transferred(t)
 }
 
-// noTransfer reads a refused transfer. "Not enough" can be mended by filling the account, and then the same number works;
-// any code that isn't known proves nothing, and never justifies another number.
-func noTransfer(res answer) (payment.Outcome, error) {
+// find reports whether WeChat has a transfer of the number.
+func (s session) find(ctx context.Context, key channels.Key) (t transfer, found bool, err error) {
+	res, err := s.call(ctx, http.MethodGet, transfersPath+"/out-bill-no/"+url.PathEscape(key.Reference), nil)
+	switch {
+	case err != nil:
+		return transfer{}, false, err
+	case res.refused() == "NOTFOUND" && s.now.Sub(key.BornAt) < shownFor:
+		return transfer{}, false, nil
+	case res.Status >= 400:
+		_, err = res.refusal()
+		return transfer{}, false, err
+	}
+	if t, err = readTransfer(res, key); err == nil && t.Amount <= 0 {
+		err = unreadable("a transfer without its amount")
+	}
+	return t, true, err
+}
+
+// noTransfer reads a refused transfer. "Not enough" can be mended by filling the account, and then the same number works.
+// No refusal proves that there is no transfer, says WeChat, and none justifies another number: so it is believed only
+// once a question has found nothing.
+func (s session) noTransfer(ctx context.Context, key channels.Key, r channels.PayoutRequest, res answer) (payment.Outcome, error) {
 	if res.refused() == "NOTENOUGH" {
 		return no("insufficient_balance", res.code(), false), nil
 	}
-	return res.refusal()
+	none, refusal := res.refusal()
+	if kind := fault.Of(refusal); kind != fault.KindInvalid && kind != fault.KindConflict {
+		return none, refusal
+	}
+	t, found, err := s.find(ctx, key)
+	switch {
+	case err != nil:
+		return payment.Outcome{}, fault.Unknown("channel_refusal_unproven", "WeChat Pay refused the transfer, and doesn't say whether there is one", err)
+	case !found:
+		return none, refusal
+	case t.Amount != r.AmountMinor:
+		return payment.Outcome{}, keyReused()
+	}
+	return s.transferred(t)
 }
 
-func (s session) transferAnswer(res answer, key channels.Key) (payment.Outcome, error) {
-	var t transfer
+func readTransfer(res answer, key channels.Key) (t transfer, err error) {
 	if json.Unmarshal(res.Body, &t) != nil {
-		return payment.Outcome{}, unreadable("something that isn't a transfer")
+		return t, unreadable("something that isn't a transfer")
 	}
 	if t.OutBillNo != key.Reference {
-		return payment.Outcome{}, mismatch()
+		return t, mismatch()
 	}
+	return t, nil
+}
+
+func (s session) transferred(t transfer) (payment.Outcome, error) {
 	out, err := t.outcome()
 	if t.State == "WAIT_USER_CONFIRM" && t.Package != "" {
 		out.Action = &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"paysaga/channels"
+	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 )
@@ -91,6 +92,9 @@ var refusedRefunds = map[string]struct {
 func noRefund(res answer) (payment.Outcome, error) {
 	if n, ok := refusedRefunds[res.refused()]; ok {
 		return no(n.code, res.code(), n.dead), nil
+	}
+	if res.refused() == "RESOURCENOTEXISTS" {
+		return payment.Outcome{}, fault.NotFound("charge at the channel")
 	}
 	return res.refusal()
 }

@@ -112,3 +112,34 @@ func TestATransferShowsThePayeeWhatToConfirm(t *testing.T) {
 		assert.Equal(t, payment.Unknown, gone.Verdict, "what WeChat doesn't show any more isn't absent")
 	}
 }
+
+// WeChat says that a refused transfer may still have been made: only a question that finds nothing makes the refusal true.
+func TestARefusedTransferIsBelievedOnlyOnceNoneIsFound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, fake.Config{})
+	q := channels.PayoutRequest{AmountMinor: 100, Currency: "CNY", Destination: "wallet:unknown"}
+	_, err := b.ch.Payout(t.Context(), b.call(b.payoutKey(t)), q)
+	assert.Equal(t, fault.KindInvalid, fault.Of(err), "%v", err)
+	asked := b.fake.Requests()
+	assert.Equal(t, "GET", asked[len(asked)-1].Method)
+
+	q.Destination = "wallet:oPayee"
+	key := b.payoutKey(t)
+	_, err = b.ch.Payout(t.Context(), b.call(key), q)
+	require.NoError(t, err)
+	q.Note = "another remark, which WeChat refuses under the number"
+	out, err := b.ch.Payout(t.Context(), b.call(key), q)
+	require.NoError(t, err)
+	assert.Equal(t, payment.Pending, out.Verdict, "there is one")
+	q.AmountMinor = 200
+	_, err = b.ch.Payout(t.Context(), b.call(key), q)
+	assert.Equal(t, fault.KindConflict, fault.Of(err), "%v", err)
+}
+
+// A refund of what WeChat never took is nobody's.
+func TestARefundOfNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, fake.Config{})
+	_, err := b.ch.Refund(t.Context(), b.call(b.refundKey(t)), channels.RefundRequest{ChargeKey: b.key(t).ID, AmountMinor: 1, TotalMinor: 1, Currency: "CNY"})
+	assert.Equal(t, fault.KindNotFound, fault.Of(err), "%v", err)
+}
