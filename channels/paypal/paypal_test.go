@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -339,4 +342,60 @@ func FuzzCallback(f *testing.F) {
 			t.Fatalf("a changed body was believed: %v", err)
 		}
 	})
+}
+
+// spoilt is the fake behind something that loses the answers, or the requests, that match once.
+func spoilt(t *testing.T, f *fake.Server, method, path string, before bool) string {
+	t.Helper()
+	var once atomic.Bool
+	target, err := url.Parse(f.URL())
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hit := r.Method == method && r.URL.Path == path && once.CompareAndSwap(false, true)
+		if hit && before {
+			panic(http.ErrAbortHandler)
+		}
+		if hit {
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// An order whose making was lost moves nothing, and is found again under its key; so is a token's loss no more than that.
+func TestWhatIsLostBeforeMoneyMovesIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		for _, r := range []channels.ChargeRequest{token("vault-ok"), redirect()} {
+			f, adapter := open(t)
+			ch := channels.Guard(adapter(wire.New(wire.Config{})))
+			c := newCall(t, f, r)
+			c.Account.BaseURL = spoilt(t, f, http.MethodPost, "/v2/checkout/orders", before)
+			out, err := ch.Charge(t.Context(), c, r)
+			require.NoError(t, err)
+			require.Equal(t, payment.Unknown, out.Verdict)
+			asked, err := ch.Ask(t.Context(), c, r)
+			require.NoError(t, err)
+			if r.Method.Type == payment.MethodRedirect && !before {
+				assert.Equal(t, payment.Pending, asked.Verdict)
+			} else {
+				assert.Equal(t, payment.Outcome{Verdict: payment.Absent}, asked)
+			}
+			again, err := ch.Charge(t.Context(), c, r)
+			require.NoError(t, err)
+			assert.Contains(t, []payment.Verdict{payment.Succeeded, payment.Pending}, again.Verdict)
+			assert.Len(t, f.Orders(), 1)
+		}
+		f, adapter := open(t)
+		r := token("vault-ok")
+		c := newCall(t, f, r)
+		c.Account.BaseURL = spoilt(t, f, http.MethodPost, "/v1/oauth2/token", before)
+		_, err := adapter(wire.New(wire.Config{})).Charge(t.Context(), c, r)
+		assert.Equal(t, fault.KindUnavailable, fault.Of(err), "without a token nothing was sent: %v", err)
+		assert.Empty(t, f.Orders())
+	}
 }

@@ -70,6 +70,12 @@ func (s *Server) Sign(body []byte, at time.Time) http.Header {
 		"Paypal-Cert-Url": {s.CertURL()}}
 }
 
+// Signer is the key and the certificate that sign, as PEM: for another implementation to do the same.
+func (s *Server) Signer() (key, certificate string) {
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pki().leaf)}
+	return string(pem.EncodeToMemory(block)), string(pki().file)
+}
+
 // CertURL is where the signer's certificate is.
 func (s *Server) CertURL() string {
 	return s.certs.URL + "/v1/notifications/certs/CERT-360caa42-fca2a594-fake"
