@@ -63,6 +63,7 @@ func (*Channel) Describe() channels.Description {
 		AbsenceIsFinal: false,
 		MaxRefundAge:   365 * 24 * time.Hour, // the longest that a contract allows
 		Credentials:    credentials,
+		Statements:     []string{BillTrade, BillAccount},
 		Reply:          channels.Reply{Status: 200, Type: "text/plain; charset=utf-8", Body: "success"},
 	}
 }

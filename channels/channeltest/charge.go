@@ -28,6 +28,9 @@ var describes = []testCase{
 			assert.True(k, d.Can(channels.OpAsk), "a charge that can't be asked about")
 			assert.True(k, d.Can(channels.OpCancel), "a charge that can't be closed")
 		}
+		if d.Can(channels.OpStatement) {
+			assert.NotEmpty(k, d.Statements, "statements of no kind: none could be asked for or read")
+		}
 	}},
 	{"an operation that isn't offered is refused", nil, func(k *kit) {
 		d := k.ch.Describe()

@@ -28,6 +28,7 @@ import (
 type benchCommand struct {
 	Payments   benchPayments   `cmd:"" help:"Payments per second over HTTP, beside the floors that Temporal sets: in rounds on one machine, each part a process of its own, fsync on."`
 	Settlement benchSettlement `cmd:"" help:"Vested rebates per second that a settlement pays, beside the ledger's own journals per second, and the memory of the worker; the book is judged afterwards."`
+	Statements benchStatements `cmd:"" help:"Lines per second and memory of the parsers of statements, beside the standard library cutting the same bytes into cells."`
 	Ledger     benchLedger     `cmd:"" help:"Journals per second, beside a committer that doesn't gather and beside what PostgreSQL takes in when nobody asks anything: in rounds on one machine, fsync on."`
 }
 
