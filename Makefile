@@ -109,6 +109,11 @@ test-oracles: ## the channels' independent clients (npm, Node 20) against our fa
 		PAYSAGA_ORACLES_REQUIRED=1 go test -count=1 -timeout 20m ./$$(dirname $$file) -run "^($${tests:-.*})$$" -v | grep -E '^(---|\s+---|ok|FAIL|\s+[a-z_]+_test\.go)'; \
 	done
 
+.PHONY: proofs
+proofs: ## write what the conformance suite proves of each channel into its folder, and the table into docs/channels.md
+	PAYSAGA_PROOFS=write go test -count=1 $$(grep -rl --include='*_test.go' 'channeltest\.Run(' channels | xargs -n1 dirname | sort -u | sed 's|^|./|')
+	PAYSAGA_PROOFS=write go test -count=1 ./channels/channeltest
+
 .PHONY: campaign-fuzz
 campaign-fuzz: ## every fuzz target of the repository, ten minutes each; MINUTES_EACH=… (10); goes on where it stopped
 	@go run ./drill/fuzz/campaign -minutes $(MINUTES_EACH) -most $(MINUTES)

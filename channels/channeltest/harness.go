@@ -105,15 +105,21 @@ type Entry struct {
 // Run runs every case that the harness can, each on a harness of its own and in parallel.
 func Run(t *testing.T, open func(*testing.T) *Harness) {
 	t.Helper()
+	proved := &prover{called: map[channels.Operation]int{}}
+	t.Cleanup(func() { proved.compare(t, len(cases())) }) // when all of them are through
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t)
-			if c.needs != nil && !c.needs(h, h.New(wire.New(wire.Config{})).Describe()) {
+			d := h.New(wire.New(wire.Config{})).Describe()
+			if c.needs != nil && !c.needs(h, d) {
 				t.Log("the channel doesn't have what this case is about")
+				proved.done(d, false, nil)
 				return
 			}
-			c.run(newKit(t, h))
+			k := newKit(t, h)
+			c.run(k)
+			proved.done(d, true, k.called)
 		})
 	}
 }

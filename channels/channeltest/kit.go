@@ -25,10 +25,12 @@ type kit struct {
 	relay *relay
 	acct  channels.Account
 	minor byte
+	// called are the operations that reached the adapter.
+	called map[channels.Operation]bool
 }
 
 func newKit(t *testing.T, h *Harness) *kit {
-	k := &kit{T: t, h: h, relay: newRelay(t, h.Account.BaseURL, h.Aside), acct: h.Account}
+	k := &kit{T: t, h: h, called: map[channels.Operation]bool{}, relay: newRelay(t, h.Account.BaseURL, h.Aside), acct: h.Account}
 	k.acct.BaseURL = k.relay.URL
 	k.relay.sealed, k.relay.asks = h.Sealed, h.Asks
 	if h.NoNetwork != "" {
@@ -42,7 +44,7 @@ func newKit(t *testing.T, h *Harness) *kit {
 func (k *kit) open(timeout time.Duration) channels.Channel {
 	c := wire.New(wire.Config{Timeout: timeout})
 	k.Cleanup(c.CloseIdle)
-	return channels.Guard(k.h.New(c))
+	return channels.Guard(&noting{Channel: k.h.New(c), called: k.called})
 }
 
 // under is the context of a call that meets a fault. Where no answer ever comes the caller gives up, once the relay

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"paysaga/bench/statements"
@@ -16,6 +17,7 @@ type benchStatements struct {
 
 // Run measures every parser on statements that are made while they are read.
 func (c *benchStatements) Run(a *app) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(statementGC))
 	res, err := statements.Run(a.ctx, statements.Config{Channels: registry(), Lines: c.Lines, Others: c.Others, Progress: terminal(a.err), Out: a.out})
 	if a.ctx.Err() != nil {
 		return errQuiet

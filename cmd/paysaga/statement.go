@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -47,13 +48,18 @@ func (c *statementOf) which() (w statement.Which, err error) {
 	return w, nil
 }
 
+// statementGC is how much garbage a reading of statements lets lie: its lines are short-lived, and it holds nothing else. What pays for
+// payments (gcPercent) only costs memory here.
+const statementGC = 100
+
 // keeping opens what is needed to keep statements, with a bar on a terminal.
 func (c *statementOf) keeping(a *app) (i statement.Importer, done func(), err error) {
 	s, err := openStore(a.ctx, c.databaseConfig)
 	if err != nil {
 		return i, nil, err
 	}
-	return statement.Importer{Book: s, Channels: registry(), Progress: lineBar(a.err)}, s.Close, nil
+	before := debug.SetGCPercent(statementGC)
+	return statement.Importer{Book: s, Channels: registry(), Progress: lineBar(a.err)}, func() { debug.SetGCPercent(before); s.Close() }, nil
 }
 
 // lineBar shows lines on a terminal: first those looked at, then those kept of all.
