@@ -40,7 +40,7 @@ func (s *server) ReceiveCallback(c echo.Context, channel ChannelName, accountID 
 	received := channels.Received{
 		ID: s.Book.Mint(id.Callback), Book: account.Book, Channel: channel, ChannelAccount: accountID,
 		EventID: callback.EventID, Subject: callback.Subject, Reference: callback.Reference, Outcome: callback.Outcome,
-		Body: body, ReceivedAt: now,
+		Dispute: callback.Dispute, Body: body, ReceivedAt: now,
 	}
 	if received.EventID == "" {
 		sum := sha256.Sum256(body)

@@ -13,6 +13,7 @@ import (
 	"paysaga/domain/access"
 	"paysaga/domain/accrual"
 	"paysaga/domain/delivery"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -43,6 +44,7 @@ type memory struct {
 	accounts  map[string]channels.Account
 	payments  map[string]payment.Payment
 	refunds   map[string]refund.Refund
+	disputes  []dispute.Dispute // as they were opened
 	payouts   map[string]payout.Payout
 	orders    map[string]trade.Order
 	firsts    map[string]first // by idempotency scope

@@ -7,6 +7,7 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/access"
 	"paysaga/domain/accrual"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -95,10 +96,12 @@ type Reader interface {
 	Timeline(ctx context.Context, book id.Book, merchantID, paymentID string) ([]payment.Occurrence, error)
 }
 
-// Refunds reads refunds, as Reader reads payments.
+// Refunds reads refunds and disputes, as Reader reads payments.
 type Refunds interface {
 	Refund(ctx context.Context, book id.Book, merchantID, refundID string) (refund.Refund, error)
 	Refunds(ctx context.Context, filter refund.Filter) (page []refund.Refund, more bool, err error)
+	Dispute(ctx context.Context, book id.Book, merchantID, disputeID string) (dispute.Dispute, error)
+	Disputes(ctx context.Context, filter dispute.Filter) (page []dispute.Dispute, more bool, err error)
 }
 
 // Payouts reads payouts. An empty merchant is every one of the book, an empty user everybody's; another's is fault.NotFound (I-25).

@@ -11,6 +11,7 @@ import (
 
 	"paysaga/domain/accrual"
 	"paysaga/domain/delivery"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
 	"paysaga/domain/notice"
@@ -873,6 +874,7 @@ type CaseID = string
 // money for a payment that had ended. `duplicate_payment`: the customer paid once more. `contradiction`: the channel took its word
 // back. `orphan`: it speaks of a charge that nobody knows. `refund_returned`: a refund came back after it had succeeded.
 // `refund_paid_after_all`: it was paid after it had ended another way. `payout_returned`, `payout_paid_after_all`: the same of a payout.
+// `chargeback`: a dispute took more than its merchant can bear, or than was left of the payment.
 // `rebate_refused`: a rebate's wallet is frozen or closed.
 type CaseKind = exception.Kind
 
@@ -963,6 +965,24 @@ type DestinationType string
 
 // DestinationID Example: dst_01kahxr3v0c9m6r5w2z8t4y7qe
 type DestinationID = string
+
+// Dispute defines model for Dispute.
+type Dispute = dispute.Public
+
+// DisputeID Example: dsp_01kahxr3v0c9m6r5w2z8t4y7qe
+type DisputeID = string
+
+// DisputeList defines model for DisputeList.
+type DisputeList struct {
+	Data []Dispute `json:"data"`
+
+	// HasMore Whether more follow; pass the last id as `starting_after`.
+	HasMore bool `json:"has_more"`
+}
+
+// DisputeStatus `open`: the channel has taken the money back, and the bank hasn't decided. `lost`: it stays with the customer. `won`: the channel
+// has given it back to you.
+type DisputeStatus = dispute.Status
 
 // Entry defines model for Entry.
 type Entry struct {
@@ -3012,6 +3032,32 @@ type ResolveCaseParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ListDisputesParams defines parameters for ListDisputes.
+type ListDisputesParams struct {
+	// PaymentID Only disputes of this payment or top-up.
+	PaymentID *string `form:"payment_id,omitempty" json:"payment_id,omitempty"`
+
+	// Status Only disputes in this status.
+	Status *DisputeStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last dispute you have; the page starts with the one after it.
+	StartingAfter *DisputeID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// GetDisputeParams defines parameters for GetDispute.
+type GetDisputeParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Type Only this type, or all of an object's: `payment.*`.
@@ -4392,6 +4438,12 @@ type ServerInterface interface {
 	// ResolveCase Decide a case
 	// (POST /v1/cases/{case_id}/resolve)
 	ResolveCase(ctx echo.Context, caseID CasePath, params ResolveCaseParams) error
+	// ListDisputes List disputes, the latest opened first
+	// (GET /v1/disputes)
+	ListDisputes(ctx echo.Context, params ListDisputesParams) error
+	// GetDispute Read a dispute
+	// (GET /v1/disputes/{dispute_id})
+	GetDispute(ctx echo.Context, disputeID DisputeID, params GetDisputeParams) error
 	// ListEvents List events, newest first
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -5855,6 +5907,98 @@ func (w *ServerInterfaceWrapper) ResolveCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ResolveCase(ctx, caseID, params)
+	return err
+}
+
+// ListDisputes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDisputes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDisputesParams
+	// ------------- Optional query parameter "payment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "payment_id", ctx.QueryParams(), &params.PaymentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter payment_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDisputes(ctx, params)
+	return err
+}
+
+// GetDispute converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDispute(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "dispute_id" -------------
+	var disputeID DisputeID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dispute_id", ctx.Param("dispute_id"), &disputeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dispute_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDisputeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDispute(ctx, disputeID, params)
 	return err
 }
 
@@ -9706,6 +9850,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/payments/:payment_id/refunds", wrapper.CreateRefund, options.OperationMiddlewares["createRefund"]...)
 	router.GET(options.BaseURL+"/v1/refunds", wrapper.ListRefunds, options.OperationMiddlewares["listRefunds"]...)
 	router.GET(options.BaseURL+"/v1/refunds/:refund_id", wrapper.GetRefund, options.OperationMiddlewares["getRefund"]...)
+	router.GET(options.BaseURL+"/v1/disputes", wrapper.ListDisputes, options.OperationMiddlewares["listDisputes"]...)
+	router.GET(options.BaseURL+"/v1/disputes/:dispute_id", wrapper.GetDispute, options.OperationMiddlewares["getDispute"]...)
 	router.GET(options.BaseURL+"/v1/topups", wrapper.ListTopUps, options.OperationMiddlewares["listTopUps"]...)
 	router.POST(options.BaseURL+"/v1/topups", wrapper.CreateTopUp, options.OperationMiddlewares["createTopUp"]...)
 	router.GET(options.BaseURL+"/v1/topups/:topup_id", wrapper.GetTopUp, options.OperationMiddlewares["getTopUp"]...)

@@ -118,8 +118,9 @@ const loosen = `SET LOCAL session_replication_role = replica;
 	ALTER TABLE accounts DROP CONSTRAINT accounts_floor, DROP CONSTRAINT accounts_closed;
 	ALTER TABLE blocks DROP CONSTRAINT blocks_check, DROP CONSTRAINT blocks_journals_check;
 	ALTER TABLE payments DROP CONSTRAINT payments_status, DROP CONSTRAINT payments_captured, DROP CONSTRAINT payments_refunded,
-		DROP CONSTRAINT payments_fee, DROP CONSTRAINT payments_refunding, DROP CONSTRAINT payments_fee_returned, DROP CONSTRAINT payments_in_doubt, DROP CONSTRAINT payments_captured_check;
+		DROP CONSTRAINT payments_fee, DROP CONSTRAINT payments_refunding, DROP CONSTRAINT payments_disputed, DROP CONSTRAINT payments_fee_returned, DROP CONSTRAINT payments_in_doubt, DROP CONSTRAINT payments_captured_check;
 	ALTER TABLE payment_parts DROP CONSTRAINT payment_parts_check;
+	ALTER TABLE disputes DROP CONSTRAINT disputes_taken;
 	ALTER TABLE orders DROP CONSTRAINT orders_status;
 	ALTER TABLE attempts DROP CONSTRAINT attempts_request_hash_check;`
 

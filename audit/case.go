@@ -13,7 +13,7 @@ const sqlSuspense = `
 	SELECT format('%s %s %s: holds %s, cases say %s', coalesce(s.book, k.book), coalesce(s.code, k.code), coalesce(s.currency, k.currency),
 		coalesce(s.total, 0), coalesce(k.total, 0))
 	FROM (SELECT b.book, b.code, b.currency, -sum(b.balance) AS total FROM (` + balances + `) b
-		WHERE b.code LIKE 'suspense/%' AND split_part(b.code, '/', 3) <> 'paid_elsewhere' GROUP BY b.book, b.code, b.currency) s
+		WHERE b.code LIKE 'suspense/%' AND split_part(b.code, '/', 3) NOT IN ('paid_elsewhere', 'chargeback') GROUP BY b.book, b.code, b.currency) s
 	FULL JOIN (
 		SELECT c.book, 'suspense/' || c.channel_account || '/' || c.kind AS code, c.currency,
 			sum(CASE WHEN c.kind IN ('refund_paid_after_all', 'payout_paid_after_all') THEN -c.amount ELSE c.amount END) AS total

@@ -185,13 +185,14 @@ const sqlOneKey = `
 	WHERE i.operation IN ('POST /v1/payments', 'POST /v1/topups') OR i.object LIKE 'rfd\_%' OR i.object LIKE 'pyt\_%' GROUP BY i.book, i.object HAVING count(*) > 1`
 
 const sqlEventSequences = `
-	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last))
+	SELECT format('%s: %s events up to %s, the object is at %s', e.object_id, e.n, e.last, coalesce(p.sequence, o.sequence, r.sequence, y.sequence, d.sequence, e.last))
 	FROM (SELECT book, object_id, count(*) AS n, min(sequence) AS first, max(sequence) AS last FROM events GROUP BY book, object_id) e
 	LEFT JOIN payments p ON p.book = e.book AND p.id = e.object_id
 	LEFT JOIN orders o ON o.book = e.book AND o.id = e.object_id
 	LEFT JOIN refunds r ON r.book = e.book AND r.id = e.object_id
 	LEFT JOIN payouts y ON y.book = e.book AND y.id = e.object_id
-	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, y.sequence, e.last)
+	LEFT JOIN disputes d ON d.book = e.book AND d.id = e.object_id
+	WHERE e.first <> 1 OR e.n <> e.last OR e.last <> coalesce(p.sequence, o.sequence, r.sequence, y.sequence, d.sequence, e.last)
 	UNION ALL
 	SELECT format('%s: no events', p.id) FROM payments p
 	WHERE NOT EXISTS (SELECT FROM events e WHERE e.book = p.book AND e.object_id = p.id)`
@@ -246,9 +247,10 @@ const sqlEventMerchants = `
 	LEFT JOIN campaigns cm ON cm.book = e.book AND cm.id = e.object_id
 	LEFT JOIN rebates b ON b.book = e.book AND b.id = e.object_id
 	LEFT JOIN settlements s ON s.book = e.book AND s.id = e.object_id
+	LEFT JOIN disputes d ON d.book = e.book AND d.id = e.object_id
 	LEFT JOIN reratings rr ON rr.book = e.book AND rr.id = e.object_id
 	WHERE e.object_type NOT IN (` + judgedApart + `) AND e.merchant_id IS DISTINCT FROM coalesce(p.merchant_id, x.merchant_id, o.merchant_id, r.merchant_id, y.merchant_id, k.merchant_id, w.merchant_id, cm.merchant_id,
-		b.merchant_id, s.merchant_id, rr.merchant_id,
+		b.merchant_id, s.merchant_id, rr.merchant_id, d.merchant_id,
 		CASE WHEN e.object_type = 'rule_set' THEN nullif(split_part(e.object_id, '/', 2), 'platform') END)
 	UNION ALL
 	SELECT format('%s names %s', k.id, k.merchant_id)

@@ -1,6 +1,9 @@
 package channels
 
-import "paysaga/domain/payment"
+import (
+	"paysaga/domain/dispute"
+	"paysaga/domain/payment"
+)
 
 // Subject is the operation a callback speaks of.
 type Subject string
@@ -10,7 +13,10 @@ const (
 	SubjectCharge Subject = "charge"
 	SubjectRefund Subject = "refund"
 	SubjectPayout Subject = "payout"
-	SubjectOther  Subject = "other" // understood, verified, and nothing to do
+	// SubjectDispute: a customer's bank takes the money of a charge back, or has
+	// decided about it. Reference is the charge's.
+	SubjectDispute Subject = "dispute"
+	SubjectOther   Subject = "other" // understood, verified, and nothing to do
 )
 
 // Callback is a verified callback. Amount and currency are part of the
@@ -20,4 +26,5 @@ type Callback struct {
 	Subject   Subject //
 	Reference string  // ours, see Key
 	Outcome   payment.Outcome
+	Dispute   *dispute.Word // of SubjectDispute, and of no other; checked (Word.Check)
 }

@@ -3,6 +3,7 @@ package channels
 import (
 	"time"
 
+	"paysaga/domain/dispute"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/domain/payout"
@@ -70,7 +71,8 @@ type Received struct {
 	Subject        Subject
 	Reference      string
 	Outcome        payment.Outcome
-	Body           []byte // raw; stored sealed
+	Dispute        *dispute.Word // of SubjectDispute
+	Body           []byte        // raw; stored sealed
 	ReceivedAt     time.Time
 	Tries          int    // how often the relay has tried to place it
 	Disposition    string // empty until dealt with

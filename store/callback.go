@@ -19,8 +19,8 @@ type bodyAndAction struct {
 }
 
 const sqlInsertCallback = `
-	INSERT INTO callbacks (book, id, channel, channel_account, event_id, subject, reference, business_id, outcome, body_sealed, received_at, due_at)
-	VALUES (@book, @id, @channel, @account, @event_id, @subject, @reference, nullif(@business_id, ''), @outcome, @sealed, @at, @at)
+	INSERT INTO callbacks (book, id, channel, channel_account, event_id, subject, reference, business_id, outcome, dispute, body_sealed, received_at, due_at)
+	VALUES (@book, @id, @channel, @account, @event_id, @subject, @reference, nullif(@business_id, ''), @outcome, @dispute, @sealed, @at, @at)
 	ON CONFLICT ON CONSTRAINT callbacks_once DO NOTHING
 	RETURNING id`
 
@@ -59,7 +59,7 @@ func (s *Store) ReceiveCallback(ctx context.Context, r channels.Received) (callb
 		business = "" // not one of ours: the relay will find out
 	}
 	args := pgx.NamedArgs{"book": r.Book, "id": r.ID, "channel": r.Channel, "account": r.ChannelAccount, "event_id": r.EventID,
-		"subject": r.Subject, "reference": r.Reference, "business_id": business, "outcome": r.Outcome, "sealed": sealed, "at": r.ReceivedAt}
+		"subject": r.Subject, "reference": r.Reference, "business_id": business, "outcome": r.Outcome, "dispute": r.Dispute, "sealed": sealed, "at": r.ReceivedAt}
 	err = db.pool.QueryRow(ctx, sqlInsertCallback, args).Scan(&callbackID)
 	if err == nil {
 		return callbackID, true, nil
@@ -71,13 +71,13 @@ func (s *Store) ReceiveCallback(ctx context.Context, r channels.Received) (callb
 }
 
 const callbackColumns = `
-	c.book::text, c.id, c.channel, c.channel_account, c.event_id, c.subject, c.reference, c.outcome, c.body_sealed, c.received_at, c.tries,
+	c.book::text, c.id, c.channel, c.channel_account, c.event_id, c.subject, c.reference, c.outcome, c.dispute, c.body_sealed, c.received_at, c.tries,
 	coalesce(c.disposition, '')`
 
 func (s *Store) scanCallback(row pgx.CollectableRow) (channels.Received, error) {
 	var r channels.Received
 	var sealed []byte
-	err := row.Scan(&r.Book, &r.ID, &r.Channel, &r.ChannelAccount, &r.EventID, &r.Subject, &r.Reference, &r.Outcome, &sealed,
+	err := row.Scan(&r.Book, &r.ID, &r.Channel, &r.ChannelAccount, &r.EventID, &r.Subject, &r.Reference, &r.Outcome, &r.Dispute, &sealed,
 		&r.ReceivedAt, &r.Tries, &r.Disposition)
 	if err != nil {
 		return r, err

@@ -23,7 +23,7 @@ const sqlPayments = `SELECT` + paymentColumns + ` FROM payments p`
 const paymentColumns = `
 	p.book::text, p.id, p.merchant_id, p.order_id, p.order_reference, coalesce(p.customer_id, ''), p.amount, p.currency,
 		p.method, p.capture_method, coalesce(p.channel, ''), p.metadata, p.created_at, p.expires_at, p.status, p.in_doubt,
-		coalesce(p.parked, ''), p.sequence, p.captured, p.capturing, p.capture_final, p.refunded, p.refunding, p.fee, p.fee_returned,
+		coalesce(p.parked, ''), p.sequence, p.captured, p.capturing, p.capture_final, p.refunded, p.refunding, p.disputed, p.fee, p.fee_returned,
 		coalesce(p.pending, CASE WHEN p.mature_due_at IS NULL THEN 0 ELSE p.captured - p.fee END), coalesce(p.decline_code, ''),
 		coalesce(to_char(p.business_date, 'YYYY-MM-DD'), ''), p.effective_at, p.updated_at, p.next_action_sealed,
 		p.cancel_requested_at, coalesce(p.decline_class, ''), p.review_due_at, coalesce(p.risk_flag, ''),
@@ -42,7 +42,7 @@ func (r *scanned) targets() []any {
 	p := &r.p
 	return []any{&p.Book, &p.ID, &p.MerchantID, &p.OrderID, &p.OrderRef, &p.CustomerID, &p.Amount.Minor, &p.Amount.Currency,
 		&p.Method, &p.Capture, &p.Channel, &p.Metadata, &p.CreatedAt, &p.ExpiresAt, &p.Status, &p.InDoubt,
-		&p.Parked, &p.Sequence, &p.Captured.Minor, &p.Capturing.Minor, &p.FinalCapture, &p.Refunded.Minor, &p.Refunding.Minor, &p.Fee.Minor, &p.FeeReturned.Minor, &p.Pending.Minor, &p.DeclineCode,
+		&p.Parked, &p.Sequence, &p.Captured.Minor, &p.Capturing.Minor, &p.FinalCapture, &p.Refunded.Minor, &p.Refunding.Minor, &p.Disputed.Minor, &p.Fee.Minor, &p.FeeReturned.Minor, &p.Pending.Minor, &p.DeclineCode,
 		&p.BusinessDate, &r.effective, &p.UpdatedAt, &r.action, &r.cancel,
 		&p.DeclineClass, &r.review, &p.RiskFlag, &r.parts}
 }
@@ -58,7 +58,7 @@ func (s *Store) scanPayment(row pgx.CollectableRow) (payment.Payment, error) {
 func (s *Store) finish(r *scanned) (payment.Payment, error) {
 	p := &r.p
 	cur := p.Amount.Currency
-	for _, a := range []*money.Amount{&p.Captured, &p.Capturing, &p.Refunded, &p.Refunding, &p.Fee, &p.FeeReturned, &p.Pending} {
+	for _, a := range []*money.Amount{&p.Captured, &p.Capturing, &p.Refunded, &p.Refunding, &p.Disputed, &p.Fee, &p.FeeReturned, &p.Pending} {
 		a.Currency = cur
 	}
 	p.EffectiveAt, p.CancelRequested, p.ReviewDue = value(r.effective), value(r.cancel), value(r.review)

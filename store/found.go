@@ -5,6 +5,7 @@ import (
 
 	"paysaga/domain/access"
 	"paysaga/domain/accrual"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/ledger"
 	"paysaga/domain/transfer"
@@ -20,6 +21,7 @@ type found struct {
 	refunds   shelf[string, lockedRefund]
 	payouts   shelf[string, lockedPayout]
 	transfers shelf[string, transfer.Transfer]
+	disputes  shelf[string, dispute.Dispute]
 	rebates   shelf[string, accrual.Accrual]
 	runs      shelf[string, accrual.Run] // settlements
 	openRuns  shelf[string, string]      // a campaign → its open settlement
@@ -52,6 +54,7 @@ func newFound() *found {
 	f.payouts.init()
 	f.captures.init()
 	f.transfers.init()
+	f.disputes.init()
 	f.rebates.init()
 	f.runs.init()
 	f.openRuns.init()
@@ -72,7 +75,7 @@ func newFound() *found {
 }
 
 func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
+	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.disputes, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
 		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns, &f.reratings, &f.rerated,
 		&f.accounts, &f.users, &f.holders, &f.placed}
 }

@@ -28,6 +28,7 @@ type locks struct {
 	payouts     []string
 	captures    []string
 	transfers   []string
+	disputes    []string
 	rebates     []string
 	runs        []string // settlements
 	runsOf      []string // campaigns: the open settlement of each
@@ -60,6 +61,7 @@ func (b *batch) lockBatch() *pgx.Batch {
 	b.queueRefunds(m)
 	b.queuePayouts(m)
 	b.queueTransfers(m)
+	b.queueDisputes(m)
 	b.queueRebates(m)
 	b.queueCases(m)
 	b.queueCallbacks(m)

@@ -78,7 +78,7 @@ GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_de
 GRANT UPDATE ON merchants, user_details TO %[1]s;
 GRANT UPDATE (channel, status, in_doubt, parked, sequence, captured, refunded, fee, decline_code, business_date, effective_at,
     updated_at, next_action_sealed, cancel_requested_at, opened_at, plan, risk, start_due_at, start_tries, cancel_due_at,
-    cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final,
+    cancel_tries, mature_due_at, refunding, fee_returned, pending, capturing, capture_count, capture_final, disputed,
     review_due_at, risk_flag, decline_class, recheck_due_at, parts_seen, topup_known) ON payments TO %[1]s;
 GRANT UPDATE (status, in_doubt, channel_id, failure_code, strayed, fee, sequence, updated_at, effective_at, matures_at, due_at, tries)
     ON captures TO %[1]s;
@@ -88,6 +88,8 @@ GRANT UPDATE (verdict, dead, channel_id, decline_code, hard_decline, amount, amo
 GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, to_wallet, sequence, channel_id, effective_at, updated_at, opened_at,
     not_before, start_due_at, start_tries) ON refunds TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON refund_attempts TO %[1]s;
+GRANT INSERT ON disputes TO %[1]s;
+GRANT UPDATE (amount, fee, reason, status, taken_merchant, taken_wallet, taken_suspense, taken_fee, sequence, said_at, updated_at) ON disputes TO %[1]s;
 GRANT INSERT ON transfers TO %[1]s;
 GRANT UPDATE (status, failure_code, sequence, updated_at, start_due_at, start_tries) ON transfers TO %[1]s;
 GRANT UPDATE (status) ON users TO %[1]s; -- and it may lock them

@@ -78,9 +78,10 @@ func (s *Store) VestedTotal(ctx context.Context, of accrual.PageOf) (t accrual.T
 
 const sqlRebatesOfOrder = `SELECT` + rebateColumns + ` FROM rebates r WHERE r.book = $1 AND r.order_id = $2 ORDER BY r.id`
 
-// What the merchant has again of an order's refunds: until somebody says that the channel's word was wrong, the customer hasn't got it.
+// A chargeback takes back what a refund would. What the merchant has again of an order's refunds: until somebody says that the channel's word was wrong, the customer hasn't got it.
 const sqlOrderFile = `
-	SELECT o.merchant_id, o.total, o.paid, o.refunded, w.rated_at IS NOT NULL, w.paid_at, (o.received_at AT TIME ZONE m.time_zone)::date,
+	SELECT o.merchant_id, o.total, o.paid, o.refunded + coalesce((SELECT sum(p.disputed) FROM payments p
+			WHERE p.book = o.book AND p.order_id = o.id), 0)::bigint, w.rated_at IS NOT NULL, w.paid_at, (o.received_at AT TIME ZONE m.time_zone)::date,
 		coalesce((SELECT sum(c.amount) FROM payments p JOIN cases c ON c.book = p.book AND c.payment_id = p.id
 			WHERE p.book = o.book AND p.order_id = o.id AND c.kind = 'refund_returned' AND c.decision IS DISTINCT FROM 'dismiss'), 0)::bigint
 	FROM orders o JOIN rebate_orders w ON w.book = o.book AND w.order_id = o.id JOIN merchants m ON m.book = o.book AND m.id = o.merchant_id

@@ -130,6 +130,19 @@ func ofRefunds(sql string) string {
 	return `SELECT s.* FROM refunds r CROSS JOIN LATERAL (` + told + `) s(at, kind, text, data) WHERE r.book = $1 AND r.payment_id = $2`
 }
 
+const sqlStoryDisputes = `
+	SELECT d.opened_at, 'dispute', 'dispute opened at ' || d.channel || ': ' || coalesce(d.reason, 'no reason given'),
+		jsonb_strip_nulls(jsonb_build_object('id', d.id, 'channel_dispute_id', d.channel_id, 'amount_minor', d.amount, 'currency', d.currency,
+			'status', d.status, 'reason', d.reason, 'said_at', d.said_at))
+	FROM disputes d WHERE d.book = $1 AND d.payment_id = $2`
+
+// disputeStory tells of a payment's disputes as refundStory does of its refunds.
+var disputeStory = []string{sqlStoryDisputes, ofDisputes(sqlStoryJournals), ofDisputes(sqlStoryEvents), ofDisputes(sqlStoryDeliveries)}
+
+func ofDisputes(sql string) string {
+	return strings.ReplaceAll(ofRefunds(sql), "FROM refunds r", "FROM disputes r")
+}
+
 // refundStory is told beside story.
 var refundStory = []string{sqlStoryRefunds, sqlStoryRefundIntents, ofRefunds(sqlStoryCalls), ofRefunds(sqlStoryCallbacks), ofRefunds(sqlStoryJournals),
 	ofRefunds(sqlStoryEvents), ofRefunds(sqlStoryDeliveries)}
@@ -146,7 +159,7 @@ func (s *Store) Timeline(ctx context.Context, book id.Book, merchantID, paymentI
 	}
 	var all []payment.Occurrence
 	b := &pgx.Batch{}
-	for _, sql := range slices.Concat(story, refundStory) {
+	for _, sql := range slices.Concat(story, refundStory, disputeStory) {
 		b.Queue(sql, book, paymentID).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, scanOccurrence)
 			all = append(all, list...)

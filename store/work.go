@@ -7,6 +7,7 @@ import (
 
 	"paysaga/domain/access"
 	"paysaga/domain/accrual"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/ledger"
@@ -184,6 +185,8 @@ func (w *work) moveOf(c ledger.Change) (move, error) {
 		return w.newReceiveTransfer(c)
 	case transfer.Move:
 		return newMoveTransfer(book, c)
+	case dispute.Hear:
+		return w.newHearDispute(c)
 	case payment.PayOrder:
 		return payOrder{c}, nil
 	case exception.Move:

@@ -5,6 +5,8 @@ import (
 
 	"paysaga/activities"
 	"paysaga/channels"
+	"paysaga/domain/dispute"
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -31,10 +33,12 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 		return r.orphan(ctx, cb)
 	case err != nil:
 		return err
-	case cb.Subject != channels.SubjectCharge:
+	case cb.Subject != channels.SubjectCharge && cb.Subject != channels.SubjectDispute:
 		return r.see(ctx, cb, "ignored")
 	case d.Attempt(step.Ordinal) == nil || d.Attempt(step.Ordinal).ChannelAccount != cb.ChannelAccount:
 		return r.orphan(ctx, cb)
+	case cb.Subject == channels.SubjectDispute:
+		return r.hear(ctx, cb, d, step.Ordinal)
 	case !d.Payment.Status.Terminal():
 		err := r.c.Sagas.Deliver(ctx, business, cb.ID)
 		if err == nil {
@@ -53,6 +57,43 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 		return err
 	}
 	return r.see(ctx, cb, "settled")
+}
+
+// hear settles a channel's word about a dispute, and marks it as seen in the same Step. While the payment is under way its sums aren't
+// known: the row comes again.
+func (r *Relays) hear(ctx context.Context, cb channels.Received, d payment.Dossier, charge int) error {
+	p := d.Payment
+	switch {
+	case cb.Dispute == nil:
+		return fault.Internal("a callback about a dispute without its word", nil)
+	case !p.Status.Terminal():
+		return nil
+	}
+	disputeID, err := dispute.ID(p.ID, cb.ChannelAccount, cb.Dispute.ID)
+	if err != nil {
+		return err
+	}
+	read, err := r.c.Payments.Dispute(ctx, cb.Book, "", disputeID)
+	if fault.Of(err) == fault.KindNotFound {
+		read, err = dispute.Dispute{Book: cb.Book, ID: disputeID, PaymentID: p.ID, OrderID: p.OrderID, MerchantID: p.MerchantID, Charge: charge,
+			Channel: cb.Channel, ChannelAccount: cb.ChannelAccount, ChannelID: cb.Dispute.ID}, nil
+		if p.TopUp() {
+			read.UserID = p.CustomerID
+		}
+	}
+	if err != nil {
+		return err
+	}
+	err = r.step(ctx, cb, disputeID, dispute.Hear{Dispute: read, Word: *cb.Dispute}, payment.SeeCallback{ID: cb.ID, Disposition: "settled"})
+	switch {
+	case fault.Is(err, fault.KindConflict, "contradicts_state"), fault.Is(err, fault.KindConflict, "steps_exhausted"):
+		return r.see(ctx, cb, "contradicts", payment.OpenCase{ID: "case/" + p.ID + "/contradiction/" + cb.ID, Book: cb.Book, MerchantID: p.MerchantID,
+			PaymentID: p.ID, ChannelAccount: cb.ChannelAccount, Kind: exception.Contradiction, Attempt: charge, Booked: true,
+			Amount: money.New(cb.Dispute.AmountMinor, money.Currency(cb.Dispute.Currency)), Reason: "dispute " + disputeID + ": " + fault.As(err).Message})
+	case fault.Of(err) == fault.KindConflict:
+		return nil // it has moved since it was read: the row comes again
+	}
+	return err
 }
 
 // out is what a callback about money that leaves is placed by.
@@ -111,10 +152,13 @@ func (r *Relays) readOut(ctx context.Context, book id.Book, businessID string, o
 }
 
 func (r *Relays) see(ctx context.Context, cb channels.Received, disposition string, more ...ledger.Change) error {
-	_, err := r.c.Steps.Commit(ctx, ledger.Step{
-		Book: cb.Book, Cause: id.Key(cb.ID, id.Step{Code: id.Act, Ordinal: 1}), Business: cb.ID, By: ledger.Service("callback-relay"),
-		Changes: append(more, payment.SeeCallback{ID: cb.ID, Disposition: disposition}),
-	})
+	return r.step(ctx, cb, cb.ID, append(more, payment.SeeCallback{ID: cb.ID, Disposition: disposition})...)
+}
+
+// step commits what a callback comes to, once.
+func (r *Relays) step(ctx context.Context, cb channels.Received, business string, changes ...ledger.Change) error {
+	_, err := r.c.Steps.Commit(ctx, ledger.Step{Book: cb.Book, Cause: id.Key(cb.ID, id.Step{Code: id.Act, Ordinal: 1}), Business: business,
+		By: ledger.Service("callback-relay"), Changes: changes})
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/accrual"
 	"paysaga/domain/delivery"
+	"paysaga/domain/dispute"
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
@@ -95,6 +96,7 @@ type RelayConfig struct {
 		Dossier(ctx context.Context, book id.Book, paymentID string) (payment.Dossier, error)
 		RefundDossier(ctx context.Context, book id.Book, refundID string) (refund.Dossier, error)
 		PayoutDossier(ctx context.Context, book id.Book, payoutID string) (payout.Dossier, error)
+		Dispute(ctx context.Context, book id.Book, merchantID, disputeID string) (dispute.Dispute, error)
 	}
 	// Months makes the ledger's months before they begin; nil: somebody else does.
 	Months interface {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paysaga/channels"
+	"paysaga/domain/dispute"
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
 )
@@ -50,6 +51,33 @@ var callbacks = []testCase{
 		assert.Equal(k, c.Key.Reference, cb.Reference)
 		k.succeeded(cb.Outcome, r)
 		assert.Equal(k, k.ask(c, r).ChannelID, cb.Outcome.ChannelID)
+	}},
+	{"a callback tells of a dispute, and how it ends", func(h *Harness, d channels.Description) bool {
+		return canCallback(h, d) && h.Dispute != nil
+	}, func(k *kit) {
+		c, r, _ := k.told()
+		var words []dispute.Word
+		for _, act := range []struct {
+			act  string
+			want dispute.Status
+		}{{"open", dispute.Open}, {"lose", dispute.Lost}, {"win", dispute.Won}} {
+			raw := k.h.Dispute(c.Key, act.act)
+			cb, err := k.ch.ParseCallback(c.Account, raw)
+			require.NoError(k, err)
+			require.Equal(k, channels.SubjectDispute, cb.Subject)
+			require.Equal(k, c.Key.Reference, cb.Reference)
+			require.NotNil(k, cb.Dispute)
+			require.NoError(k, cb.Dispute.Check())
+			assert.Equal(k, act.want, cb.Dispute.Status)
+			assert.Equal(k, r.AmountMinor, cb.Dispute.AmountMinor)
+			assert.Equal(k, r.Currency, cb.Dispute.Currency)
+			words = append(words, *cb.Dispute)
+			raw.Body = append(slices.Clone(raw.Body), ' ')
+			_, err = k.ch.ParseCallback(c.Account, raw)
+			assert.Equal(k, fault.KindDenied, fault.Of(err), "%v", err)
+		}
+		assert.Equal(k, words[0].ID, words[2].ID)
+		assert.False(k, words[2].At.Before(words[0].At))
 	}},
 	{"a callback about a waiting charge says no more than that", needs(func(h *Harness) bool {
 		return waiting(h) && h.Callback != nil

@@ -66,6 +66,10 @@ type Harness struct {
 	// body it would send nothing yet: some tell of a success only.
 	Callback func(channels.Key) channels.RawCallback
 
+	// Dispute lets the customer's bank do something about a paid charge, "open", "lose" or "win", and returns the channel's
+	// callback about it. nil: the channel tells of no disputes.
+	Dispute func(key channels.Key, act string) channels.RawCallback
+
 	// These falsify the JSON of an answer about a charge, each as its name says.
 	UnknownState   func(map[string]any)
 	WrongReference func(map[string]any) // the answer speaks of another's charge

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"paysaga/channels"
+	"paysaga/domain/dispute"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 )
@@ -81,6 +82,10 @@ type event struct {
 	EventID   string `json:"event_id"`
 	Type      string `json:"type"`
 	ChannelID string `json:"channel_id"`
+	// Of a dispute.
+	FeeMinor   int64     `json:"fee_minor"`
+	Reason     string    `json:"reason"`
+	OccurredAt time.Time `json:"occurred_at"`
 }
 
 func read(body []byte) (channels.Callback, error) {
@@ -89,7 +94,15 @@ func read(body []byte) (channels.Callback, error) {
 	if err := json.Unmarshal(body, &e); err != nil || e.EventID == "" || len(e.EventID) > 255 {
 		return channels.Callback{}, unreadable
 	}
-	subject, _, _ := strings.Cut(e.Type, ".")
+	subject, said, _ := strings.Cut(e.Type, ".")
+	if channels.Subject(subject) == channels.SubjectDispute {
+		word := dispute.Word{ID: e.ChannelID, Status: dispute.Status(said), AmountMinor: e.AmountMinor, Currency: e.Currency, FeeMinor: e.FeeMinor,
+			Reason: e.Reason, At: e.OccurredAt}
+		if word.Check() != nil || e.Reference == "" {
+			return channels.Callback{}, unreadable
+		}
+		return channels.Callback{EventID: e.EventID, Subject: channels.SubjectDispute, Reference: e.Reference, Dispute: &word}, nil
+	}
 	switch s := channels.Subject(subject); s {
 	case channels.SubjectCharge, channels.SubjectRefund, channels.SubjectPayout:
 		e.ID = e.ChannelID

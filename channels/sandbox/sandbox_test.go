@@ -86,6 +86,11 @@ func harness(t *testing.T) *channeltest.Harness {
 			body, signature := s.Callback(k.ID)
 			return channels.RawCallback{Header: http.Header{sandbox.SignatureHeader: {signature}}, Body: body, Now: s.Now()}
 		},
+		Dispute: func(k channels.Key, act string) channels.RawCallback {
+			body, signature, err := s.Dispute(k.ID, server.Disputing{Act: act})
+			require.NoError(t, err)
+			return channels.RawCallback{Header: http.Header{sandbox.SignatureHeader: {signature}}, Body: body, Now: s.Now()}
+		},
 		UnknownState:   func(v map[string]any) { v["state"] = "settling_sideways" },
 		WrongReference: func(v map[string]any) { v["reference"] = "somebodyelses" },
 		WrongAmount:    func(v map[string]any) { v["amount_minor"] = v["amount_minor"].(float64) + 1 },

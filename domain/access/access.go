@@ -19,6 +19,7 @@ const (
 	OrdersWrite   Scope = "orders:write"
 	RefundsRead   Scope = "refunds:read"
 	RefundsWrite  Scope = "refunds:write"
+	DisputesRead  Scope = "disputes:read"
 	LedgerRead    Scope = "ledger:read"
 	EventsRead    Scope = "events:read"
 	WebhooksRead  Scope = "webhooks:read"
@@ -50,12 +51,12 @@ const (
 )
 
 // MerchantScopes are what a merchant's key gets unless told otherwise.
-var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite,
+var MerchantScopes = []Scope{PaymentsRead, PaymentsWrite, OrdersRead, OrdersWrite, RefundsRead, RefundsWrite, DisputesRead, LedgerRead, CasesRead, CasesWrite, EventsRead, WebhooksRead, WebhooksWrite,
 	RoutingRead, RoutingWrite, RiskRead, UsersRead, UsersWrite, WalletsRead, TopUpsRead, TopUpsWrite, TransfersRead, TransfersWrite, PayoutsRead,
 	PayoutsWrite, CampaignsRead, CampaignsWrite, RebatesRead, RebatesWrite, NotificationsRead, NotificationsWrite}
 
 // OperatorScopes are what an operator's key gets unless told otherwise.
-var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead,
+var OperatorScopes = []Scope{PaymentsRead, OrdersRead, RefundsRead, DisputesRead, LedgerRead, CasesRead, CasesWrite, CasesResolve, EventsRead, WebhooksRead,
 	RoutingRead, RoutingWrite, RiskRead, RiskWrite, RiskReview, UsersRead, UsersWrite, WalletsRead, TopUpsRead, TransfersRead, PayoutsRead, PayoutsWrite, CampaignsRead,
 	CampaignsWrite, RebatesRead, RebatesWrite, NotificationsRead, NotificationsWrite}
 

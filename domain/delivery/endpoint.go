@@ -72,7 +72,7 @@ const (
 )
 
 // objects are what types of events begin with.
-var objects = []string{"order", "payment", "capture", "refund", "case", "endpoint", "routing", "risk", "transfer", "topup", "payout", "rebate", "campaign", "settlement", "rerating", "user"}
+var objects = []string{"order", "payment", "capture", "refund", "case", "endpoint", "routing", "risk", "transfer", "topup", "payout", "rebate", "campaign", "settlement", "rerating", "user", "dispute"}
 
 // Check refuses an endpoint that can't work. The URL is judged by whoever dials.
 func (e Endpoint) Check() error {

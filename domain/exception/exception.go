@@ -35,12 +35,15 @@ const (
 	RebateRefused      Kind = "rebate_refused"
 	PayoutReturned     Kind = "payout_returned"       // a payout came back after it had succeeded
 	PayoutPaidAfterAll Kind = "payout_paid_after_all" // it was paid after it had ended another way
+	// Chargeback is a dispute that somebody has to look at: its merchant can't bear
+	// it, or it took more than was left of the payment. The dispute says how much.
+	Chargeback Kind = "chargeback"
 )
 
 // Kinds returns every kind once.
 func Kinds() []Kind {
 	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll,
-		PayoutReturned, PayoutPaidAfterAll, RebateRefused}
+		PayoutReturned, PayoutPaidAfterAll, RebateRefused, Chargeback}
 }
 
 // Decision is what becomes of a case.

@@ -40,12 +40,13 @@ const (
 	Destination    Prefix = "dst" // where a user can be paid out to
 	Settlement     Prefix = "stl" // a run that pays a campaign's vested rebates
 	Rerating       Prefix = "rrt" // a run that rates a campaign's orders again
+	Dispute        Prefix = "dsp" // a customer's bank takes money back
 )
 
 // Prefixes returns every prefix once.
 func Prefixes() []Prefix {
 	return []Prefix{Payment, Order, Refund, Transfer, Payout, TopUp, Rebate, Campaign, User, Account, ChannelAccount,
-		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination, Settlement, Rerating}
+		Merchant, Event, APIKey, Operator, Request, Callback, Capture, Endpoint, ListEntry, Notice, Session, Destination, Settlement, Rerating, Dispute}
 }
 
 const (

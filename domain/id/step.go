@@ -40,13 +40,14 @@ const (
 	ClawBack        Code = "rb" // a rebate, or a part of it, was taken back
 	Restore         Code = "rr" // what was taken back was given again: the refund had failed
 	Arrive          Code = "gr" // an order's goods were received
+	Chargeback      Code = "cb" // a channel took money back in a dispute, or gave it again
 )
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
 	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, CaptureOut, Mature, Case, Contradict,
 		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review,
-		Move, Hold, Accrue, Settle, ClawBack, Restore, Arrive}
+		Move, Hold, Accrue, Settle, ClawBack, Restore, Chargeback, Arrive}
 }
 
 // MaxOrdinal is the last ordinal of a step: two digits, so that a reference keeps its length on every channel.

@@ -36,6 +36,7 @@ type Payment struct {
 	FinalCapture bool         // one of them is the last
 	Refunded     money.Amount
 	Refunding    money.Amount // of refunds that were received and haven't ended
+	Disputed     money.Amount // charged back, and not won again
 	Fee          money.Amount
 	FeeReturned  money.Amount // with refunds that are open or done
 	Pending      money.Amount // of its money that isn't available to the merchant yet
@@ -63,7 +64,7 @@ type Payment struct {
 // Left is what may still be given back (I-12).
 func (p Payment) Left() money.Amount {
 	left := p.Captured
-	left.Minor -= p.Refunded.Minor + p.Refunding.Minor
+	left.Minor -= p.Refunded.Minor + p.Refunding.Minor + p.Disputed.Minor
 	return left
 }
 

@@ -23,6 +23,7 @@ type Public struct {
 	AmountRefunded   string            `json:"amount_refunded"`
 	Refunding        string            `json:"amount_refunding"`
 	Refundable       string            `json:"amount_refundable"`
+	Disputed         string            `json:"amount_disputed"`
 	Fee              string            `json:"fee"`
 	Method           PublicMethod      `json:"method"`
 	Parts            []PublicPart      `json:"parts,omitempty"`
@@ -103,6 +104,7 @@ func (p Payment) Public() Public {
 		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
 	}
 	v.Refunding, v.Refundable = money.New(p.Refunding.Minor, p.Amount.Currency).Decimal(), p.refundable().Decimal()
+	v.Disputed = money.New(p.Disputed.Minor, p.Amount.Currency).Decimal()
 	if v.Metadata == nil {
 		v.Metadata = map[string]string{}
 	}

@@ -73,6 +73,7 @@ type PublicTopUp struct {
 	AmountRefunded   string            `json:"amount_refunded"`
 	AmountRefunding  string            `json:"amount_refunding"`
 	AmountRefundable string            `json:"amount_refundable"`
+	AmountDisputed   string            `json:"amount_disputed"`
 	Method           PublicMethod      `json:"method"`
 	Channel          string            `json:"channel,omitempty"`
 	Status           Status            `json:"status"`
@@ -98,7 +99,7 @@ func (p Payment) PublicTopUp() PublicTopUp {
 	v := p.Public()
 	return PublicTopUp{ID: v.ID, Object: "topup", Livemode: v.Livemode, MerchantID: v.MerchantID, UserID: p.CustomerID, Amount: v.Amount,
 		Currency: v.Currency, AmountCredited: v.AmountCaptured, AmountRefunded: v.AmountRefunded, AmountRefunding: v.Refunding,
-		AmountRefundable: v.Refundable, Method: v.Method, Channel: v.Channel, Status: v.Status, InDoubt: v.InDoubt,
+		AmountRefundable: v.Refundable, AmountDisputed: v.Disputed, Method: v.Method, Channel: v.Channel, Status: v.Status, InDoubt: v.InDoubt,
 		NeedsOperator: v.NeedsOperator, DeclineCode: v.DeclineCode, DeclineClass: v.DeclineClass, DeclineAdvice: v.DeclineAdvice,
 		ReviewDueAt: v.ReviewDueAt, RiskFlag: v.RiskFlag, NextAction: v.NextAction, BusinessDate: v.BusinessDate, Metadata: v.Metadata,
 		Sequence: v.Sequence, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, ExpiresAt: v.ExpiresAt, EffectiveAt: v.EffectiveAt}

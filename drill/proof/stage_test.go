@@ -46,6 +46,7 @@ func TestOnRealParts(t *testing.T) {
 	c := newCallbacks(t)
 	t.Run("forged callbacks change nothing", func(t *testing.T) { forgedCallbacks(t, c) })
 	t.Run("callbacks in any order end the same", func(t *testing.T) { anyOrder(t, c) })
+	t.Run("disputes", func(t *testing.T) { disputes(t, c) })
 	t.Run("no second channel while the first is unknown", func(t *testing.T) { secondChannel(t, c) })
 	c.Audit(t)
 }

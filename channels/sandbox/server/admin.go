@@ -25,6 +25,7 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("POST /admin/pay", handle(s.adminPay))
 	m.HandleFunc("POST /admin/refund", s.adminMove("refund"))
 	m.HandleFunc("POST /admin/payout", s.adminMove("payout"))
+	m.HandleFunc("POST /admin/dispute", handle(s.adminDispute))
 	m.HandleFunc("POST /admin/spacing", handle(s.adminSpacing))
 	m.HandleFunc("POST /admin/script", handle(s.addScript))
 	m.HandleFunc("GET /admin/script", handle(s.showScripts))

@@ -14,7 +14,7 @@ import (
 // Event is the body of a callback.
 type Event struct {
 	EventID     string    `json:"event_id"`
-	Type        string    `json:"type"` // charge.<state>, refund.<state> or payout.<state>
+	Type        string    `json:"type"` // charge.<state>, refund.<state>, payout.<state> or dispute.<status>
 	Reference   string    `json:"reference"`
 	Key         string    `json:"key"`
 	State       State     `json:"state"`
@@ -25,6 +25,8 @@ type Event struct {
 	OccurredAt  time.Time `json:"occurred_at"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	FeeMinor    int64     `json:"fee_minor,omitempty"` // of a dispute
+	Reason      string    `json:"reason,omitempty"`
 }
 
 func eventOf(c *Charge) Event {

@@ -55,6 +55,17 @@ type Capture struct {
 	Calls       int       `json:"calls"`
 }
 
+// Dispute is money of a charge that the customer's bank asks back.
+type Dispute struct {
+	ID          string    `json:"id"`
+	Status      string    `json:"status"` // open, lost or won
+	AmountMinor int64     `json:"amount_minor"`
+	FeeMinor    int64     `json:"fee_minor,omitempty"`
+	Reason      string    `json:"reason"`
+	At          time.Time `json:"at"`   // when it came to be so
+	Said        int       `json:"said"` // how often the caller was told of it
+}
+
 // Charge is one charge in the sandbox's book. It is the channel's truth: what stands here was charged.
 type Charge struct {
 	ID            string    `json:"id"`
@@ -71,6 +82,7 @@ type Charge struct {
 	CapturedMinor int64     `json:"captured_minor"`
 	RefundedMinor int64     `json:"refunded_minor"`
 	Captures      []Capture `json:"captures,omitempty"`
+	Disputes      []Dispute `json:"disputes,omitempty"`
 	Decline       *Decline  `json:"decline,omitempty"`
 	Action        *Action   `json:"action,omitempty"`
 	Description   string    `json:"description,omitempty"`

@@ -49,7 +49,7 @@ func (s *Server) takeBack(m *Move, c *Charge, now time.Time) error {
 		return refuse(http.StatusConflict, "not_refundable", "nothing was captured of this charge")
 	case m.Currency != c.Currency:
 		return invalid("currency", "the charge is in another currency")
-	case m.AmountMinor > c.CapturedMinor-c.RefundedMinor:
+	case m.AmountMinor > c.CapturedMinor-c.RefundedMinor-c.disputed():
 		return refuse(http.StatusUnprocessableEntity, "amount_exceeds_captured", "more than what is left of the charge")
 	}
 	if err := s.spaced(c, now); err != nil {
