@@ -75,6 +75,12 @@ func (p *paymentSaga) send(ctx workflow.Context) activities.Answer {
 // charge keeps this word from counting twice.
 func (p *paymentSaga) confirm(ctx workflow.Context) activities.Answer {
 	p.sent = true
+	if p.confirms++; p.confirms > 1 { // the word before this one has got no certain answer, so this one takes its time
+		p.pause(ctx, min(p.pace.callFirst<<min(p.confirms, 20), p.pace.askCap), "then "+p.opened.Channel+" is told once more")
+		if !p.mayConfirm(ctx) {
+			return p.best(unknown("it wasn't confirmed"))
+		}
+	}
 	p.tell(ctx, "the customer approved: confirming at "+p.opened.Channel, "its outcome is booked, or asked for while it is unknown")
 	pause := p.pace.callFirst
 	for {
@@ -83,9 +89,6 @@ func (p *paymentSaga) confirm(ctx workflow.Context) activities.Answer {
 		err := workflow.ExecuteActivity(regular, steps.Confirm, p.callInput()).Get(ctx, &a)
 		kind := kindOf(err)
 		switch {
-		case err == nil && a.Approved: // approved and still not taken: its channel is asked after a pause, not at once
-			p.pause(ctx, max(pause, p.pace.askFirst), "then "+p.opened.Channel+" is asked again")
-			return p.best(unknown("the channel hasn't taken what the customer approved"))
 		case err == nil:
 			return p.best(a)
 		case timedOut(err):

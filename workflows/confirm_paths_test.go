@@ -38,6 +38,10 @@ var confirmPaths = []struct {
 	{"approved_by_callback_then_confirmed", func(t *testing.T, m *stage.Merchant, a stage.Answer) {
 		tellApproval(t, m, approve(t, a.ID))
 	}, payment.Paid},
+	{"approved_then_confirmed_by_the_third_word", func(t *testing.T, _ *stage.Merchant, a stage.Answer) {
+		ppal().Stumble(orderOf(t, a.ID).ID, 2)
+		approve(t, a.ID)
+	}, payment.Paid},
 	{"unapproved_then_closed", func(t *testing.T, m *stage.Merchant, a stage.Answer) {
 		if c := cancel(t, m, a.ID); c.Code != 200 || c.Status != payment.Canceled {
 			t.Errorf("the cancel answered %d %s", c.Code, c.Raw)

@@ -60,13 +60,14 @@ type paymentSaga struct {
 	heard   *activities.Answer // what a callback said of the attempt in hand, if that is certain
 	taken   *activities.Answer // the certain answer that was, or is being, booked
 
-	closed  activities.Answer // what the channel said when the attempt was taken back
-	sent    bool              // a try may have reached the channel
-	resends int               // how often the intent was sent again
-	asked   bool              // the customer's or an operator's wish to cancel
-	closing bool              // a close was tried: from here on only the channel's answer counts
-	end     payment.Status
-	endCode string
+	closed   activities.Answer // what the channel said when the attempt was taken back
+	sent     bool              // a try may have reached the channel
+	resends  int               // how often the intent was sent again
+	confirms int               // how often the second word was said
+	asked    bool              // the customer's or an operator's wish to cancel
+	closing  bool              // a close was tried: from here on only the channel's answer counts
+	end      payment.Status
+	endCode  string
 
 	wanted int  // captures that were heard of
 	doubt  bool // a capture found the authorization gone: what does the charge say?
@@ -89,7 +90,7 @@ func (p *paymentSaga) terminal() bool { return p.booked.Status.Terminal() }
 func (p *paymentSaga) run(ctx workflow.Context) {
 	for p.ordinal = 1; p.try(ctx); p.ordinal++ {
 		p.undo.passed()
-		p.heard, p.taken, p.closing, p.resends, p.end, p.endCode = nil, nil, false, 0, "", ""
+		p.heard, p.taken, p.closing, p.resends, p.confirms, p.end, p.endCode = nil, nil, false, 0, 0, "", ""
 	}
 }
 

@@ -24,12 +24,26 @@ type certificate struct {
 
 // certificates are those in use, by URL. PayPal has one or two at a time.
 type certificates struct {
-	mu sync.Mutex
-	of map[string]certificate
+	mu      sync.Mutex
+	of      map[string]certificate
+	fetches []time.Time // of the last minute, by our own clock
+}
+
+// mayFetch bounds how often a stranger's deliveries, which name any path they like, make us ask PayPal.
+func (c *certificates) mayFetch(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fetches = slices.DeleteFunc(c.fetches, func(at time.Time) bool { return now.Sub(at) > time.Minute })
+	if len(c.fetches) >= maxFetches {
+		return false
+	}
+	c.fetches = append(c.fetches, now)
+	return true
 }
 
 const (
 	maxCertificates = 16
+	maxFetches      = 30 // a minute
 	freshFor        = 24 * time.Hour
 )
 
@@ -47,6 +61,9 @@ func (ch *Channel) signer(address string, now time.Time) (*rsa.PublicKey, error)
 	ch.certs.mu.Unlock()
 	if ok && now.Before(have.till) && !now.Before(have.from) && now.Sub(have.fetched) < freshFor {
 		return have.key, nil
+	}
+	if !ch.certs.mayFetch(time.Now()) {
+		return nil, fault.Unavailable("callback_certificate_unavailable", "too many certificates were asked for; try again in a minute", nil)
 	}
 	fresh, err := ch.fetch(u, now)
 	if err != nil {

@@ -61,6 +61,15 @@ func (s *Server) Approve(id string) bool {
 	return true
 }
 
+// Stumble lets the next captures of an order fail before they do anything.
+func (s *Server) Stumble(id string, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.find(id); o != nil {
+		o.stumbles = times
+	}
+}
+
 // FinishRefund settles or declines a refund that is pending, or returns one that is complete.
 func (s *Server) FinishRefund(id, act string) bool {
 	s.mu.Lock()

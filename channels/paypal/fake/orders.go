@@ -34,15 +34,16 @@ func cashOf(minor int64, currency string) cash {
 }
 
 type order struct {
-	id, intent, status           string
-	reference, custom, invoice   string
-	description                  string
-	minor                        int64
-	currency                     string
-	created                      time.Time
-	redirect                     bool
-	auths, captures, refunds     []*payment
-	authorized, slow, wantsPayer bool
+	id, intent, status         string
+	reference, custom, invoice string
+	description                string
+	minor                      int64
+	currency                   string
+	created                    time.Time
+	redirect                   bool
+	auths, captures, refunds   []*payment
+	slow                       bool
+	stumbles                   int
 }
 
 // payment is a capture, an authorization or a refund.
@@ -175,6 +176,10 @@ func (s *Server) takeOrder(c call) answer {
 	o := s.find(c.path[3])
 	if o == nil {
 		return missing()
+	}
+	if o.stumbles > 0 {
+		o.stumbles--
+		return refuse(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR", "INTERNAL_SERVICE_ERROR")
 	}
 	return s.once(c, orderIDLife, func() (answer, func() any) {
 		if want := map[string]string{"capture": "CAPTURE", "authorize": "AUTHORIZE"}[c.path[4]]; o.intent != want {
