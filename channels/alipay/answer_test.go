@@ -80,7 +80,8 @@ func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 		"an amount below zero":         signed(strings.Replace(good, "12.34", "-12.34", 1)),
 		"no number of theirs":          signed(strings.Replace(good, `"2200"`, `""`, 1)),
 		"an impossible time":           signed(strings.Replace(good, "2026-03-01", "2026-02-31", 1)),
-		"numbers where texts are":      signed(strings.Replace(good, `"12.34"`, `12.34`, 1)),
+		"an amount as a list":          signed(strings.Replace(good, `"12.34"`, `[12.34]`, 1)),
+		"a number with an exponent":    signed(strings.Replace(good, `"12.34"`, `1234e-2`, 1)),
 		"unsigned: no such trade":      `{"` + name + `":{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST"}}`,
 	} {
 		ch, c := scripted(t, f, body)
@@ -92,6 +93,7 @@ func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 	for what, body := range map[string]string{
 		"as it is":               with(name, good, sign),
 		"the signature first":    `{"sign":"` + sign + `","` + name + `":` + good + `}`,
+		"an amount as a number":  signed(strings.Replace(good, `"12.34"`, `12.34`, 1)),
 		"more than we know":      `{"trace":{"a":[1]},"` + name + `":` + good + `,"sign":"` + sign + `"}`,
 		"escaped and spaced":     signed(strings.NewReplacer(`":"`, "\" :\n\"", "/", `\/`).Replace(good)),
 		"more in the answer":     signed(value(`,"sign":"x","new":[{"sign":"}"}]`)),

@@ -119,8 +119,8 @@ func readCallback(p map[string]string) (channels.Callback, error) {
 // told is the trade that a callback speaks of. One that was paid has the time of it, also when it is closed because all
 // of it was given back; one that nobody paid has none.
 func told(p map[string]string) trade {
-	t := trade{TradeNo: p["trade_no"], OutTradeNo: p["out_trade_no"], Status: p["trade_status"], Total: p["total_amount"],
-		BuyerPaid: p["buyer_pay_amount"], Received: p["receipt_amount"], PaidAt: p["gmt_payment"], FundDetails: json.RawMessage(p["fund_bill_list"])}
+	t := trade{TradeNo: p["trade_no"], OutTradeNo: p["out_trade_no"], Status: p["trade_status"], Total: decimal(p["total_amount"]),
+		BuyerPaid: decimal(p["buyer_pay_amount"]), Received: decimal(p["receipt_amount"]), PaidAt: p["gmt_payment"], FundDetails: json.RawMessage(p["fund_bill_list"])}
 	back, err := money.Parse(p["refund_fee"], yuan)
 	t.refunded = p["gmt_refund"] != "" || err == nil && back.Minor > 0
 	return t

@@ -37,13 +37,13 @@ type payee struct {
 
 // transfer is what an answer or a callback says of one.
 type transfer struct {
-	OutBizNo  string `json:"out_biz_no"`
-	OrderID   string `json:"order_id"`
-	Status    string `json:"status"`
-	Amount    string `json:"trans_amount"`
-	At        string `json:"trans_date"`
-	PaidAt    string `json:"pay_date"`
-	ErrorCode string `json:"error_code"`
+	OutBizNo  string  `json:"out_biz_no"`
+	OrderID   string  `json:"order_id"`
+	Status    string  `json:"status"`
+	Amount    decimal `json:"trans_amount"`
+	At        string  `json:"trans_date"`
+	PaidAt    string  `json:"pay_date"`
+	ErrorCode string  `json:"error_code"`
 }
 
 // Payout sends money to an Alipay account. Alipay makes it once per out_biz_no.
@@ -84,7 +84,7 @@ func (c *Channel) Payout(ctx context.Context, call channels.Call, r channels.Pay
 		return payment.Outcome{}, foreign()
 	}
 	if a.Amount == "" { // the answer to a transfer repeats no amount: it was made as asked, or refused
-		a.Amount = o.Amount
+		a.Amount = decimal(o.Amount)
 	}
 	return a.outcome()
 }
@@ -109,7 +109,7 @@ func (c *Channel) AskPayout(ctx context.Context, call channels.Call, r channels.
 		return payment.Outcome{}, foreign()
 	}
 	if a.Amount == "" {
-		a.Amount = amount(r.AmountMinor)
+		a.Amount = decimal(amount(r.AmountMinor))
 	}
 	return a.outcome()
 }
@@ -131,7 +131,7 @@ func (t transfer) outcome() (payment.Outcome, error) {
 		if at == "" {
 			at = t.At
 		}
-		sum, err := money.ParsePositive(t.Amount, yuan)
+		sum, err := money.ParsePositive(string(t.Amount), yuan)
 		when, timeErr := moment(at)
 		if err != nil || timeErr != nil || t.OrderID == "" {
 			return payment.Outcome{}, unreadable()

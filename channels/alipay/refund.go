@@ -35,9 +35,9 @@ func (c *Channel) Refund(ctx context.Context, call channels.Call, r channels.Ref
 	}
 	var a struct {
 		trade
-		FundChange string `json:"fund_change"`
-		Total      string `json:"refund_fee"` // everything given back of the trade so far
-		PaidAt     string `json:"gmt_refund_pay"`
+		FundChange string  `json:"fund_change"`
+		Total      decimal `json:"refund_fee"` // everything given back of the trade so far
+		PaidAt     string  `json:"gmt_refund_pay"`
 	}
 	v, err := s.call(ctx, request{method: "alipay.trade.refund", content: o}, &a)
 	switch {
@@ -50,7 +50,7 @@ func (c *Channel) Refund(ctx context.Context, call channels.Call, r channels.Ref
 	case a.FundChange != "Y":
 		return s.settled(ctx, o, r)
 	}
-	total, err := money.ParsePositive(a.Total, yuan)
+	total, err := money.ParsePositive(string(a.Total), yuan)
 	at, timeErr := moment(a.PaidAt)
 	if err != nil || timeErr != nil || total.Minor < r.AmountMinor || a.TradeNo == "" {
 		return payment.Outcome{}, unreadable()
@@ -100,10 +100,10 @@ func (c *Channel) AskRefund(ctx context.Context, call channels.Call, r channels.
 func (s *session) lookRefund(ctx context.Context, o refundOrder) (payment.Outcome, error) {
 	var a struct {
 		trade
-		RequestNo string `json:"out_request_no"`
-		Amount    string `json:"refund_amount"`
-		Status    string `json:"refund_status"`
-		PaidAt    string `json:"gmt_refund_pay"`
+		RequestNo string  `json:"out_request_no"`
+		Amount    decimal `json:"refund_amount"`
+		Status    string  `json:"refund_status"`
+		PaidAt    string  `json:"gmt_refund_pay"`
 	}
 	v, err := s.call(ctx, request{method: "alipay.trade.fastpay.refund.query", content: o}, &a)
 	switch {
@@ -125,7 +125,7 @@ func (s *session) lookRefund(ctx context.Context, o refundOrder) (payment.Outcom
 	case a.Status != "" && a.Status != "REFUND_SUCCESS":
 		return payment.Outcome{}, unreadable()
 	}
-	back, err := money.ParsePositive(a.Amount, yuan)
+	back, err := money.ParsePositive(string(a.Amount), yuan)
 	at, timeErr := moment(a.PaidAt)
 	if err != nil || timeErr != nil || a.TradeNo == "" {
 		return payment.Outcome{}, unreadable()

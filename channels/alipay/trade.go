@@ -14,9 +14,9 @@ type trade struct {
 	TradeNo     string          `json:"trade_no"`
 	OutTradeNo  string          `json:"out_trade_no"`
 	Status      string          `json:"trade_status"`
-	Total       string          `json:"total_amount"`
-	BuyerPaid   string          `json:"buyer_pay_amount"`
-	Received    string          `json:"receipt_amount"`
+	Total       decimal         `json:"total_amount"`
+	BuyerPaid   decimal         `json:"buyer_pay_amount"`
+	Received    decimal         `json:"receipt_amount"`
 	SentAt      string          `json:"send_pay_date"` // in answers to a query
 	PaidAt      string          `json:"gmt_payment"`
 	FundDetails json.RawMessage `json:"fund_bill_list"`
@@ -56,8 +56,8 @@ func (t trade) moved() bool {
 	if t.refunded {
 		return true
 	}
-	for _, text := range []string{t.BuyerPaid, t.Received} {
-		if a, err := money.Parse(text, yuan); err == nil && a.Minor > 0 {
+	for _, text := range []decimal{t.BuyerPaid, t.Received} {
+		if a, err := money.Parse(string(text), yuan); err == nil && a.Minor > 0 {
 			return true
 		}
 	}
@@ -67,7 +67,7 @@ func (t trade) moved() bool {
 
 // paid is the outcome of a trade that succeeded.
 func (t trade) paid() (payment.Outcome, error) {
-	total, err := money.ParsePositive(t.Total, yuan)
+	total, err := money.ParsePositive(string(t.Total), yuan)
 	if err != nil || t.TradeNo == "" {
 		return payment.Outcome{}, unreadable()
 	}
@@ -87,6 +87,22 @@ func moment(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return time.ParseInLocation(stamp, text, zone)
+}
+
+// decimal is an amount's text. Alipay writes most as JSON strings and some as bare numbers, whose digits are taken as they
+// stand: no float is made of them.
+type decimal string
+
+// UnmarshalJSON takes a string or the text of a number.
+func (d *decimal) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] != '"' && raw[0] != 'n' {
+		*d = decimal(raw)
+		return nil
+	}
+	var text string
+	err := json.Unmarshal(raw, &text)
+	*d = decimal(text)
+	return err
 }
 
 // amount is minor units as Alipay writes them.
