@@ -40,24 +40,54 @@ func scripted(t *testing.T, f *fake.Server, body string) (channels.Channel, chan
 	return channels.Guard(alipay.New(client)), c
 }
 
+const queried = "alipay_trade_query_response"
+
+// speaker makes answers about a paid trade.
+type speaker struct {
+	*testing.T
+	fake *fake.Server
+	ref  string
+}
+
+func newSpeaker(t *testing.T) *speaker {
+	f := fake.New(fake.Config{Now: func() time.Time { return noon }}) // and so every call has the same number
+	return &speaker{t, f, (&desk{T: t, fake: f}).call(id.Payment, id.Charge).Key.Reference}
+}
+
+// value is the content of an answer.
+func (s *speaker) value(fields string) string {
+	return `{"code":"10000","msg":"Success","out_trade_no":"` + s.ref + `","trade_no":"2200","trade_status":"TRADE_SUCCESS","total_amount":"12.34",` +
+		`"send_pay_date":"2026-03-01 12:00:00"` + fields + `}`
+}
+
+func with(name, value, sign string) string {
+	return `{"` + name + `":` + value + `,"sign":"` + sign + `"}`
+}
+
+// signed is an answer as Alipay would give it.
+func (s *speaker) signed(value string) string {
+	return with(queried, value, s.fake.Sign([]byte(value)))
+}
+
+// asked is what the adapter makes of an answer.
+func (s *speaker) asked(what, body string) payment.Outcome {
+	s.Helper()
+	ch, c := scripted(s.T, s.fake, body)
+	out, err := ch.Ask(s.Context(), c, *charge(payment.MethodBarcode, ""))
+	require.NoError(s, err, what)
+	return out
+}
+
 // Nothing is believed but what Alipay signed, as it stands.
 func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 	t.Parallel()
-	f := fake.New(fake.Config{Now: func() time.Time { return noon }}) // and so every call has the same number
-	ref := (&desk{T: t, fake: f}).call(id.Payment, id.Charge).Key.Reference
-	value := func(fields string) string {
-		return `{"code":"10000","msg":"Success","out_trade_no":"` + ref + `","trade_no":"2200","trade_status":"TRADE_SUCCESS","total_amount":"12.34",` +
-			`"send_pay_date":"2026-03-01 12:00:00"` + fields + `}`
-	}
-	with := func(name, value, sign string) string { return `{"` + name + `":` + value + `,"sign":"` + sign + `"}` }
-	const name = "alipay_trade_query_response"
-	good := value("")
-	sign := f.Sign([]byte(good))
-	signed := func(value string) string { return with(name, value, f.Sign([]byte(value))) }
+	s := newSpeaker(t)
+	good, signed, name := s.value(""), s.signed, queried
+	sign := s.fake.Sign([]byte(good))
 	for what, body := range map[string]string{
 		"no signature":                 `{"` + name + `":` + good + `}`,
 		"an empty signature":           with(name, good, ""),
-		"another's signature":          with(name, good, f.Sign([]byte("{}"))),
+		"another's signature":          with(name, good, s.fake.Sign([]byte("{}"))),
 		"a signature that isn't one":   with(name, good, "AAAA"),
 		"written anew":                 with(name, strings.Replace(good, `":"`, `": "`, 1), sign),
 		"the answer to another method": with("alipay_trade_pay_response", good, sign),
@@ -66,9 +96,9 @@ func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 		"two signatures":               `{"` + name + `":` + good + `,"sign":"x","sign":"` + sign + `"}`,
 		"something behind":             with(name, good, sign) + `{}`,
 		"a list":                       `[` + with(name, good, sign) + `]`,
-		"a text as its value":          with(name, `"x"`, f.Sign([]byte(`"x"`))),
+		"a text as its value":          with(name, `"x"`, s.fake.Sign([]byte(`"x"`))),
 		"a number as its signature":    `{"` + name + `":` + good + `,"sign":1}`,
-		"no code":                      signed(`{"out_trade_no":"` + ref + `"}`),
+		"no code":                      signed(`{"out_trade_no":"` + s.ref + `"}`),
 		"a code that we don't know":    signed(`{"code":"70000"}`),
 		"unavailable":                  signed(`{"code":"20000","sub_code":"isp.unknow-error"}`),
 		"a system error":               signed(`{"code":"40004","sub_code":"ACQ.SYSTEM_ERROR"}`),
@@ -84,12 +114,18 @@ func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 		"a number with an exponent":    signed(strings.Replace(good, `"12.34"`, `1234e-2`, 1)),
 		"unsigned: no such trade":      `{"` + name + `":{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST"}}`,
 	} {
-		ch, c := scripted(t, f, body)
-		out, err := ch.Ask(t.Context(), c, *charge(payment.MethodBarcode, ""))
-		require.NoError(t, err, what)
+		out := s.asked(what, body)
 		require.Equal(t, payment.Unknown, out.Verdict, "%s: %+v", what, out)
 		require.NotEmpty(t, out.Reason, what)
 	}
+}
+
+// However it is written, what Alipay signed is read.
+func TestAnswersWrittenInEveryWayAreRead(t *testing.T) {
+	t.Parallel()
+	s := newSpeaker(t)
+	good, signed, value, name := s.value(""), s.signed, s.value, queried
+	sign := s.fake.Sign([]byte(good))
 	for what, body := range map[string]string{
 		"as it is":               with(name, good, sign),
 		"the signature first":    `{"sign":"` + sign + `","` + name + `":` + good + `}`,
@@ -99,9 +135,7 @@ func TestAnswersThatCantBeBelievedAreUnknown(t *testing.T) {
 		"more in the answer":     signed(value(`,"sign":"x","new":[{"sign":"}"}]`)),
 		"closed, and given back": signed(strings.Replace(value(`,"fund_bill_list":[{"amount":"12.34"}]`), "TRADE_SUCCESS", "TRADE_CLOSED", 1)),
 	} {
-		ch, c := scripted(t, f, body)
-		out, err := ch.Ask(t.Context(), c, *charge(payment.MethodBarcode, ""))
-		require.NoError(t, err, what)
+		out := s.asked(what, body)
 		require.Equal(t, payment.Succeeded, out.Verdict, "%s: %+v", what, out)
 		require.Equal(t, int64(1234), out.AmountMinor)
 	}

@@ -1,7 +1,10 @@
 package alipay_test
 
 import (
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -74,4 +77,44 @@ func TestCallbacksAreRead(t *testing.T) {
 		_, err := parse(change)
 		assert.True(t, fault.Is(err, fault.KindInvalid, "callback_unreadable"), "%v: %v", change, err)
 	}
+}
+
+// Alipay repeats a callback until it hears its one word, and then no more.
+func TestCallbacksAreRepeatedUntilTheyAreAnswered(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, fake.Config{})
+	reply := alipay.New(nil).Describe().Reply
+	var seen []channels.Callback
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		cb, err := d.ch.ParseCallback(d.account, channels.RawCallback{Header: r.Header, Body: body, Now: d.fake.Now()})
+		assert.NoError(t, err)
+		seen = append(seen, cb)
+		if len(seen) < 3 {
+			_, _ = io.WriteString(w, `{"received":true}`)
+			return
+		}
+		w.Header().Set("Content-Type", reply.Type)
+		w.WriteHeader(reply.Status)
+		_, _ = io.WriteString(w, reply.Body)
+	}))
+	defer shop.Close()
+	r := charge(payment.MethodBarcode, d.fake.Barcode(fake.Pays))
+	r.CallbackURL = shop.URL
+	c, out := d.charged(r)
+	for _, wait := range []time.Duration{0, 4 * time.Minute, 10 * time.Minute} {
+		require.Zero(t, len(seen)/3)
+		d.fake.Advance(wait)
+		d.fake.Deliver(t.Context(), shop.Client())
+		d.fake.Deliver(t.Context(), shop.Client())
+	}
+	require.Len(t, seen, 3)
+	for _, cb := range seen {
+		assert.Equal(t, seen[0], cb)
+		assert.Equal(t, c.Key.Reference, cb.Reference)
+		assert.Equal(t, out.ChannelID, cb.Outcome.ChannelID)
+	}
+	d.fake.Advance(25 * time.Hour)
+	assert.Zero(t, d.fake.Deliver(t.Context(), shop.Client()))
 }

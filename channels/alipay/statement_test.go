@@ -18,7 +18,6 @@ import (
 	"paysaga/channels"
 	"paysaga/channels/alipay"
 	"paysaga/channels/alipay/fake"
-	"paysaga/channels/wire"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
@@ -60,74 +59,75 @@ func call(t *testing.T, f *fake.Server, a channels.Account, p id.Prefix, code id
 	return channels.Call{Account: a, Key: key, Now: f.Now()}
 }
 
-// A day at Alipay: two payments, a refund, a payout, a withdrawal; its bills say so line by line.
+// aDay is a day at Alipay: two payments, a refund, a payout, a withdrawal.
+type aDay struct {
+	*desk
+	first, second, back, out channels.Call
+	paid                     payment.Outcome
+}
+
+func newDay(t *testing.T) *aDay {
+	t.Helper()
+	d := &aDay{desk: newDesk(t, fake.Config{Now: func() time.Time { return noon }})}
+	d.first, d.paid = d.charged(charge(payment.MethodBarcode, d.fake.Barcode(fake.Pays)))
+	d.second, _ = d.charged(charge(payment.MethodQR, ""))
+	require.True(t, d.fake.Pay(d.second.Key.Reference))
+	d.fake.Advance(time.Hour)
+	d.back, _, _ = d.refunded(d.first, 234)
+	d.out, _, _ = d.paidOut("wallet:2088000000000077", 700)
+	d.fake.Withdraw(50_000)
+	return d
+}
+
+// fetch reads a bill of the day from Alipay.
+func (d *aDay) fetch(kind string) []reconcile.Line {
+	d.Helper()
+	body, err := d.ch.Statement(d.Context(), d.account, channels.StatementRequest{Kind: kind, Day: noon})
+	require.NoError(d, err)
+	defer body.Close()
+	lines, total, err := read(kind, body)
+	require.NoError(d, err)
+	require.True(d, total.Declared)
+	require.Equal(d, len(lines), total.Lines)
+	return lines
+}
+
+// The bills of a day say what happened, line by line.
 func TestTheBillsOfADay(t *testing.T) {
 	t.Parallel()
-	f, account := serve(t, fake.Config{Now: func() time.Time { return noon }})
-	client := wire.New(wire.Config{})
-	defer client.CloseIdle()
-	ch := channels.Guard(alipay.New(client))
-	first := call(t, f, account, id.Payment, id.Charge, 1)
-	paid, err := ch.Charge(t.Context(), first, *charge(payment.MethodBarcode, f.Barcode(fake.Pays)))
-	require.NoError(t, err)
-	second := call(t, f, account, id.Payment, id.Charge, 2)
-	_, err = ch.Charge(t.Context(), second, *charge(payment.MethodQR, ""))
-	require.NoError(t, err)
-	require.True(t, f.Pay(second.Key.Reference))
-	f.Advance(time.Hour)
-	back := call(t, f, account, id.Refund, id.RefundOut, 3)
-	_, err = ch.Refund(t.Context(), back, channels.RefundRequest{ChargeKey: first.Key.ID, AmountMinor: 234, TotalMinor: 1234, Currency: "CNY"})
-	require.NoError(t, err)
-	out := call(t, f, account, id.Payout, id.PayoutOut, 4)
-	_, err = ch.Payout(t.Context(), out, channels.PayoutRequest{AmountMinor: 700, Currency: "CNY", Destination: "wallet:2088000000000077"})
-	require.NoError(t, err)
-	f.Withdraw(50_000)
-
-	day := channels.StatementRequest{Kind: alipay.BillTrade, Day: noon}
-	_, err = ch.Statement(t.Context(), account, day)
+	d := newDay(t)
+	_, err := d.ch.Statement(t.Context(), d.account, channels.StatementRequest{Kind: alipay.BillTrade, Day: noon})
 	require.Equal(t, fault.KindNotFound, fault.Of(err), "by our clock it should have been there: %v", err)
-	f.Advance(24 * time.Hour)
-	fetch := func(kind string) []reconcile.Line {
-		day.Kind = kind
-		body, err := ch.Statement(t.Context(), account, day)
-		require.NoError(t, err)
-		defer body.Close()
-		lines, total, err := read(kind, body)
-		require.NoError(t, err)
-		require.True(t, total.Declared)
-		require.Equal(t, len(lines), total.Lines)
-		return lines
-	}
-	trades := fetch(alipay.BillTrade)
+	d.fake.Advance(24 * time.Hour)
+	trades := d.fetch(alipay.BillTrade)
 	require.Len(t, trades, 3)
-	assert.Equal(t, reconcile.Line{Account: "cha_1", Book: id.Test, Kind: reconcile.Charge, Detail: "交易", Currency: "CNY", Reference: first.Key.Reference,
-		ChannelID: paid.ChannelID, Gross: 1234, Fee: 7, Net: 1227, OccurredAt: trades[0].OccurredAt, SettledOn: reconcile.Date{Year: 2026, Month: 3, Day: 1},
-		FileHash: "feed", Row: 6, Identity: "paid/" + paid.ChannelID}, trades[0])
-	assert.True(t, noon.Equal(trades[0].OccurredAt))
-	assert.Equal(t, second.Key.Reference, trades[1].Reference)
+	require.True(t, noon.Equal(trades[0].OccurredAt))
+	assert.Equal(t, reconcile.Line{Account: "cha_1", Book: id.Test, Kind: reconcile.Charge, Detail: "交易", Currency: "CNY", Reference: d.first.Key.Reference,
+		ChannelID: d.paid.ChannelID, Gross: 1234, Fee: 7, Net: 1227, OccurredAt: trades[0].OccurredAt, SettledOn: reconcile.Date{Year: 2026, Month: 3, Day: 1},
+		FileHash: "feed", Row: 6, Identity: "paid/" + d.paid.ChannelID}, trades[0])
+	assert.Equal(t, d.second.Key.Reference, trades[1].Reference)
 	assert.Equal(t, reconcile.Refund, trades[2].Kind)
-	assert.Equal(t, back.Key.Reference, trades[2].Reference)
-	assert.Equal(t, paid.ChannelID, trades[2].OriginalID)
+	assert.Equal(t, d.back.Key.Reference, trades[2].Reference)
+	assert.Equal(t, d.paid.ChannelID, trades[2].OriginalID)
 	assert.Equal(t, int64(-234), trades[2].Net)
 
 	var kinds []reconcile.Kind
 	var net int64
-	for _, l := range fetch(alipay.BillAccount) {
+	for _, l := range d.fetch(alipay.BillAccount) {
 		kinds = append(kinds, l.Kind)
 		net += l.Net
-		if l.Kind == reconcile.Fee {
+		switch l.Kind {
+		case reconcile.Fee:
 			assert.Equal(t, int64(7), l.Fee)
 			assert.Zero(t, l.Gross)
-		}
-		if l.Kind == reconcile.Payout {
-			assert.Equal(t, out.Key.Reference, l.Reference)
+		case reconcile.Payout:
+			assert.Equal(t, d.out.Key.Reference, l.Reference)
 		}
 	}
 	assert.Equal(t, []reconcile.Kind{reconcile.Charge, reconcile.Fee, reconcile.Charge, reconcile.Fee, reconcile.Refund, reconcile.Payout, reconcile.Settlement}, kinds)
 	assert.Equal(t, int64(2*1234-2*7-234-700-50_000), net)
 
-	day.Day = noon.AddDate(-10, 0, 0)
-	_, err = ch.Statement(t.Context(), account, day)
+	_, err = d.ch.Statement(t.Context(), d.account, channels.StatementRequest{Kind: alipay.BillTrade, Day: noon.AddDate(-10, 0, 0)})
 	require.Equal(t, fault.KindNotFound, fault.Of(err), "%v", err)
 }
 
@@ -190,6 +190,12 @@ func TestABillThatIsWrongIsRefused(t *testing.T) {
 			broken(t, alipay.BillTrade, []byte(fake.GBK(c.text)), c.reason)
 		})
 	}
+}
+
+// Bytes that no bill has, and bills that end too early.
+func TestABillThatIsDamagedIsRefused(t *testing.T) {
+	t.Parallel()
+	good := tradeBill(tradeRow+backRow, goodSums)
 	t.Run("written anew in UTF-8", func(t *testing.T) {
 		t.Parallel()
 		broken(t, alipay.BillTrade, []byte(good), "isn't in GB18030")
@@ -204,7 +210,7 @@ func TestABillThatIsWrongIsRefused(t *testing.T) {
 	})
 	t.Run("a line without an end", func(t *testing.T) {
 		t.Parallel()
-		broken(t, alipay.BillTrade, []byte(fake.GBK(swap("绿茶", strings.Repeat("x", 70_000)))), "longer than any")
+		broken(t, alipay.BillTrade, []byte(fake.GBK(strings.Replace(good, "绿茶", strings.Repeat("x", 70_000), 1))), "longer than any")
 	})
 	t.Run("cut anywhere", func(t *testing.T) {
 		t.Parallel()

@@ -52,6 +52,7 @@ type Server struct {
 	refunds   map[string]*refund // by out_request_no
 	transfers map[string]*transfer
 	told      []Notification
+	ways      []way // of told
 	log       []movement
 	bills     map[string]download // by token
 	credit    int64

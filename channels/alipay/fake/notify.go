@@ -1,8 +1,12 @@
 package fake
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -24,6 +28,71 @@ func (s *Server) Notifications() []Notification {
 // tell builds the callback about what a trade has just become, or about a refund of it.
 func (s *Server) tell(t *trade, f *refund) {
 	s.told = append(s.told, s.notification(t, f))
+	s.ways = append(s.ways, way{due: s.now()})
+}
+
+// pauses are the waits before a callback that wasn't answered with "success" is sent again, under the same id.
+var pauses = []time.Duration{4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour}
+
+// way is how far a callback has come.
+type way struct {
+	tries int
+	due   time.Time
+	done  bool // answered, or given up
+}
+
+// Deliver sends what is due by the server's clock, and reports how many callbacks were answered as Alipay wants it: with
+// the word success and nothing else.
+func (s *Server) Deliver(ctx context.Context, client *http.Client) (answered int) {
+	for i, n := range s.due() {
+		if n == nil {
+			continue
+		}
+		well := send(ctx, client, *n)
+		s.mu.Lock()
+		w := &s.ways[i]
+		switch {
+		case well:
+			w.done = true
+			answered++
+		case w.tries == len(pauses):
+			w.done = true
+		default:
+			w.due = s.now().Add(pauses[w.tries])
+			w.tries++
+		}
+		s.mu.Unlock()
+	}
+	return answered
+}
+
+// due are the callbacks that are to be sent now; nil for the others.
+func (s *Server) due() []*Notification {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*Notification, len(s.told))
+	for i := range s.told {
+		if w := s.ways[i]; !w.done && !s.now().Before(w.due) && s.told[i].URL != "" {
+			n := s.told[i]
+			list[i] = &n
+		}
+	}
+	return list
+}
+
+func send(ctx context.Context, client *http.Client, n Notification) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, bytes.NewReader(n.Body))
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	res, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 100))
+	return err == nil && res.StatusCode == http.StatusOK && string(body) == "success"
 }
 
 func (s *Server) notification(t *trade, f *refund) Notification {

@@ -21,7 +21,6 @@ type trade struct {
 	createdAt, paidAt, endedAt time.Time
 	refunded, fee              int64
 	slow                       bool // its refunds take their time
-	scanned                    string
 }
 
 // feeBasisPoints is what the server takes of a payment. It keeps it when money goes back.
