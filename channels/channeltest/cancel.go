@@ -25,6 +25,30 @@ var cancels = []testCase{
 		assert.Equal(k, payment.Pending, k.ask(c, k.h.Waiting).Verdict)
 		k.unpaidInBook(c)
 	}},
+	{"every other way to pay asks for something of its own, and is paid once or closed", needs(func(h *Harness) bool {
+		return len(h.Ways) > 0 && h.Pay != nil
+	}), func(k *kit) {
+		for name, way := range k.h.Ways {
+			r := way.Request
+			c := k.chargeCall(&r)
+			out := k.charge(c, &r)
+			require.Equal(k, payment.Pending, out.Verdict, "%s: %+v", name, out)
+			require.NotNil(k, out.Action, name)
+			assert.Equal(k, way.Action, out.Action.Type, name)
+			for _, p := range way.Parameters {
+				assert.NotEmpty(k, out.Action.Parameters[p], "%s: %s", name, p)
+			}
+			assert.Equal(k, out.Action, k.charge(c, &r).Action, "%s: a repeat shows the same", name)
+			k.unpaidInBook(c)
+			require.True(k, k.h.Pay(c.Key), name)
+			k.succeeded(k.ask(c, &r), &r)
+			k.onceInBook(c, r.AmountMinor)
+			left := k.chargeCall(&r)
+			k.charge(left, &r)
+			k.closed(k.cancel(left, &r))
+			k.unpaidInBook(left)
+		}
+	}},
 	{"a charge that the customer paid is found by asking", needs(waiting), func(k *kit) {
 		c := k.chargeCall(k.h.Waiting)
 		k.charge(c, k.h.Waiting)

@@ -13,6 +13,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/channels/wire"
+	"paysaga/domain/payment"
 )
 
 // Harness is a channel's server, fresh and empty, and an adapter for it. What is nil the channel doesn't have, and the
@@ -36,6 +37,9 @@ type Harness struct {
 	DeclineHard *channels.ChargeRequest
 	Waiting     *channels.ChargeRequest // is pending until the customer pays, see Pay
 	Payout      *channels.PayoutRequest // succeeds at once, or once FinishPayout says so
+
+	// Ways are the other ways to pay, by name: each is pending until the customer has done what its action says, see Pay.
+	Ways map[string]Way
 
 	// PaysLater: at this channel nothing succeeds at once. OK and PendingRefund are pending first, like Waiting, and the
 	// customer pays them with Pay.
@@ -95,6 +99,14 @@ type Harness struct {
 	// Sealed signs an answer that was falsified, as the channel would: what is tested is the content, not the signature.
 	// nil: the channel doesn't sign its answers.
 	Sealed func(header http.Header, body []byte) []byte
+}
+
+// Way is a way to pay, and what it asks of the customer.
+type Way struct {
+	Request channels.ChargeRequest
+	Action  payment.ActionType
+	// Parameters are those that an action for an SDK has to have.
+	Parameters []string
 }
 
 // Entry is one line of the channel's book.
