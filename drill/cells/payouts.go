@@ -66,6 +66,22 @@ func withdraws(to string) func(*Run) error {
 	}
 }
 
+// withdrawsUnasked is to withdraws what refundsUnasked is to refunds.
+func withdrawsUnasked(to string) func(*Run) error {
+	return func(r *Run) error {
+		y, err := r.Withdraw(to)
+		if err != nil {
+			return err
+		}
+		err = r.UntilPayout(y, func(y payoutRow) bool { return y.InDoubt })
+		r.merchant.Sandboxes[0].ClearScripts(r.scope)
+		if err != nil {
+			return err
+		}
+		return r.UntilPayout(y, func(payoutRow) bool { return false })
+	}
+}
+
 // resolvePayout decides a parked payout, and waits for its end. What a step that is run again shows once more is decided once more.
 func (r *Run) resolvePayout(payoutID string, d remit.Decision) error {
 	now := func() (y payoutRow) {
@@ -143,7 +159,7 @@ func Payouts() []Scenario {
 			// That it is pending changes nothing: the first BookPayout only reads.
 			Boundaries: of("payout", calls("Payout", 1).told(), reads("BookPayout", 1).told(), asks("AskPayout", 1).told(), commits("BookPayout", 2).told()),
 			Without:    map[string]string{"payout/Payout-1:effect:wrong_amount": "what is pending has moved nothing"}},
-		{Name: "payout_called_back", Play: spoilsPayout("ask_payout", "429", -1, withdraws("dest_pending")), Ends: []string{out},
+		{Name: "payout_called_back", Play: spoilsPayout("ask_payout", "429", -1, withdrawsUnasked("dest_pending")), Ends: []string{out},
 			Server:     func(c *server.Config) { c.PendingDelay = time.Second },
 			Boundaries: of("payout", reads("HeedPayout", 1).told(), commits("BookPayout", 2).told())},
 		{Name: "payout_declined", Play: paysOut("dest_closed"), Ends: []string{back},
