@@ -79,7 +79,6 @@ var elsewhere = map[string]string{
 	"DecideCase":      "the API calls it, and answers with what it came to; ResolveCase is the step",
 	"Confirm":         "only channels that wait for a second word have it; channels/channeltest strikes it, workflows/confirm_paths_test.go runs it",
 	"SentBefore":      "it looks which run asks; it reads nothing and moves nothing",
-	"MoveTransfer":    "one Step that only the ledger knows of; workflows/transfer_paths_test.go",
 	"Rebate":          "the relay of rebates calls it: no saga waits for it; store/rebate_test.go, workflows/settlement_paths_test.go",
 	"Steer":           "the API calls it; SteerSettlement is the step",
 	"Begin":           "the API calls it; BeginDue is the step",

@@ -209,7 +209,7 @@ func (r *Run) takes(local bool, token []byte) (arrives, heard bool) {
 	return true, true
 }
 
-var businessIDs = regexp.MustCompile(`(pay|rfd|cap|pyt)_[0-9a-z]{26}`)
+var businessIDs = regexp.MustCompile(`(pay|top|trf|rfd|cap|pyt)_[0-9a-z]{26}`)
 
 // sagaOf is the type of the workflow that an id belongs to: "payment" of "payment/pay_…".
 func sagaOf(workflowID string) string {

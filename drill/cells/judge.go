@@ -40,6 +40,9 @@ func End(s state) string {
 		}
 		parts = append(parts, name)
 	}
+	for _, t := range s.Transfers {
+		parts = append(parts, "transfer-"+t.Status)
+	}
 	for _, c := range s.Cases {
 		name := "case:" + c.Kind
 		if c.State == "closed" {
@@ -123,7 +126,11 @@ func (r *Run) payment(p paymentRow, breaks breaker) {
 	case p.Status == string(payment.Paid) && taken == 0 && p.Captured > p.Wallet && !r.late(p.ID):
 		breaks("I-10: %s is %s, and the sandboxes took nothing", p.ID, p.Status)
 	}
-	if fees, err := (payment.Terms{FeeBasisPoints: fee}).Fee(money.New(p.Captured, money.Currency(p.Currency))); p.Refunded == 0 && (err != nil || fees.Minor != p.Fee) {
+	terms := payment.Terms{FeeBasisPoints: fee}
+	if isTopUp(p.ID) {
+		terms.FeeBasisPoints = 0 // it is no sale
+	}
+	if fees, err := terms.Fee(money.New(p.Captured, money.Currency(p.Currency))); p.Refunded == 0 && (err != nil || fees.Minor != p.Fee) {
 		breaks("I-10: %s captured %d, and its fee is %d", p.ID, p.Captured, p.Fee)
 	}
 }
@@ -218,7 +225,7 @@ func (r *Run) requests(s state, breaks breaker) {
 		case again.ID != o.ID:
 			breaks("I-20: %s stood for %s, its repeat for %q: %s", o.Key, o.ID, again.ID, a.Raw)
 		}
-		if o.Path != "/v1/payments" {
+		if o.Path != "/v1/payments" && o.Path != "/v1/topups" {
 			continue
 		}
 		asked++
@@ -227,7 +234,7 @@ func (r *Run) requests(s state, breaks breaker) {
 			breaks("I-19: %s was acknowledged, and isn't there", o.ID)
 			continue
 		}
-		got, err := r.until(http.MethodGet, "/v1/payments/"+o.ID, "", nil)
+		got, err := r.until(http.MethodGet, o.Path+"/"+o.ID, "", nil)
 		if err != nil || string(got.Status) != row.Status || got.Sequence != row.Sequence {
 			breaks("I-19: %s is %s at %d, and the API says %s (%v)", o.ID, row.Status, row.Sequence, got.Raw, err)
 		}

@@ -12,11 +12,12 @@ import (
 
 // state is what stands in our own book about a merchant's objects.
 type state struct {
-	Payments []paymentRow
-	Refunds  []refundRow
-	Payouts  []payoutRow
-	Cases    []caseRow
-	Waiting  int // what relays have still to do
+	Payments  []paymentRow
+	Refunds   []refundRow
+	Payouts   []payoutRow
+	Transfers []transferRow
+	Cases     []caseRow
+	Waiting   int // what relays have still to do
 }
 
 type paymentRow struct {
@@ -35,6 +36,11 @@ type payoutRow struct {
 	Merchant, ID, Status, Parked string
 	Amount, Sequence             int64
 	InDoubt, Due                 bool
+}
+
+type transferRow struct {
+	Merchant, ID, Status string
+	Due                  bool
 }
 
 type caseRow struct {
@@ -61,6 +67,9 @@ const sqlPayouts = `
 	SELECT merchant_id, id, status, coalesce(parked, ''), amount, sequence, in_doubt, start_due_at IS NOT NULL
 	FROM payouts WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
+const sqlTransfers = `
+	SELECT merchant_id, id, status, start_due_at IS NOT NULL FROM transfers WHERE merchant_id = ANY($1) ORDER BY created_at, id`
+
 const sqlCallbacks = `
 	SELECT a.merchant_id, count(*) FROM callbacks c JOIN channel_accounts a ON a.id = c.channel_account
 	WHERE c.due_at IS NOT NULL AND a.merchant_id = ANY($1) GROUP BY 1`
@@ -75,6 +84,8 @@ func (h *House) merchantOf(ctx context.Context, business string) (merchant strin
 		sql = `SELECT merchant_id FROM refunds WHERE book = 'test' AND id = $1`
 	case strings.HasPrefix(business, string(id.Payout)):
 		sql = `SELECT merchant_id FROM payouts WHERE book = 'test' AND id = $1`
+	case strings.HasPrefix(business, string(id.Transfer)):
+		sql = `SELECT merchant_id FROM transfers WHERE book = 'test' AND id = $1`
 	case strings.HasPrefix(business, "cap_"):
 		sql = `SELECT p.merchant_id FROM captures c JOIN payments p ON p.id = c.payment_id AND p.book = c.book WHERE c.book = 'test' AND c.id = $1`
 	}
@@ -158,6 +169,15 @@ func (h *House) look(ctx context.Context, merchants []string) (map[string]state,
 		s := out[y.Merchant]
 		s.Payouts = append(s.Payouts, y)
 		out[y.Merchant] = s
+	})
+	if err != nil {
+		return nil, err
+	}
+	var t transferRow
+	err = h.each(ctx, sqlTransfers, merchants, []any{&t.Merchant, &t.ID, &t.Status, &t.Due}, func() {
+		s := out[t.Merchant]
+		s.Transfers = append(s.Transfers, t)
+		out[t.Merchant] = s
 	})
 	if err != nil {
 		return nil, err

@@ -38,7 +38,11 @@ func (r *Run) Refund(paymentID, amount string) (string, error) {
 	r.mu.Lock()
 	n := len(r.orders) + 1
 	r.mu.Unlock()
-	a, err := r.order("/v1/payments/"+paymentID+"/refunds", fmt.Sprintf("refund-%d", n), body)
+	of := "/v1/payments/"
+	if isTopUp(paymentID) {
+		of = "/v1/topups/"
+	}
+	a, err := r.order(of+paymentID+"/refunds", fmt.Sprintf("refund-%d", n), body)
 	if err != nil {
 		return "", err
 	}

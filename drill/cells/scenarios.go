@@ -4,7 +4,7 @@ import "slices"
 
 // Scenarios are all of them.
 func Scenarios() []Scenario {
-	return slices.Concat(Payments(), Captures(), Refunds(), Payouts(), Parts(), Cases())
+	return slices.Concat(Payments(), Captures(), Refunds(), Payouts(), Parts(), Wallets(), Cases())
 }
 
 // Find is a scenario by its name; the zero one if there is none.

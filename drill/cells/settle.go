@@ -44,7 +44,7 @@ func (r *Run) Until(what string, wanted func(state) bool) error {
 // terms are what a scenario's merchant has agreed on.
 
 func done(s state) bool {
-	if len(s.Payments) == 0 || s.Waiting > 0 {
+	if len(s.Payments)+len(s.Transfers) == 0 || s.Waiting > 0 {
 		return false
 	}
 	for _, p := range s.Payments {
@@ -61,6 +61,11 @@ func done(s state) bool {
 	}
 	for _, y := range s.Payouts {
 		if y.Due || y.InDoubt || y.Status == "processing" && y.Parked == "" {
+			return false
+		}
+	}
+	for _, t := range s.Transfers {
+		if t.Due || t.Status == "processing" {
 			return false
 		}
 	}
@@ -107,6 +112,9 @@ func sagas(s state) map[string]bool {
 	}
 	for _, y := range s.Payouts {
 		list[workflows.PayoutID(y.ID)] = y.Status == "processing"
+	}
+	for _, t := range s.Transfers {
+		list[workflows.TransferID(t.ID)] = t.Status == "processing"
 	}
 	for _, c := range s.Cases {
 		list[c.ID] = c.State != "closed"

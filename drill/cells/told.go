@@ -16,7 +16,7 @@ func (r *Run) payments() []string {
 	defer r.house.mu.Unlock()
 	var list []string
 	for business, of := range r.house.byBusiness {
-		if of == r && strings.HasPrefix(business, string(id.Payment)) {
+		if of == r && (strings.HasPrefix(business, string(id.Payment)) || isTopUp(business)) {
 			list = append(list, business)
 		}
 	}
