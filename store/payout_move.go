@@ -50,7 +50,7 @@ func (m movePayout) posts() posts {
 	if step.Code != id.PayoutOut && step.Code != id.Act && step.Code != id.Return {
 		return posts{}
 	}
-	list := posts{accounts: []ledger.Account{p.From(), c.InTransit(p.ChannelAccount), c.Clearing(p.ChannelAccount),
+	list := posts{accounts: []ledger.Account{p.From(), c.InTransit(p.ChannelAccount), p.Source(),
 		c.Suspense(p.ChannelAccount, ledger.PaidElsewhere)}}
 	for _, j := range m.ruledAsRead().Journals {
 		for _, e := range j.Entries() {

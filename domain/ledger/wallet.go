@@ -52,8 +52,8 @@ type Payout struct {
 	Cash           bool      // the channel account is ours at a bank: it leaves our cash
 }
 
-// source is where the money of a payout is until it has left.
-func (p Payout) source() Account {
+// Source is where the money of a payout is until it has left.
+func (p Payout) Source() Account {
 	if p.Cash {
 		return p.Chart.Cash(p.ChannelAccount)
 	}
@@ -71,13 +71,13 @@ func PayoutOpened(cause string, p Payout) (Journal, error) {
 func PayoutDone(cause string, p Payout) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "payout_done", EffectiveAt: p.At, Late: ToNextOpen},
 		Dr(p.Chart.InTransit(p.ChannelAccount), p.Amount),
-		Cr(p.source(), p.Amount))
+		Cr(p.Source(), p.Amount))
 }
 
 // PayoutReturned books a payout that came back after it had succeeded: the channel has the money, and its owner again.
 func PayoutReturned(cause string, p Payout) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "payout_returned", EffectiveAt: p.At, Late: ToNextOpen},
-		Dr(p.source(), p.Amount),
+		Dr(p.Source(), p.Amount),
 		Cr(p.From, p.Amount))
 }
 
@@ -94,12 +94,12 @@ func PayoutPaidElsewhere(cause string, p Payout) (Journal, error) {
 func PayoutUnexplained(cause string, p Payout) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "payout_unexplained", EffectiveAt: p.At, Late: ToNextOpen},
 		Dr(p.Chart.Suspense(p.ChannelAccount, "payout_paid_after_all"), p.Amount),
-		Cr(p.source(), p.Amount))
+		Cr(p.Source(), p.Amount))
 }
 
 // PayoutFound books what a channel has kept of a payout that our book has paid.
 func PayoutFound(cause string, p Payout) (Journal, error) {
 	return Post(Posting{Cause: cause, Kind: "payout_found", EffectiveAt: p.At, Late: ToNextOpen},
-		Dr(p.source(), p.Amount),
+		Dr(p.Source(), p.Amount),
 		Cr(p.Chart.Suspense(p.ChannelAccount, "payout_returned"), p.Amount))
 }

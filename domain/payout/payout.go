@@ -71,6 +71,9 @@ func (p Payout) From() ledger.Account {
 	return p.Chart().Available(p.MerchantID)
 }
 
+// Source is the account that is less once the payout is done.
+func (p Payout) Source() ledger.Account { return p.ledger().Source() }
+
 // ledger is the payout as its postings need it.
 func (p Payout) ledger() ledger.Payout {
 	return ledger.Payout{Chart: p.Chart(), ChannelAccount: p.ChannelAccount, From: p.From(), Amount: p.Amount, Cash: p.Channel == BankRail}
