@@ -22,7 +22,7 @@ func init() {
 		"a rebate's sums that don't add up": {"I-22", aRebate(listed + `ALTER TABLE rebates DROP CONSTRAINT rebates_sums; UPDATE rebates SET settled = 7`)},
 		"a debt that nobody owes": {"I-22", aRebate(listed + `ALTER TABLE rebates DROP CONSTRAINT rebates_sums; UPDATE rebates SET debt = 7;
 			INSERT INTO rebate_debts (book, beneficiary, rebate_id) SELECT book, beneficiary, id FROM rebates`)},
-		"a budget that nobody funded": {"I-22", `UPDATE accounts SET code = 'campaign/cmp_1/budget', owner = 'cmp_1' WHERE no = (SELECT max(no) FROM accounts WHERE balance <> 0)`},
+		"a budget that nobody funded":      {"I-22", `UPDATE accounts SET code = 'campaign/cmp_1/budget', owner = 'cmp_1' WHERE no = (SELECT max(no) FROM accounts WHERE balance <> 0)`},
 		"a rebate that nobody rated again": {"I-22", aRebate(listed + `UPDATE rebates SET rated = 2`)},
 		"a correction without its Step": {"I-22", `INSERT INTO rerating_lines (book, rerating_id, cause, order_id, changed, made, more, less, at)
 			SELECT book, 'rrt_1', 'ord_1:ra2', 'ord_1', 1, 0, 5, 0, now() FROM merchants LIMIT 1`},

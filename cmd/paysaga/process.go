@@ -119,7 +119,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 		Transfers: p.store,
 		Rebates:   p.store, Settler: activities.New(activities.Config{Committer: p.store, Settlements: p.store}),
 		Rerater: activities.New(activities.Config{Committer: p.store, Reratings: p.store, Rebates: p.store}),
-		Rules: p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
+		Rules:   p.store, Lists: p.store, Sealer: p.store, Health: p.health.Of,
 		Notices: p.store, Writer: written,
 		Campaigns: p.store, Shoppers: p.store,
 		Inbox: p.store, Endpoints: p.store, Outbox: p.store, Again: p.store, Hooks: p.hooks, Store: p.store, Starter: p.starter(), Channels: p.registry, Poke: poke, Metrics: p.metrics, MetricsPage: page, Log: p.log})

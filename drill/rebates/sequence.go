@@ -37,7 +37,7 @@ type Act struct {
 	Fails bool    // the channel refuses the refund
 	Late  bool    // its rebates wait for the relay
 	Twice bool
-	Rules int // by which it is rated again
+	Rules int    // by which it is rated again
 	Plant string // SQL
 }
 
