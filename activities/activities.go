@@ -68,6 +68,7 @@ type Config struct {
 	Settlements Settlements
 	Rebates     Rebates
 	Reratings   Reratings
+	Withdrawals Withdrawals
 	Sealer      Sealer
 	Calls       CallLog
 	Channels    channels.Registry

@@ -652,6 +652,24 @@ type AdjustmentType string
 // Example: 12.34
 type Amount = string
 
+// AutoWithdraw After a settlement has paid into the wallet, all of it is paid out to a kept destination, if it is at least so much. `{}`: as the merchant's policy
+// says; `{"off": true}`: never.
+type AutoWithdraw struct {
+	// AtLeast An amount in major units as a decimal string, with at most the currency's decimals. No sign, exponent, spaces or
+	// leading zeros.
+	//
+	//
+	// Example: 12.34
+	AtLeast *Amount `json:"at_least,omitempty"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency      *Currency `json:"currency,omitempty"`
+	DestinationID *string   `json:"destination_id,omitempty"`
+	Off           *bool     `json:"off,omitempty"`
+}
+
 // CallbackReceipt defines model for CallbackReceipt.
 type CallbackReceipt struct {
 	Received bool `json:"received"`
@@ -2418,6 +2436,10 @@ type UserActRequest struct {
 
 // UserChangeRequest defines model for UserChangeRequest.
 type UserChangeRequest struct {
+	// AutoWithdraw After a settlement has paid into the wallet, all of it is paid out to a kept destination, if it is at least so much. `{}`: as the merchant's policy
+	// says; `{"off": true}`: never.
+	AutoWithdraw *AutoWithdraw `json:"auto_withdraw,omitempty"`
+
 	// Country ISO 3166-1 alpha-2.
 	//
 	// Example: CN
@@ -2460,6 +2482,10 @@ type UserList struct {
 
 // UserRequest defines model for UserRequest.
 type UserRequest struct {
+	// AutoWithdraw After a settlement has paid into the wallet, all of it is paid out to a kept destination, if it is at least so much. `{}`: as the merchant's policy
+	// says; `{"off": true}`: never.
+	AutoWithdraw *AutoWithdraw `json:"auto_withdraw,omitempty"`
+
 	// Country ISO 3166-1 alpha-2.
 	//
 	// Example: CN

@@ -9,6 +9,7 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/money"
 	"paysaga/domain/rule"
 	"paysaga/domain/user"
 )
@@ -52,6 +53,13 @@ func (s *server) CreateUser(c echo.Context, _ CreateUserParams) error {
 func changeOf(r UserChangeRequest) (user.Change, error) {
 	change := user.Change{Name: r.Name, Email: r.Email, Phone: r.Phone, Country: r.Country, PushTokens: r.PushTokens, Language: r.Language,
 		Preferences: r.Preferences, Reference: r.Reference, ReferrerID: r.Referrer}
+	if r.AutoWithdraw != nil {
+		w, err := withdrawalOf(*r.AutoWithdraw)
+		if err != nil {
+			return change, err
+		}
+		change.Withdraw = &w
+	}
 	if err := change.Check(time.LoadLocation); err != nil {
 		return change, err
 	}
@@ -63,6 +71,24 @@ func changeOf(r UserChangeRequest) (user.Change, error) {
 		change.Metadata = &metadata
 	}
 	return change, nil
+}
+
+// withdrawalOf is what a user wants to be paid out by itself.
+func withdrawalOf(r AutoWithdraw) (user.Withdrawal, error) {
+	w := user.Withdrawal{Off: value(r.Off), DestinationID: value(r.DestinationID)}
+	if w.Off || w.DestinationID == "" {
+		if r.Currency != nil || r.AtLeast != nil {
+			return w, fault.Invalid("destination_invalid", "auto_withdraw.destination_id", "name the destination that it goes to")
+		}
+		return w, nil
+	}
+	currency, err := parseCurrency(value(r.Currency))
+	if err != nil {
+		return w, fault.Under("auto_withdraw", err)
+	}
+	from, err := money.ParsePositive(value(r.AtLeast), currency)
+	w.Currency, w.AtLeast = currency, from.Minor
+	return w, fault.Under("auto_withdraw.at_least", err)
 }
 
 // userRef is the user that a path names, if the caller may speak of them (I-25).

@@ -133,6 +133,8 @@ GRANT UPDATE (vests_on) ON rebates_open TO %[1]s;
 GRANT DELETE ON rebates_open, rebate_debts TO %[1]s; -- what is no longer open, or owed
 GRANT UPDATE (rated_at, due_at, tries, rated, past) ON rebate_orders TO %[1]s;
 GRANT UPDATE (status, sequence, updated_at, ended_at, start_due_at, start_tries) ON settlements TO %[1]s;
+GRANT INSERT ON settlement_withdrawals TO %[1]s;
+GRANT UPDATE (due_at, tries, outcome, payout_id) ON settlement_withdrawals TO %[1]s;
 GRANT INSERT ON reratings, rerating_lines TO %[1]s;
 GRANT UPDATE (status, after, looked, left_alone, sequence, updated_at, ended_at, due_at) ON reratings TO %[1]s;
 GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; -- erasable on request

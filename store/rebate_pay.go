@@ -75,6 +75,9 @@ func (p payRebates) judge(w *work) error {
 	} else if err := p.recover(w, &t); err != nil {
 		return err
 	}
+	if refused == nil {
+		w.write(insertWithdrawal, p.RunID+"/"+p.User, p.RunID, p.User, p.MerchantID, w.at)
+	}
 	w.write(insertSettlementLine, w.step.Cause, p.RunID, w.step.Cause, p.User, int32(t.Rebates), t.Paid, t.Released, t.Recovered, w.at)
 	return nil
 }

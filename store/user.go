@@ -15,7 +15,7 @@ import (
 )
 
 const userColumns = ` u.book::text, u.id, u.merchant_id, coalesce(u.reference, ''), u.status, u.sequence, coalesce(u.language, ''), u.preferences,
-	coalesce(u.referrer_id, ''), u.metadata, u.created_at, coalesce(u.updated_at, u.created_at),
+	coalesce(u.referrer_id, ''), u.metadata, coalesce(u.auto_withdraw, '{}'), u.created_at, coalesce(u.updated_at, u.created_at),
 	(SELECT details_sealed FROM user_details d WHERE d.book = u.book AND d.user_id = u.id),
 	(SELECT profile_sealed FROM user_profiles p WHERE p.book = u.book AND p.user_id = u.id)`
 
@@ -28,7 +28,7 @@ type userStands struct {
 func (s *Store) scanUser(row pgx.CollectableRow) (userStands, error) {
 	var u userStands
 	var details, profile []byte
-	err := row.Scan(&u.Book, &u.ID, &u.MerchantID, &u.Reference, &u.Status, &u.Sequence, &u.Language, &u.Preferences, &u.ReferrerID, &u.Metadata,
+	err := row.Scan(&u.Book, &u.ID, &u.MerchantID, &u.Reference, &u.Status, &u.Sequence, &u.Language, &u.Preferences, &u.ReferrerID, &u.Metadata, &u.Withdraw,
 		&u.CreatedAt, &u.UpdatedAt, &details, &profile)
 	if err != nil {
 		return u, err
@@ -164,14 +164,15 @@ func (s *Store) createUser(ctx context.Context, tx pgx.Tx, u user.User, by ledge
 	}
 	after := before
 	after.Profile, after.Language, after.Preferences, after.ReferrerID, after.Metadata = u.Profile, u.Language, u.Preferences, u.ReferrerID, u.Metadata
+	after.Withdraw = u.Withdraw
 	after, err = s.setUser(ctx, tx, before, after, userMove{by: by, event: "user.created"})
 	return after.shown(), true, err
 }
 
 // saysAsMuch says whether the one who stands is who would be made.
 func (u userStands) saysAsMuch(want user.User) bool {
-	a, _ := json.Marshal([]any{u.Language, u.Preferences, u.ReferrerID, metadataOf(u.Metadata)}) // plain texts
-	b, _ := json.Marshal([]any{want.Language, want.Preferences, want.ReferrerID, metadataOf(want.Metadata)})
+	a, _ := json.Marshal([]any{u.Language, u.Preferences, u.ReferrerID, metadataOf(u.Metadata), u.Withdraw}) // plain texts
+	b, _ := json.Marshal([]any{want.Language, want.Preferences, want.ReferrerID, metadataOf(want.Metadata), want.Withdraw})
 	return string(a) == string(b) && u.Profile.Same(want.Profile)
 }
 
@@ -250,7 +251,7 @@ func (u userStands) same(v userStands) bool {
 
 const sqlSetUser = `
 	UPDATE users SET status = @status, sequence = @sequence, reference = nullif(@reference, ''), language = nullif(@language, ''),
-		preferences = @preferences, metadata = @metadata, referrer_id = nullif(@referrer, ''), updated_at = @at
+		preferences = @preferences, metadata = @metadata, referrer_id = nullif(@referrer, ''), auto_withdraw = nullif(@withdraw::jsonb, '{}'), updated_at = @at
 	WHERE book = @book AND id = @id`
 
 const sqlSetProfile = `
@@ -283,9 +284,18 @@ func (s *Store) setUser(ctx context.Context, tx pgx.Tx, before, after userStands
 	if err != nil {
 		return after, fault.Internal("preferences that are no JSON", err)
 	}
+	withdraw, err := json.Marshal(after.Withdraw)
+	if err != nil {
+		return after, fault.Internal("a wish that is no JSON", err)
+	}
+	if d := after.Withdraw.DestinationID; d != "" && after.Withdraw != before.Withdraw {
+		if err := s.keeps(ctx, tx, after.User, d); err != nil {
+			return after, err
+		}
+	}
 	_, err = tx.Exec(ctx, sqlSetUser, pgx.NamedArgs{"book": after.Book, "id": after.ID, "status": string(after.Status), "sequence": after.Sequence,
 		"reference": after.Reference, "language": string(after.Language), "preferences": string(preferences), "metadata": metadataOf(after.Metadata),
-		"referrer": after.ReferrerID, "at": after.UpdatedAt})
+		"referrer": after.ReferrerID, "withdraw": string(withdraw), "at": after.UpdatedAt})
 	if err != nil {
 		return after, err
 	}

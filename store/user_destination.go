@@ -57,6 +57,18 @@ func (s *Store) RemoveDestination(ctx context.Context, ref user.Ref, destination
 	})
 }
 
+const sqlKeeps = `SELECT true FROM user_destinations WHERE book = $1 AND id = $2 AND user_id = $3 AND removed_at IS NULL`
+
+// keeps refuses a destination that isn't the user's (I-25).
+func (s *Store) keeps(ctx context.Context, tx pgx.Tx, u user.User, destinationID string) error {
+	var kept bool
+	err := tx.QueryRow(ctx, sqlKeeps, u.Book, destinationID, u.ID).Scan(&kept)
+	if err == pgx.ErrNoRows {
+		return fault.Invalid("destination_invalid", "auto_withdraw.destination_id", "the user keeps no such destination")
+	}
+	return err
+}
+
 // withUser does something under the lock of a user who is open, and tells it.
 func (s *Store) withUser(ctx context.Context, ref user.Ref, m userMove, do func(pgx.Tx, user.User) error) error {
 	db, err := s.db(ref.Book)

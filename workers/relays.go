@@ -39,6 +39,7 @@ type Waiting interface {
 type Rebates interface {
 	RebateOrdersDue(ctx context.Context, limit int) ([]accrual.Due, error)
 	SettlementsWaiting(ctx context.Context, limit int) ([]accrual.Run, error)
+	WithdrawalsDue(ctx context.Context, limit int) ([]accrual.Withdrawal, error)
 	ReratingsDue(ctx context.Context, limit int) ([]accrual.Rerating, error)
 }
 
@@ -76,6 +77,8 @@ type Settler interface {
 	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
 	// Rebate brings an order's rebates to what its payments and refunds say.
 	Rebate(context.Context, accrual.Due) error
+	// Withdraw orders the payout of a wallet that a settlement has paid into.
+	Withdraw(context.Context, accrual.Withdrawal) error
 	// Rerate does the next page of a re-rating.
 	Rerate(context.Context, accrual.Rerating) error
 	SettlePayout(context.Context, activities.OutSettlement) (payout.Payout, error)
@@ -185,7 +188,7 @@ func NewRelays(c RelayConfig) *Relays {
 	}
 	if c.Rebates != nil {
 		r.all = append(r.all, newRelay("rebates", c.Every, r.rebate), newRelay("settlements", c.Every, r.startSettlements),
-			newRelay("reratings", c.Every, r.rerate))
+			newRelay("reratings", c.Every, r.rerate), newRelay("withdrawals", c.Every, r.withdraw))
 	}
 	return r
 }
@@ -279,6 +282,12 @@ func (r *Relays) mature(ctx context.Context) (bool, error) {
 func (r *Relays) rebate(ctx context.Context) (bool, error) {
 	list, err := r.c.Rebates.RebateOrdersDue(ctx, batch)
 	return len(list) == batch, each(ctx, list, err, r.c.Settler.Rebate)
+}
+
+// withdraw pays out wallets that a settlement has paid into, where somebody wants it.
+func (r *Relays) withdraw(ctx context.Context) (bool, error) {
+	list, err := r.c.Rebates.WithdrawalsDue(ctx, batch)
+	return len(list) == batch, each(ctx, list, err, r.c.Settler.Withdraw)
 }
 
 // rerate does a page of each re-rating, and asks again at once.

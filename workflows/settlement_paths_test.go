@@ -2,12 +2,15 @@ package workflows_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"paysaga/domain/accrual"
 	"paysaga/domain/id"
+	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/rebate"
 	"paysaga/drill/stage"
@@ -110,6 +113,7 @@ var settlementBehaviours = map[string]func(*testing.T, *stage.Stage){
 			t.Errorf("the wallet holds %d", n)
 		}
 	},
+	"wallets are paid out after a settlement, where somebody wants it": paidOutByItself,
 	"a refund takes its share of the order's rebates back": func(t *testing.T, s *stage.Stage) {
 		m := s.Merchant(t, payment.Terms{})
 		p := m.Promises(t, 1000)
@@ -149,5 +153,72 @@ func tickBegins(t *testing.T, s *stage.Stage) {
 	}
 	if r := p.UntilSettled(t, list[0]); r.Done.Paid != 300 {
 		t.Errorf("it came to %+v", r.Done)
+	}
+}
+
+// paidOutByItself: the merchant wants wallets paid out from 1.00 on; users say otherwise. Each is promised 3.00. The sandbox's book judges.
+func paidOutByItself(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	p := m.Promises(t, 100_000)
+	if err := s.Store.SetAutoWithdraw(context.Background(), id.Test, m.ID, money.New(100, "CNY")); err != nil {
+		t.Fatal(err)
+	}
+	order := m.Receive(t, payment.Method{Type: payment.MethodCardToken, Token: "tok_ok"}, time.Hour).OrderID
+	users := promiseMany(t, p, order, 5)
+	keeps := func(user string) string {
+		a := m.Do(t, http.MethodPost, "/v1/users/"+user+"/destinations", "", stage.To("dest_ok"))
+		var d struct{ ID string }
+		if err := json.Unmarshal(a.Raw, &d); a.Code != http.StatusCreated || err != nil {
+			t.Fatalf("%d %s", a.Code, a.Raw)
+		}
+		return d.ID
+	}
+	wants := func(user string, what map[string]any) {
+		if a := m.Do(t, http.MethodPatch, "/v1/users/"+user, "", map[string]any{"auto_withdraw": what}); a.Code != http.StatusOK {
+			t.Fatalf("%d %s", a.Code, a.Raw)
+		}
+	}
+	outcomes := map[string]string{users[4]: "no_destination"}
+	for i, want := range []struct {
+		what    map[string]any
+		outcome string
+	}{
+		{map[string]any{"currency": "CNY", "at_least": "2.00"}, "ordered"},
+		{map[string]any{"currency": "CNY", "at_least": "3.01"}, "insufficient_balance"},
+		{nil, "ordered"}, // as the merchant says
+		{map[string]any{"off": true}, "not_wanted"},
+	} {
+		d := keeps(users[i])
+		if want.what != nil && want.what["off"] == nil {
+			want.what["destination_id"] = d
+		}
+		if want.what != nil {
+			wants(users[i], want.what)
+		}
+		outcomes[users[i]] = want.outcome
+	}
+	if r := p.UntilSettled(t, p.Settle(t)); r.Done.Paid != 1500 {
+		t.Errorf("it came to %+v", r.Done)
+	}
+	came := func() bool {
+		return s.Count(t, `SELECT count(*) FROM settlement_withdrawals WHERE outcome IS NOT NULL AND user_id = ANY($1)`, users) == int64(len(users))
+	}
+	stage.Eventually(t, "each wallet was looked at", came)
+	for user, want := range outcomes {
+		if n := s.Count(t, `SELECT count(*) FROM settlement_withdrawals WHERE user_id = $1 AND outcome = $2`, user, want); n != 1 {
+			t.Errorf("%s isn't %s", user, want)
+		}
+	}
+	// Asked again, as after a worker that was gone before it could say so.
+	s.Exec(t, `UPDATE settlement_withdrawals SET outcome = NULL, due_at = now() WHERE user_id = ANY($1)`, users)
+	stage.Eventually(t, "each wallet was looked at again", came)
+	stage.Eventually(t, "the channel has paid", func() bool { return m.Sandboxes[0].Summarize().PaidOut["CNY"] >= 600 })
+	for i, left := range []int64{0, 300, 0, 300, 300} {
+		if n := p.Wallet(t, users[i]); n != left {
+			t.Errorf("the wallet of user %d holds %d, want %d", i, n, left)
+		}
+	}
+	if sum := m.Sandboxes[0].Summarize(); sum.PaidOut["CNY"] != 600 {
+		t.Errorf("the sandbox has paid out %v", sum.PaidOut)
 	}
 }

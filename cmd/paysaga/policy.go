@@ -9,6 +9,7 @@ import (
 	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/money"
 	"paysaga/domain/refund"
 )
 
@@ -16,19 +17,28 @@ import (
 type merchantPolicy struct {
 	databaseConfig `embed:""`
 	Merchant       string   `arg:"" placeholder:"mer_…" help:"The merchant."`
-	Set            []string `arg:"" optional:"" placeholder:"KIND=WORD[:DURATION:WORD]" help:"What happens by itself: late_success=return, partial_payment=wait:72h:return, or amount_mismatch=ask:48h:return. docs/exceptions.md says what fits which kind. refund_parts=channel_first or pro_rata: how refunds of payments in two parts are divided. Cases that are open keep the policy they were opened under."`
+	Set            []string `arg:"" optional:"" placeholder:"KIND=WORD[:DURATION:WORD]" help:"What happens by itself: late_success=return, partial_payment=wait:72h:return, or amount_mismatch=ask:48h:return. docs/exceptions.md says what fits which kind. refund_parts=channel_first or pro_rata: how refunds of payments in two parts are divided. auto_withdraw=CNY:10.00 or off: what is paid out of users' wallets by itself after a settlement, from so much on. Cases that are open keep the policy they were opened under."`
 	Book           string   `enum:"test,live,shadow" default:"test" help:"The book: test, live or shadow."`
 }
 
 // Run sets what is given, and shows what holds then.
 func (c *merchantPolicy) Run(a *app) error {
 	policies, parts := exception.Policies{}, ""
+	var withdraw []money.Amount
 	for _, text := range c.Set {
 		if how, ok := strings.CutPrefix(text, "refund_parts="); ok {
 			if !refund.ValidParts(how) {
 				return wrong(text, "must be refund_parts=channel_first or refund_parts=pro_rata")
 			}
 			parts = how
+			continue
+		}
+		if from, ok := strings.CutPrefix(text, "auto_withdraw="); ok {
+			amount, err := readWithdraw(from)
+			if err != nil {
+				return err
+			}
+			withdraw = append(withdraw, amount)
 			continue
 		}
 		kind, policy, err := readPolicy(text)
@@ -53,6 +63,11 @@ func (c *merchantPolicy) Run(a *app) error {
 			return err
 		}
 	}
+	for _, from := range withdraw {
+		if err := s.SetAutoWithdraw(a.ctx, book, c.Merchant, from); err != nil {
+			return err
+		}
+	}
 	m, err := s.Merchant(a.ctx, book, c.Merchant)
 	if err != nil {
 		return err
@@ -69,6 +84,23 @@ func (c *merchantPolicy) Run(a *app) error {
 	}
 	_, err = fmt.Fprintf(a.out, "%-18s %s\n", "refund_parts", cmp.Or(m.Terms.RefundParts, refund.ChannelFirst))
 	return err
+}
+
+// readWithdraw reads "CNY:10.00"; "off" is zero.
+func readWithdraw(text string) (money.Amount, error) {
+	if text == "off" {
+		return money.Amount{}, nil
+	}
+	name, amount, _ := strings.Cut(text, ":")
+	currency, err := money.ParseCurrency(name)
+	if err != nil {
+		return money.Amount{}, wrong("auto_withdraw="+text, "must be like auto_withdraw=CNY:10.00, or auto_withdraw=off")
+	}
+	from, err := money.ParsePositive(amount, currency)
+	if err != nil {
+		return from, wrong("auto_withdraw="+text, fault.As(err).Message)
+	}
+	return from, nil
 }
 
 // readPolicy reads "partial_payment=wait:72h:return".

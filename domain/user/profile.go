@@ -49,6 +49,7 @@ type Change struct {
 	Preferences                 *notice.Preferences
 	Reference, ReferrerID       *string
 	Metadata                    *map[string]string
+	Withdraw                    *Withdrawal
 }
 
 // Check refuses what can't be; zone finds an IANA time zone.
@@ -78,6 +79,11 @@ func (c Change) Check(zone func(string) (*time.Location, error)) error {
 			if !ascii(t, 512) || slices.Contains((*c.PushTokens)[:i], t) {
 				return fault.Invalid("push_tokens_invalid", "push_tokens["+strconv.Itoa(i)+"]", "a device's token is 1 to 512 visible ASCII characters, and stands once")
 			}
+		}
+	}
+	if c.Withdraw != nil {
+		if err := c.Withdraw.Check(); err != nil {
+			return err
 		}
 	}
 	if c.Preferences != nil {
@@ -114,6 +120,9 @@ func (c Change) Apply(u *User) error {
 	}
 	if c.Metadata != nil {
 		u.Metadata = maps.Clone(*c.Metadata)
+	}
+	if c.Withdraw != nil {
+		u.Withdraw = *c.Withdraw
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type Public struct {
 	Preferences *notice.Preferences `json:"preferences,omitempty"`
 	Referrer    string              `json:"referrer,omitempty"`
 	Metadata    map[string]string   `json:"metadata,omitempty"`
+	Withdraw    *PublicWithdrawal   `json:"auto_withdraw,omitempty"`
 	Sequence    int64               `json:"sequence"`
 	CreatedAt   time.Time           `json:"created_at"`
 	UpdatedAt   time.Time           `json:"updated_at"`
@@ -40,7 +41,7 @@ func (u User) Told() Public {
 func (u User) Public() Public {
 	p := Public{ID: u.ID, Object: "user", Livemode: u.Book.Livemode(), MerchantID: u.MerchantID, Reference: u.Reference, Status: u.Status,
 		Name: u.Profile.Name, Email: u.Profile.Email, Phone: u.Profile.Phone, Country: u.Profile.Country, PushTokens: u.Profile.PushTokens,
-		Language: u.Language, Referrer: u.ReferrerID, Metadata: u.Metadata, Sequence: u.Sequence, CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC()}
+		Language: u.Language, Referrer: u.ReferrerID, Metadata: u.Metadata, Withdraw: u.Withdraw.Public(), Sequence: u.Sequence, CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC()}
 	if q := u.Preferences; len(q.Off)+len(q.On) > 0 || q.Quiet != nil || q.TimeZone != "" {
 		p.Preferences = &q
 	}

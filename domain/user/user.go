@@ -41,6 +41,7 @@ type User struct {
 	Preferences notice.Preferences
 	ReferrerID  string // who brought them, usr_…; it is said once
 	Metadata    map[string]string
+	Withdraw    Withdrawal // what becomes of the wallet after a settlement
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -109,7 +110,7 @@ func (u *User) Do(act Act) (moved bool, err error) {
 	}
 	u.Status = e.to
 	if act == Erase {
-		u.Reference, u.Profile, u.Language, u.Preferences, u.Metadata = "", Profile{}, "", notice.Preferences{}, nil
+		u.Reference, u.Profile, u.Language, u.Preferences, u.Metadata, u.Withdraw = "", Profile{}, "", notice.Preferences{}, nil, Withdrawal{}
 	}
 	return true, nil
 }

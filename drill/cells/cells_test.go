@@ -87,6 +87,7 @@ var elsewhere = map[string]string{
 	"WatchSettlement": "it reads; drill/kill kills whatever runs it",
 	"SettlePage":      "drill/kill kills worker, Temporal and PostgreSQL in the midst of pages",
 	"SteerSettlement": "drill/kill kills whatever runs it; workflows/settlement_paths_test.go",
+	"Withdraw":        "the relay of withdrawals calls it: one Step, under an id of its own; workflows/settlement_paths_test.go",
 	"BeginRerating":   "the API calls it: one Step",
 	"CancelRerating":  "the API calls it: one Step",
 	"Rerating":        "no step: it reads",

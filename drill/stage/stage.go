@@ -136,7 +136,7 @@ func New(t testing.TB, o Options) *Stage {
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Payouts: s.Store, Transfers: s.Store, Sealer: s.Store, Calls: calls,
-		Settlements: s.Store, Rebates: s.Store, Reratings: s.Store,
+		Settlements: s.Store, Rebates: s.Store, Reratings: s.Store, Withdrawals: s.Store,
 		Cases: s.Store, CaseOpened: func() { s.relays.PokeCases() }, Post: s.Store, Courier: activities.NewCourier(s.Webhooks),
 		Channels: registry, Rules: s.Store, Risk: o.Risk, Health: s.Health, CallTimeout: 2 * time.Second, CallbackURL: "http://" + o.Via(Callbacks, s.API.Listener.Addr().String())}
 	change(o.Wire.Steps, &config)
