@@ -150,7 +150,7 @@ func (m *Merchant) Do(t testing.TB, method, path, key string, body any) Answer {
 	req, err := http.NewRequest(method, m.Stage.API.URL+path, bytes.NewReader(raw))
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+m.Key)
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPatch {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if key != "" {
