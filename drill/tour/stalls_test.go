@@ -32,6 +32,8 @@ type stall struct {
 	methods  []method
 	// book is what the channel has under the reference of a charge: taken of the customer, and given back.
 	book func(reference string) (taken, back int64)
+	// exchange makes a round of files with a channel that knows nothing else; nil: it answers.
+	exchange func(t *testing.T, account string)
 }
 
 // method is one way to pay at a stall.
@@ -43,6 +45,8 @@ type method struct {
 	alike string
 	// pay lets the customer pay a waiting charge; nil: it is paid at once.
 	pay func(reference string) bool
+	// payBy is pay for whom the reference doesn't do.
+	payBy func(t *testing.T, m *stage.Merchant, a stage.Answer)
 	// tell sends the callbacks that are due to the address that the channel was given.
 	tell func(t *testing.T, address string)
 }
@@ -50,7 +54,7 @@ type method struct {
 // seller opens a stall for a test.
 type seller func(t *testing.T) stall
 
-var sellers = map[string]seller{"alipay": atAlipay, "paypal": atPayPal, "stripe": atStripe, "wechatpay": atWeChat}
+var sellers = map[string]seller{"alipay": atAlipay, "bank": atBank, "paypal": atPayPal, "stripe": atStripe, "wechatpay": atWeChat}
 
 func client(t *testing.T) *wire.Client {
 	t.Helper()

@@ -149,6 +149,9 @@ func (at stall) visit(t *testing.T, m *stage.Merchant, how method) visit {
 	reference, err := id.Reference(id.Key(a.ID, id.Step{Code: id.Charge, Ordinal: 1}))
 	require.NoError(t, err)
 	address := fmt.Sprintf("%s/v1/callbacks/%s/%s", m.Stage.API.URL, channel, m.Sandboxes[0].Account)
+	if how.payBy != nil {
+		how.payBy(t, m, m.UntilStatus(t, a.ID, payment.RequiresAction))
+	}
 	if how.pay != nil {
 		m.UntilStatus(t, a.ID, payment.RequiresAction)
 		// The first question follows at once; only after it is it the callback that brings the news, at each channel alike.
@@ -163,6 +166,12 @@ func (at stall) visit(t *testing.T, m *stage.Merchant, how method) visit {
 	v := visit{channel: channel, method: how.name, paid: m.UntilStatus(t, a.ID, payment.Paid)}
 	r := m.Refund(t, a.ID, "back-"+a.ID, "3.34")
 	require.Less(t, r.Code, 300, "%s %s: %s", channel, how.name, r.Raw)
+	if at.exchange != nil {
+		stage.Eventually(t, "the channel has the refund", func() bool {
+			return m.Stage.Count(t, `SELECT count(*) FROM channel_calls WHERE business_id = $1 AND operation = 'refund'`, r.ID) > 0
+		})
+		at.exchange(t, m.Sandboxes[0].Account)
+	}
 	v.refunded = m.UntilRefund(t, r.ID, "succeeded", func(r stage.RefundAnswer) bool { return r.Status == refund.Succeeded })
 	v.paid = m.Get(t, a.ID)
 	v.transitions = transitions(t, m.Stage, a.ID)
@@ -181,10 +190,16 @@ func (at stall) clearing(t *testing.T, m *stage.Merchant) int64 {
 	return m.Stage.Balance(t, c.Clearing(m.Sandboxes[0].Account).Code)
 }
 
-func transitions(t *testing.T, s *stage.Stage, paymentID string) (n int64) {
+func transitions(t *testing.T, s *stage.Stage, paymentID string) int64 {
 	t.Helper()
-	require.NoError(t, s.Client.GetWorkflow(context.Background(), workflows.PaymentID(paymentID), "").Get(context.Background(), nil))
-	d, err := s.Client.DescribeWorkflowExecution(context.Background(), workflows.PaymentID(paymentID), "")
+	return transitionsOf(t, s, workflows.PaymentID(paymentID))
+}
+
+// transitionsOf is what a saga that has ended has cost the server.
+func transitionsOf(t *testing.T, s *stage.Stage, workflowID string) int64 {
+	t.Helper()
+	require.NoError(t, s.Client.GetWorkflow(context.Background(), workflowID, "").Get(context.Background(), nil))
+	d, err := s.Client.DescribeWorkflowExecution(context.Background(), workflowID, "")
 	require.NoError(t, err)
 	return d.WorkflowExecutionInfo.StateTransitionCount
 }
