@@ -16,12 +16,23 @@ func (p *paymentSaga) callInput() activities.CallInput {
 	return activities.CallInput{Ref: p.ref, Key: p.opened.Key}
 }
 
+// task names the workflow task that is at work, the same on every replay.
+func task(ctx workflow.Context) int { return workflow.GetInfo(ctx).GetCurrentHistoryLength() }
+
+// elsewhere: the intent was committed in another workflow task than the one at
+// work. A task that is lost with its worker leaves nothing in the history: that
+// its express call may have got through shows only by the intent, which stands
+// already when the task is done over, and only if both were in that one task.
+func (p *paymentSaga) elsewhere(ctx workflow.Context) bool {
+	return task(ctx) != p.openedAt && since(ctx, "express in one task")
+}
+
 // charge sends the intent: on the express lane inside this workflow task, if
-// the channel is marked fast; else, or if that didn't happen, on the channel's
-// queue.
+// the channel is marked fast and the intent is of this task too; else, or if
+// that didn't happen, on the channel's queue.
 func (p *paymentSaga) charge(ctx workflow.Context) activities.Answer {
 	p.tell(ctx, "charging "+p.opened.Channel+" under "+p.opened.Key, "its outcome is booked, or asked for while it is unknown")
-	if p.opened.Lane != payment.Express {
+	if p.opened.Lane != payment.Express || p.elsewhere(ctx) {
 		return p.send(ctx)
 	}
 	var a activities.Answer
@@ -34,6 +45,7 @@ func (p *paymentSaga) charge(ctx workflow.Context) activities.Answer {
 		p.sent = true
 		return p.best(unknown("the call wasn't answered in time"))
 	}
+	p.sent = p.sent || p.elsewhere(ctx) // the call took so long that its own task ended meanwhile
 	return p.send(ctx)
 }
 

@@ -54,11 +54,12 @@ type paymentSaga struct {
 	root     workflow.Context // only to see whether somebody cancelled the run
 	undo     saga
 
-	ordinal int                // the attempt in hand
-	opened  activities.Opened  // its intent
-	booked  activities.Booked  // where the payment stands, as last committed
-	heard   *activities.Answer // what a callback said of the attempt in hand, if that is certain
-	taken   *activities.Answer // the certain answer that was, or is being, booked
+	ordinal  int                // the attempt in hand
+	opened   activities.Opened  // its intent
+	openedAt int                // the workflow task that began to commit it
+	booked   activities.Booked  // where the payment stands, as last committed
+	heard    *activities.Answer // what a callback said of the attempt in hand, if that is certain
+	taken    *activities.Answer // the certain answer that was, or is being, booked
 
 	closed   activities.Answer // what the channel said when the attempt was taken back
 	sent     bool              // a try may have reached the channel
@@ -159,7 +160,7 @@ func (p *paymentSaga) begin(ctx workflow.Context) activities.Answer {
 func (p *paymentSaga) open(ctx workflow.Context) {
 	p.tell(ctx, "committing the intent of attempt "+ordinal(p.ordinal), "the channel is called")
 	in := activities.OpenInput{Ref: p.ref, Ordinal: p.ordinal, Reviews: true}
-	p.opened = activities.Opened{}
+	p.opened, p.openedAt = activities.Opened{}, task(ctx)
 	p.commit(ctx, "open attempt "+ordinal(p.ordinal), steps.Open, in, &p.opened)
 	p.booked.Status = p.opened.Status
 	p.sent = p.opened.Existing
