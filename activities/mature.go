@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -31,7 +32,8 @@ func (s *Steps) Mature(ctx context.Context, in Ref) error {
 // out of what a Step makes available. Only Steps of merchants that may owe
 // carry it.
 func recovers(d payment.Dossier, cause string, journals []ledger.Journal) []ledger.Change {
-	if !d.MayOwe || len(journals) == 0 {
+	owes := d.MayOwe || slices.ContainsFunc(journals, func(j ledger.Journal) bool { return j.Kind() == "fee_charged" })
+	if !owes || len(journals) == 0 {
 		return nil
 	}
 	return []ledger.Change{refund.Recover{MerchantID: d.Payment.MerchantID, Currency: d.Payment.Amount.Currency, Cause: recoveryOf(cause)}}

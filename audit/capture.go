@@ -28,9 +28,10 @@ const sqlCaptureSums = `
 const sqlCaptureJournals = `
 	SELECT format('%s is %s: %s, fee %s; journals %s of %s, fee %s', k.id, k.status, k.amount, k.fee, j.n, j.amount, j.fee)
 	FROM captures k CROSS JOIN LATERAL (
-		SELECT count(DISTINCT j.no) AS n, coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0) AS amount,
+		SELECT count(DISTINCT j.no) FILTER (WHERE j.kind = 'captured') AS n,
+			coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND j.kind = 'captured'), 0) AS amount,
 			coalesce(-sum(e.amount) FILTER (WHERE a.code = 'income/fees'), 0) AS fee
-		FROM causes c JOIN journals j ON j.no = c.journal AND j.kind = 'captured' JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
+		FROM causes c JOIN journals j ON j.no = c.journal AND j.kind IN ('captured', 'fee_charged') JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
 		WHERE ` + ofCapture + `) j
 	WHERE CASE WHEN j.n <> (k.status = 'succeeded')::int OR (k.status = 'succeeded' AND (j.amount <> k.amount OR j.fee <> k.fee))
 		THEN NOT coalesce((SELECT bool_or(detached(c.journal)) FROM causes c WHERE ` + ofCapture + `), false) END`

@@ -12,7 +12,8 @@ var caseChecks = []invariant{
 const sqlSuspense = `
 	SELECT format('%s %s %s: holds %s, cases say %s', coalesce(s.book, k.book), coalesce(s.code, k.code), coalesce(s.currency, k.currency),
 		coalesce(s.total, 0), coalesce(k.total, 0))
-	FROM (SELECT b.book, b.code, b.currency, -sum(b.balance) AS total FROM (` + balances + `) b
+	FROM (SELECT b.book, b.code, b.currency, -sum(b.balance) AS total
+		FROM (SELECT b.book, regexp_replace(b.code, '^memo/own_funds/([^/]+)/suspense/', 'suspense/\1/') AS code, b.currency, b.balance FROM (` + balances + `) b) b
 		WHERE b.code LIKE 'suspense/%' AND split_part(b.code, '/', 3) NOT IN ('paid_elsewhere', 'chargeback') GROUP BY b.book, b.code, b.currency) s
 	FULL JOIN (
 		SELECT c.book, 'suspense/' || c.channel_account || '/' || c.kind AS code, c.currency,

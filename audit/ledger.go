@@ -3,7 +3,7 @@ package audit
 import "slices"
 
 // checks are all that SQL can judge so far.
-var checks = slices.Concat(rebateChecks, ledgerChecks, chainChecks, paymentChecks, captureChecks, partChecks, refundChecks, payoutChecks, topUpChecks, disputeChecks, transferChecks, campaignChecks, webhookChecks, caseChecks, userChecks, statementChecks)
+var checks = slices.Concat(rebateChecks, ledgerChecks, chainChecks, paymentChecks, captureChecks, partChecks, refundChecks, payoutChecks, topUpChecks, ownChecks, disputeChecks, transferChecks, campaignChecks, webhookChecks, caseChecks, userChecks, statementChecks)
 
 var ledgerChecks = []invariant{
 	{"I-01", "every journal is whole, in one book and currency, and sums to zero", sqlJournalsBalance, false},

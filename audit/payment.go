@@ -75,10 +75,11 @@ const sqlCaptureJournal = `
 	SELECT format('%s: captured %s, fee %s; journals %s of %s, fee %s', p.id, p.captured, p.fee, coalesce(t.journals, 0),
 		coalesce(t.captured, 0), coalesce(t.fee, 0))
 	FROM payments p LEFT JOIN (
-		SELECT t.book, t.id, count(DISTINCT t.no) AS journals, sum(e.amount) FILTER (WHERE e.amount > 0) AS captured,
+		SELECT t.book, t.id, count(DISTINCT t.no) FILTER (WHERE t.kind <> 'fee_charged') AS journals,
+			sum(e.amount) FILTER (WHERE e.amount > 0 AND t.kind <> 'fee_charged') AS captured,
 			-sum(e.amount) FILTER (WHERE a.code = 'income/fees') AS fee
 		FROM ` + ofPayments + ` t LEFT JOIN entries e ON e.journal = t.no LEFT JOIN accounts a ON a.no = e.account
-		WHERE t.kind IN ('captured', 'topped_up') GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
+		WHERE t.kind IN ('captured', 'topped_up', 'fee_charged') GROUP BY t.book, t.id) t ON t.book = p.book AND t.id = p.id
 	LEFT JOIN LATERAL (SELECT captured FROM payment_parts
 		WHERE p.wallet > 0 AND book = p.book AND payment_id = p.id AND source = 'wallet' OFFSET 0) w ON true
 	WHERE ` + moved + ` AND CASE WHEN (p.captured > 0 AND coalesce(t.journals, 0) <> coalesce(w.captured > 0, false)::int
@@ -96,8 +97,12 @@ const sqlJournalCaptured = `
 const sqlMature = `
 	SELECT format('%s: captured %s, never to mature', p.id, p.captured)
 	FROM payments p LEFT JOIN (SELECT DISTINCT t.book, t.id FROM ` + ofPayments + ` t WHERE t.kind = 'matured') m ON m.book = p.book AND m.id = p.id
-	WHERE ` + moved + ` AND p.order_id <> '' AND CASE WHEN p.mature_due_at IS NULL AND m.id IS NULL AND p.captured - p.fee >
+	WHERE ` + moved + ` AND p.order_id <> '' AND NOT ` + overOwn + ` AND CASE WHEN p.mature_due_at IS NULL AND m.id IS NULL AND p.captured - p.fee >
 		(SELECT coalesce(sum(r.taken_pending), 0) FROM refunds r WHERE r.book = p.book AND r.payment_id = p.id) THEN ` + here + ` END`
+
+// overOwn: a payment came over an account of own funds.
+const overOwn = `EXISTS (SELECT FROM attempts x JOIN channel_accounts y ON y.book = x.book AND y.id = x.channel_account
+	WHERE x.book = p.book AND x.payment_id = p.id AND y.own_funds AND x.verdict = 'succeeded')`
 
 const sqlRefunds = `
 	SELECT format('%s: refunded %s of %s', id, refunded, captured) FROM payments WHERE refunded > captured

@@ -86,7 +86,8 @@ const sqlRefundCalls = `
 const sqlRefundingAgrees = `
 	SELECT format('%s %s %s: account %s, open refunds %s', coalesce(a.book, s.book), coalesce(a.owner, s.merchant_id),
 		coalesce(a.currency, s.currency), -coalesce(a.balance, 0), coalesce(s.open, 0))
-	FROM (SELECT book, owner, currency, balance FROM accounts WHERE code LIKE 'merchant/%/refunding') a
+	FROM (SELECT book, owner, currency, sum(balance) AS balance FROM accounts
+		WHERE code LIKE 'merchant/%/refunding' OR code LIKE 'memo/own\_funds/%/refunding' GROUP BY book, owner, currency) a
 	FULL JOIN (SELECT book, merchant_id, currency, sum(amount) AS open FROM refunds WHERE status = 'processing' AND source = 'merchant'
 		GROUP BY book, merchant_id, currency) s ON s.book = a.book AND s.merchant_id = a.owner AND s.currency = a.currency
 	WHERE -coalesce(a.balance, 0) <> coalesce(s.open, 0)`

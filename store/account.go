@@ -29,13 +29,14 @@ type ChannelAccount struct {
 	// CostBasisPoints and CostFixed (currency → minor units) are what the channel takes of a payment.
 	CostBasisPoints int64
 	CostFixed       map[string]int64
+	Limits          channels.Limits // none by default
 }
 
 const sqlInsertChannelAccount = `
 	INSERT INTO channel_accounts (book, id, channel, merchant_id, funds_holder, currencies, statement_zone, base_url, credentials_sealed,
-		lane, priority, created_at, cost_basis_points, cost_fixed)
+		lane, priority, created_at, cost_basis_points, cost_fixed, own_funds, limits)
 	VALUES (@book, @id, @channel, nullif(@merchant_id, ''), @holder, @currencies, @zone, @base_url, @sealed, @lane, @priority, @at,
-		@cost, @cost_fixed)`
+		@cost, @cost_fixed, @own, @limits)`
 
 // AddChannelAccount opens an account and returns its id.
 func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string, error) {
@@ -51,6 +52,12 @@ func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string
 	if !id.Is(id.ChannelAccount, a.ID) || a.Channel == "" {
 		return "", fault.Invalid("channel_account_invalid", "", "a channel account has a channel, and an id cha_…")
 	}
+	if a.FundsHolder == "merchant" && a.MerchantID == "" {
+		return "", fault.Invalid("channel_account_invalid", "merchant_id", "an account whose funds its merchant holds is a merchant's")
+	}
+	if err := a.Limits.Check(); err != nil {
+		return "", err
+	}
 	if _, err := time.LoadLocation(a.StatementZone); err != nil {
 		return "", fault.Invalid("time_zone_unknown", "statement_zone", "this is not an IANA time zone")
 	}
@@ -65,8 +72,9 @@ func (s *Store) AddChannelAccount(ctx context.Context, a ChannelAccount) (string
 	_, err = db.pool.Exec(ctx, sqlInsertChannelAccount, pgx.NamedArgs{"book": a.Book, "id": a.ID, "channel": a.Channel,
 		"merchant_id": a.MerchantID, "holder": a.FundsHolder, "currencies": a.Currencies, "zone": a.StatementZone,
 		"base_url": a.BaseURL, "sealed": sealed, "lane": a.Lane, "priority": a.Priority, "at": s.clock(),
-		"cost": a.CostBasisPoints, "cost_fixed": costs(a.CostFixed)})
+		"cost": a.CostBasisPoints, "cost_fixed": costs(a.CostFixed), "own": a.FundsHolder == "merchant", "limits": a.Limits})
 	s.cache.open.forget()
+	s.cache.own.forget()
 	return a.ID, failure(err)
 }
 
@@ -159,5 +167,24 @@ func (s *Store) account(ctx context.Context, db *database, accountID string) (ch
 			return a, fault.Internal("credentials can't be read", err)
 		}
 		return a, nil
+	})
+}
+
+const sqlOwnFunds = `SELECT id FROM channel_accounts WHERE book = $1 AND merchant_id = $2 AND own_funds ORDER BY id`
+
+// ownFunds are the accounts of a merchant whose money never becomes ours, whatever their standing; nil: it has none.
+func (s *Store) ownFunds(db *database, book id.Book, merchantID string) ([]string, error) {
+	return s.cache.own.get([2]string{string(book), merchantID}, func() ([]string, error) {
+		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second) // a Step is made ready without a context
+		defer stop()
+		rows, err := db.pool.Query(ctx, sqlOwnFunds, book, merchantID)
+		if err != nil {
+			return nil, failure(err)
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if len(list) == 0 {
+			list = nil
+		}
+		return list, failure(err)
 	})
 }

@@ -72,6 +72,7 @@ type caches struct {
 	keys     *timed[[32]byte, access.Principal]
 	accounts *timed[string, channels.Account]
 	open     *timed[[2]string, []channels.OpenAccount]
+	own      *timed[[2]string, []string]
 	// What these know never changes, so they remember it for as long as there is room.
 	campaigns *timed[historyKey, termsHistory]
 	versions  *timed[versionKey, *rebate.Rules]
@@ -82,6 +83,7 @@ func newCaches(life time.Duration, now func() time.Time) caches {
 		keys:      newTimed[[32]byte, access.Principal](life, now),
 		accounts:  newTimed[string, channels.Account](life, now),
 		open:      newTimed[[2]string, []channels.OpenAccount](life, now),
+		own:       newTimed[[2]string, []string](life, now),
 		campaigns: newTimed[historyKey, termsHistory](forEver, now),
 		versions:  newTimed[versionKey, *rebate.Rules](forEver, now),
 	}

@@ -101,7 +101,7 @@ func value(t *time.Time) time.Time {
 const attemptColumns = `
 	a.book::text, a.payment_id, a.ordinal, a.part, a.channel, a.channel_account, a.lane, a.request_hash, a.born_at,
 	coalesce(a.verdict, ''), a.dead, coalesce(a.channel_id, ''), coalesce(a.decline_code, ''), a.hard_decline, coalesce(a.amount, 0),
-	coalesce(a.amount_currency, ''), a.expires_at, a.effective_at`
+	coalesce(a.amount_currency, ''), a.expires_at, a.effective_at, coalesce((SELECT x.own_funds FROM channel_accounts x WHERE x.book = a.book AND x.id = a.channel_account), false)`
 
 func scanAttempt(row pgx.CollectableRow) (payment.Attempt, error) { return attemptOf(row) }
 
@@ -111,7 +111,7 @@ func attemptOf(row pgx.Row, more ...any) (payment.Attempt, error) {
 	var hash []byte
 	var expires, effective *time.Time
 	err := row.Scan(append([]any{&a.Book, &a.PaymentID, &a.Ordinal, &a.Part, &a.Channel, &a.ChannelAccount, &a.Lane, &hash, &a.BornAt,
-		&a.Verdict, &a.Dead, &a.ChannelID, &a.DeclineCode, &a.HardDecline, &a.AmountMinor, &a.Currency, &expires, &effective}, more...)...)
+		&a.Verdict, &a.Dead, &a.ChannelID, &a.DeclineCode, &a.HardDecline, &a.AmountMinor, &a.Currency, &expires, &effective, &a.OwnFunds}, more...)...)
 	if err != nil {
 		return a, err
 	}
@@ -123,7 +123,7 @@ func attemptOf(row pgx.Row, more ...any) (payment.Attempt, error) {
 
 const sqlDossierRest = `
 	SELECT (SELECT through FROM closings WHERE book = p.book ORDER BY through DESC LIMIT 1), p.opened_at IS NOT NULL, p.plan, d.secrets_sealed,
-		m.debt_limit > 0 OR EXISTS (SELECT FROM accounts WHERE book = p.book AND code = 'merchant/' || m.id || '/debt' AND currency = p.currency AND balance <> 0),
+		m.debt_limit > 0 OR EXISTS (SELECT FROM accounts WHERE book = p.book AND code IN ('merchant/' || m.id || '/debt', 'merchant/' || m.id || '/fees_due') AND currency = p.currency AND balance <> 0),
 		m.id, m.fee_basis_points, m.fee_fixed, m.fee_on_refund,
 		m.settlement_days, m.debt_limit, m.time_zone, m.day_cut_seconds, m.policies
 	FROM payments p

@@ -72,7 +72,7 @@ func (m matureRest) claim(l *locks) {
 
 func (m matureRest) posts() posts {
 	c := m.chart()
-	return posts{accounts: []ledger.Account{c.Pending(m.MerchantID), c.Available(m.MerchantID), c.Debt(m.MerchantID)},
+	return posts{accounts: []ledger.Account{c.Pending(m.MerchantID), c.Available(m.MerchantID), c.Debt(m.MerchantID), c.FeesDue(m.MerchantID)},
 		causes: []string{m.Debt}}
 }
 

@@ -64,7 +64,7 @@ func (m movePayout) posts() posts {
 		list.reverses = []string{id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1})}
 	}
 	if p.UserID == "" {
-		list.accounts = append(list.accounts, c.Debt(p.MerchantID))
+		list.accounts = append(list.accounts, c.Debt(p.MerchantID), c.FeesDue(p.MerchantID))
 		// A cause that is named must not stand: what a failure may have recovered is nothing to the contradiction that follows it.
 		if !m.Contradicts || p.Status == payout.Succeeded {
 			list.causes = append(list.causes, m.recovers())

@@ -31,13 +31,14 @@ type charge struct {
 	Channel   string `json:"channel"`
 	Account   string `json:"account"`
 	ChannelID string `json:"channel_id"`
+	Own       bool   `json:"own"`
 }
 
 // The rows are locked by queuePayments, in the one order.
 const sqlReadWholes = `
 	SELECT` + paymentColumns + `, p.mature_due_at IS NULL, m.fee_on_refund, m.debt_limit, m.refund_parts,
 		(SELECT json_agg(json_build_object('ordinal', a.ordinal, 'part', a.part, 'channel', a.channel, 'account', a.channel_account,
-				'channel_id', coalesce(a.channel_id, '')) ORDER BY a.verdict = 'succeeded' DESC, a.ordinal)
+				'channel_id', coalesce(a.channel_id, ''), 'own', coalesce((SELECT x.own_funds FROM channel_accounts x WHERE x.book = a.book AND x.id = a.channel_account), false)) ORDER BY a.verdict = 'succeeded' DESC, a.ordinal)
 			FROM attempts a WHERE a.book = p.book AND a.payment_id = p.id AND a.verdict IN ('succeeded', 'authorized'))
 	FROM unnest($2::text[]) AS n(id)
 	CROSS JOIN LATERAL (SELECT * FROM payments WHERE book = $1 AND id = n.id OFFSET 0) p
@@ -109,7 +110,8 @@ func (b *batch) queueRefunds(m *pgx.Batch) {
 // receiveRefund is POST /v1/payments/{id}/refunds, and a case's return: judged under the payment's lock (I-12).
 type receiveRefund struct {
 	refund.Receive
-	causes []string // of its journal, where the Step has another: a case's decision
+	causes []string // of its journals beside the Step's own
+	own    []string // the accounts of own funds of its merchant: of which it is, the lock will tell
 }
 
 func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
@@ -128,6 +130,17 @@ func (w *work) newReceiveRefund(c refund.Receive) (move, error) {
 	mine := receiveRefund{Receive: c}
 	if cause := id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1}); r.Source != refund.FromSuspense && cause != w.step.Cause {
 		mine.causes = []string{cause}
+	}
+	if r.Source == refund.FromSuspense || r.OfTopUp() {
+		return mine, nil
+	}
+	var err error
+	if mine.own, err = w.s.ownFunds(w.db, w.step.Book, r.MerchantID); err != nil {
+		return nil, err
+	}
+	if mine.own != nil {
+		returned, _ := refund.FeeCauses(r.ID)
+		mine.causes = append(mine.causes, returned)
 	}
 	return mine, nil
 }
@@ -152,7 +165,15 @@ func (r receiveRefund) posts() posts {
 	if r.Refund.OfTopUp() {
 		return posts{accounts: []ledger.Account{c.Wallet(r.Refund.User), c.Refunding(m)}, causes: r.causes}
 	}
-	return posts{accounts: []ledger.Account{c.Pending(m), c.Available(m), c.Debt(m), c.Fees(), c.Refunding(m)}, causes: r.causes}
+	list := posts{accounts: []ledger.Account{c.Pending(m), c.Available(m), c.Debt(m), c.Fees(), c.Refunding(m)}, causes: r.causes}
+	for _, account := range r.own {
+		c.Own = ledger.Own{ChannelAccount: account, Merchant: m}
+		list.accounts = append(list.accounts, c.Available(m), c.Refunding(m))
+	}
+	if r.own != nil {
+		list.accounts = append(list.accounts, c.FeesDue(m))
+	}
+	return list
 }
 
 var insertRefund = inserting("refunds", `id text, payment_id text, order_id text, merchant_id text, part smallint, charge smallint, channel text,
@@ -211,6 +232,10 @@ func (r receiveRefund) open(w *work, p *wholePayment) (refund.Refund, error) {
 	if len(p.charges) > 0 {
 		of := p.charges[0]
 		mine.Part, mine.Charge, mine.Channel, mine.ChannelAccount, mine.ChargeID = of.Part, of.Ordinal, of.Channel, of.Account, of.ChannelID
+		if mine.OwnFunds = of.Own; of.Own && !slices.Contains(r.own, of.Account) {
+			w.s.cache.own.forget()
+			return mine, fault.Unavailable("account_new", "the account was opened a moment ago; try again", nil)
+		}
 	}
 	opening, err := r.opening(w, mine, p)
 	if err != nil {
@@ -230,6 +255,9 @@ func (r receiveRefund) open(w *work, p *wholePayment) (refund.Refund, error) {
 		}
 	}
 	w.late = append(w.late, o.Journal)
+	if o.Fee != nil {
+		w.late = append(w.late, *o.Fee)
+	}
 	return mine, w.movePayment(p, o.Payment, "payment.updated")
 }
 
@@ -243,7 +271,7 @@ func (r receiveRefund) opening(w *work, mine refund.Refund, p *wholePayment) (o 
 		o.Wallet, err = w.balance(mine.Chart().Wallet(mine.User))
 		return o, err
 	}
-	available, debt, err := w.purse(mine.Chart(), mine.MerchantID)
+	available, debt, err := w.purse(mine.Chart().Ours(), mine.MerchantID)
 	o.Available, o.DebtRoom = available, p.terms.DebtLimit-debt
 	return o, err
 }

@@ -62,7 +62,7 @@ func (m moveRefund) posts() posts {
 		return posts{}
 	}
 	r, c := m.Refund, m.Refund.Chart()
-	list := posts{accounts: []ledger.Account{c.Pending(r.MerchantID), c.Available(r.MerchantID), c.Debt(r.MerchantID), c.Fees(),
+	list := posts{accounts: []ledger.Account{c.Pending(r.MerchantID), c.Available(r.MerchantID), c.Debt(r.MerchantID), c.FeesDue(r.MerchantID), c.Fees(),
 		c.Refunding(r.MerchantID)}}
 	if r.ChannelAccount != "" {
 		list.accounts = append(list.accounts, c.Clearing(r.ChannelAccount), c.Suspense(r.ChannelAccount, ledger.PaidElsewhere))
@@ -88,9 +88,13 @@ func (m moveRefund) posts() posts {
 	if !m.Contradicts || r.Status == refund.Succeeded {
 		list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: step.Ordinal}))
 	}
-	list.reverses = []string{id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1})}
 	if r.Source == refund.FromSuspense {
-		list.reverses = nil
+		return list
+	}
+	list.reverses = []string{id.Key(r.ID, id.Step{Code: id.Receive, Ordinal: 1})}
+	if r.OwnFunds && !m.Contradicts {
+		returned, again := refund.FeeCauses(r.ID)
+		list.causes, list.reverses = append(list.causes, again), append(list.reverses, returned)
 	}
 	return list
 }
@@ -128,7 +132,7 @@ func (m moveRefund) judge(w *work) error {
 		}
 	}
 	w.late = append(w.late, ruling.Journals...)
-	if err := w.recoverDebt(r.Chart(), r.MerchantID, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: m.Step().Ordinal})); err != nil {
+	if err := w.recoverDebt(r.Chart().Ours(), r.MerchantID, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: m.Step().Ordinal})); err != nil {
 		return err
 	}
 	if ruling.Case != nil {
@@ -194,25 +198,32 @@ func (r recovery) chart() ledger.Chart { return ledger.Chart{Book: r.book, Curre
 
 func (r recovery) posts() posts {
 	c := r.chart()
-	return posts{accounts: []ledger.Account{c.Available(r.MerchantID), c.Debt(r.MerchantID)}, causes: []string{r.Cause}}
+	return posts{accounts: []ledger.Account{c.Available(r.MerchantID), c.Debt(r.MerchantID), c.FeesDue(r.MerchantID)}, causes: []string{r.Cause}}
 }
 
 func (r recovery) judge(w *work) error { return w.recoverDebt(r.chart(), r.MerchantID, r.Cause) }
 
-// recoverDebt pays a merchant's debt back out of what the Step makes available, in the same Step: nobody can spend it before.
+// recoverDebt pays a merchant's debt, and then the fees that it owes, out of what the Step makes available, in the same Step: nobody
+// can spend it before. A fee that the Step charges is paid at once out of whatever the merchant has.
 func (w *work) recoverDebt(c ledger.Chart, merchant, cause string) error {
-	if len(w.named) == 0 || w.coming(c.Available(merchant)) <= 0 {
+	if len(w.named) == 0 || (w.coming(c.Available(merchant)) <= 0 && w.coming(c.FeesDue(merchant)) <= 0) {
 		return nil
 	}
 	available, debt, err := w.purse(c, merchant)
 	if err != nil {
 		return err
 	}
-	back := min(debt+w.coming(c.Debt(merchant)), available+w.coming(c.Available(merchant)))
-	if back <= 0 {
+	due, err := w.balance(c.FeesDue(merchant))
+	if err != nil {
+		return err
+	}
+	has := available + w.coming(c.Available(merchant))
+	back := max(0, min(debt+w.coming(c.Debt(merchant)), has))
+	fees := max(0, min(due+w.coming(c.FeesDue(merchant)), has-back))
+	if back+fees <= 0 {
 		return nil
 	}
-	j, err := ledger.DebtRecovered(cause, c, merchant, money.New(back, c.Currency))
+	j, err := ledger.DebtRecovered(cause, c, merchant, money.New(back, c.Currency), money.New(fees, c.Currency))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ const refundColumns = `
 	r.amount, r.currency, coalesce(r.reason, ''), r.metadata, r.source, coalesce(r.case_id, ''), r.created_at,
 	r.taken_fee, r.taken_pending, r.taken_available, r.taken_debt,
 	r.status, r.in_doubt, coalesce(r.parked, ''), coalesce(r.failure_code, ''), r.paid_elsewhere, r.sequence, coalesce(r.channel_id, ''),
-	r.effective_at, r.updated_at, r.wallet, coalesce(r.user_id, ''), r.combined, r.to_wallet, r.taken_wallet`
+	r.effective_at, r.updated_at, r.wallet, coalesce(r.user_id, ''), r.combined, r.to_wallet, r.taken_wallet,
+	coalesce((SELECT x.own_funds FROM channel_accounts x WHERE x.book = r.book AND x.id = r.channel_account), false)`
 
 // scanRefund reads refundColumns and then more.
 func scanRefund(row pgx.Row, more ...any) (refund.Refund, error) {
@@ -31,7 +32,7 @@ func scanRefund(row pgx.Row, more ...any) (refund.Refund, error) {
 		&r.Amount.Minor, &r.Amount.Currency, &r.Reason, &r.Metadata, &r.Source, &r.CaseID, &r.CreatedAt,
 		&t.Fee.Minor, &t.Pending.Minor, &t.Available.Minor, &t.Debt.Minor,
 		&r.Status, &r.InDoubt, &r.Parked, &r.FailureCode, &r.Elsewhere, &r.Sequence, &r.ChannelID, &effective, &r.UpdatedAt,
-		&r.Wallet.Minor, &r.User, &r.Combined, &r.ToWallet, &t.Wallet.Minor}, more...)...)
+		&r.Wallet.Minor, &r.User, &r.Combined, &r.ToWallet, &t.Wallet.Minor, &r.OwnFunds}, more...)...)
 	for _, a := range []*money.Amount{&t.Fee, &t.Pending, &t.Available, &t.Debt, &t.Wallet, &r.Wallet} {
 		a.Currency = r.Amount.Currency
 	}

@@ -41,13 +41,14 @@ const (
 	Restore         Code = "rr" // what was taken back was given again: the refund had failed
 	Arrive          Code = "gr" // an order's goods were received
 	Chargeback      Code = "cb" // a channel took money back in a dispute, or gave it again
+	Fee             Code = "fe" // our fee on money that never becomes ours: charged, returned
 )
 
 // Codes returns the registry of step codes.
 func Codes() []Code {
 	return []Code{Receive, Open, Charge, Pending, InDoubt, Undo, Void, Close, CancelRequested, CaptureOut, Mature, Case, Contradict,
 		RefundOut, PayoutOut, Act, Park, Explain, End, Return, Decide, Recover, Review,
-		Move, Hold, Accrue, Settle, ClawBack, Restore, Chargeback, Arrive}
+		Move, Hold, Accrue, Settle, ClawBack, Restore, Chargeback, Arrive, Fee}
 }
 
 // MaxOrdinal is the last ordinal of a step: two digits, so that a reference keeps its length on every channel.

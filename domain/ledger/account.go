@@ -72,6 +72,8 @@ func (a Account) known() bool {
 type Chart struct {
 	Book     id.Book
 	Currency money.Currency
+	// Own: whose money it is about, where that never becomes ours. The zero is ours.
+	Own Own
 }
 
 func (c Chart) account(code, owner string, kind Kind, side Side) Account {
@@ -86,6 +88,9 @@ func (c Chart) floored(code, owner string, kind Kind, side Side) Account {
 
 // Clearing is what a channel owes us for what it has taken, until it settles.
 func (c Chart) Clearing(channelAccount string) Account {
+	if c.Owned() {
+		return c.own(channelAccount, "", Debit)
+	}
 	return c.account("channel/"+channelAccount+"/clearing", channelAccount, Asset, Debit)
 }
 
@@ -96,11 +101,17 @@ func (c Chart) Cash(bankAccount string) Account {
 
 // Pending is a merchant's money that is captured and not yet matured.
 func (c Chart) Pending(merchant string) Account {
+	if c.Owned() {
+		return c.own(c.Own.ChannelAccount, "merchant", Credit)
+	}
 	return c.floored("merchant/"+merchant+"/pending", merchant, Liability, Credit)
 }
 
 // Available is a merchant's money that can be paid out.
 func (c Chart) Available(merchant string) Account {
+	if c.Owned() {
+		return c.own(c.Own.ChannelAccount, "merchant", Credit)
+	}
 	return c.floored("merchant/"+merchant+"/available", merchant, Liability, Credit)
 }
 
@@ -121,5 +132,8 @@ func (c Chart) InDoubtContra(channelAccount string) Account {
 // Suspense holds money that reached us through a channel and isn't explained
 // yet; each posting to it belongs to a case.
 func (c Chart) Suspense(channelAccount, reason string) Account {
+	if c.Owned() {
+		return c.own(channelAccount, "suspense/"+reason, Credit)
+	}
 	return c.account("suspense/"+channelAccount+"/"+reason, channelAccount, Liability, Credit)
 }

@@ -19,27 +19,27 @@ type Capture struct {
 // Captured books what a channel has taken for a merchant: gross against the
 // channel, net to the merchant's pending, our fee to income.
 func Captured(cause string, c Capture) (Journal, error) {
+	return c.sold(cause, c.Chart.Clearing(c.ChannelAccount))
+}
+
+// sold books a sale whose money is on an account. Of own funds all is the merchant's; our fee is a journal of its own
+// (FeeCharged).
+func (c Capture) sold(cause string, from Account) (Journal, error) {
+	p := Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At, Late: ToNextOpen}
+	if c.Chart.Owned() {
+		return Post(p, Dr(from, c.Gross), Cr(c.Chart.Pending(c.Merchant), c.Gross))
+	}
 	net, err := c.Gross.Sub(c.Fee)
 	if err != nil {
 		return Journal{}, err
 	}
-	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At, Late: ToNextOpen},
-		Dr(c.Chart.Clearing(c.ChannelAccount), c.Gross),
-		Cr(c.Chart.Pending(c.Merchant), net),
-		Cr(c.Chart.Fees(), c.Fee))
+	return Post(p, Dr(from, c.Gross), Cr(c.Chart.Pending(c.Merchant), net), Cr(c.Chart.Fees(), c.Fee))
 }
 
 // Explained books a sale out of suspense, where Unexplained had put it: a
 // captured journal whose money had come in before.
 func Explained(cause string, c Capture, reason string) (Journal, error) {
-	net, err := c.Gross.Sub(c.Fee)
-	if err != nil {
-		return Journal{}, err
-	}
-	return Post(Posting{Cause: cause, Kind: "captured", EffectiveAt: c.At, Late: ToNextOpen},
-		Dr(c.Chart.Suspense(c.ChannelAccount, reason), c.Gross),
-		Cr(c.Chart.Pending(c.Merchant), net),
-		Cr(c.Chart.Fees(), c.Fee))
+	return c.sold(cause, c.Chart.Suspense(c.ChannelAccount, reason))
 }
 
 // Matured moves a merchant's money from pending to available.

@@ -23,6 +23,9 @@ type Refund struct {
 
 // Refunding is a merchant's money that is on its way back to customers.
 func (c Chart) Refunding(merchant string) Account {
+	if c.Owned() {
+		return c.own(c.Own.ChannelAccount, "refunding", Credit)
+	}
 	return c.floored("merchant/"+merchant+"/refunding", merchant, Liability, Credit)
 }
 
@@ -33,6 +36,10 @@ func (c Chart) Debt(merchant string) Account {
 
 // RefundOpened sets a refund's money aside.
 func RefundOpened(cause string, r Refund) (Journal, error) {
+	if r.Chart.Owned() { // what of our fee goes back is a journal of its own, see FeeReturned
+		return Post(Posting{Cause: cause, Kind: "refund_opened", Late: ToNextOpen},
+			Dr(r.Chart.Available(r.Merchant), r.Gross), Cr(r.Chart.Refunding(r.Merchant), r.Gross))
+	}
 	return Post(Posting{Cause: cause, Kind: "refund_opened", Late: ToNextOpen},
 		Dr(r.Chart.Pending(r.Merchant), r.Pending),
 		Dr(r.Chart.Available(r.Merchant), r.Available),
@@ -112,9 +119,14 @@ func SuspenseFound(cause string, r Refund) (Journal, error) {
 		Cr(r.Chart.Suspense(r.ChannelAccount, r.Reason), r.Gross))
 }
 
-// DebtRecovered pays a merchant's debt back out of what it has.
-func DebtRecovered(cause string, c Chart, merchant string, amount money.Amount) (Journal, error) {
+// DebtRecovered pays a merchant's debt, and the fees that it owes, out of what it has.
+func DebtRecovered(cause string, c Chart, merchant string, debt, fees money.Amount) (Journal, error) {
+	all, err := debt.Add(fees)
+	if err != nil {
+		return Journal{}, err
+	}
 	return Post(Posting{Cause: cause, Kind: "debt_recovered", Late: ToNextOpen},
-		Dr(c.Available(merchant), amount),
-		Cr(c.Debt(merchant), amount))
+		Dr(c.Available(merchant), all),
+		Cr(c.Debt(merchant), debt),
+		Cr(c.FeesDue(merchant), fees))
 }

@@ -181,6 +181,9 @@ func (s *capturing) take() error {
 		return err
 	}
 	s.r.Journals = append(s.r.Journals, j)
+	if err := s.charge(s.key(id.Fee), sale); err != nil {
+		return err
+	}
 	if err := s.mature(sale); err != nil {
 		return err
 	}
@@ -191,7 +194,7 @@ func (s *capturing) take() error {
 
 // mature makes the capture's money available, now or in time.
 func (s *capturing) mature(sale ledger.Capture) error {
-	if sale.Fee == sale.Gross {
+	if sale.Fee == sale.Gross || sale.Chart.Owned() {
 		return nil
 	}
 	if s.Terms.SettlementDays > 0 {
@@ -245,7 +248,7 @@ func (s *capturing) mismatched() error {
 	if !exception.Credible(took) {
 		return nil
 	}
-	chart := ledger.Chart{Book: p.Book, Currency: took.Currency}
+	chart := s.chart().In(took.Currency)
 	j, err := ledger.Unexplained(s.key(id.CaptureOut), chart, s.before.ChannelAccount, "amount_mismatch", took, s.when(s.Outcome.EffectiveAt))
 	s.r.Journals = append(s.r.Journals, j)
 	return err
@@ -321,13 +324,12 @@ func (s *settling) heldBack() error {
 	if s.r.Attempt != nil {
 		s.r.Attempt.AmountMinor, s.r.Attempt.Currency = said, s.Outcome.Currency
 	}
-	p := &s.r.After
 	s.r.Case = s.open(exception.AmountMismatch, s.r.Step.String(), took,
 		"amount_mismatch: the channel took another amount than we captured: "+s.Payment.Captured.Text())
 	if !exception.Credible(took) {
 		return nil
 	}
-	j, err := ledger.Unexplained(s.cause(id.Void), ledger.Chart{Book: p.Book, Currency: took.Currency}, s.Attempt.ChannelAccount,
+	j, err := ledger.Unexplained(s.cause(id.Void), s.chart().In(took.Currency), s.Attempt.ChannelAccount,
 		"amount_mismatch", took, at)
 	s.r.Journals = append(s.r.Journals, j)
 	return err

@@ -48,7 +48,7 @@ func (s *settling) suspend(cause string, kind exception.Kind, took money.Amount)
 	if !exception.Credible(took) {
 		return nil
 	}
-	chart := ledger.Chart{Book: s.Payment.Book, Currency: took.Currency}
+	chart := s.chart().In(took.Currency)
 	j, err := ledger.Unexplained(cause, chart, s.Attempt.ChannelAccount, string(kind), took, s.when(s.Outcome.EffectiveAt))
 	s.r.Journals = append(s.r.Journals, j)
 	return err

@@ -111,7 +111,7 @@ func (p Payment) GiveBack(now time.Time) ([]ledger.Journal, error) {
 	return []ledger.Journal{j}, err
 }
 
-func (p Payment) chart() ledger.Chart {
+func (p Payment) chart() ledger.Chart { // of what is ours
 	return ledger.Chart{Book: p.Book, Currency: p.Amount.Currency}
 }
 

@@ -113,6 +113,7 @@ type Attempt struct {
 	Reference      string // the key as the channel sees it
 	Channel        string
 	ChannelAccount string
+	OwnFunds       bool // what that account takes never becomes ours: it is its merchant's own
 	Lane           Lane
 	RequestHash    string // hex SHA-256 of the frozen canonical request
 	BornAt         time.Time

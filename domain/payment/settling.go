@@ -152,6 +152,9 @@ func (s *settling) sale(gross money.Amount, at time.Time) (ledger.Capture, error
 // capture makes the sale the merchant's, whole, in this Step.
 func (s *settling) capture(sale ledger.Capture, j ledger.Journal) error {
 	s.r.Journals = append(s.r.Journals, j)
+	if err := s.charge(s.cause(id.Fee), sale); err != nil {
+		return err
+	}
 	part := s.r.After.part(s.Attempt.Part)
 	s.r.Order = trade.Change{Authorized: -part.Authorized.Minor, Paid: sale.Gross.Minor}
 	part.Authorized, part.Captured = sale.Gross, sale.Gross // I-09: captured never exceeds authorized
@@ -165,7 +168,9 @@ func (s *settling) paid(sale ledger.Capture) error {
 	if err != nil {
 		return err
 	}
-	if s.Terms.SettlementDays <= 0 && !s.Payment.TopUp() && sale.Fee.Minor < sale.Gross.Minor {
+	if sale.Chart.Owned() { // the channel pays the merchant: nothing becomes available with us
+		s.Terms.SettlementDays = 0
+	} else if s.Terms.SettlementDays <= 0 && !s.Payment.TopUp() && sale.Fee.Minor < sale.Gross.Minor {
 		mature, err := ledger.Matured(s.cause(id.Mature), sale)
 		if err != nil {
 			return err
@@ -327,7 +332,24 @@ func (s *settling) done() (Ruling, error) {
 	return s.r, nil
 }
 
-func (s *settling) chart() ledger.Chart { return s.Payment.chart() }
+// chart is that of the money which the attempt in question has brought.
+func (s *settling) chart() ledger.Chart {
+	c := s.Payment.chart()
+	if s.Attempt != nil && s.Attempt.OwnFunds {
+		c.Own = ledger.Own{ChannelAccount: s.Attempt.ChannelAccount, Merchant: s.Payment.MerchantID}
+	}
+	return c
+}
+
+// charge adds our fee on a sale of own funds: of any other it is part of the sale's journal.
+func (s *settling) charge(cause string, sale ledger.Capture) error {
+	if !sale.Chart.Owned() || sale.Fee.IsZero() {
+		return nil
+	}
+	j, err := ledger.FeeCharged(cause, sale)
+	s.r.Journals = append(s.r.Journals, j)
+	return err
+}
 
 // clocks is how far a channel's clock, or its idea of a time zone, may be off.
 const clocks = 24 * time.Hour

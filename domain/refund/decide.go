@@ -56,6 +56,9 @@ func Decide(s Settling, d Decision, act int) (Ruling, error) {
 		if s.Refund.OfTopUp() && s.Refund.Source == FromMerchant {
 			return r, fault.Conflict("decision_refused", "its money came out of that very wallet: write it off, and it is there again")
 		}
+		if s.Refund.OwnFunds {
+			return r, fault.Conflict("decision_refused", "the money is the merchant's own and never was ours: it can't go to a wallet with us")
+		}
 		if s.Refund.User == "" || s.Refund.InDoubt {
 			return r, fault.Conflict("decision_refused", "only a refund whose payment has a customer, and of which the channel has said what became, goes to a wallet")
 		}

@@ -27,6 +27,7 @@ type Opened struct {
 	Refund  Refund
 	Payment Payment
 	Journal ledger.Journal
+	Fee     *ledger.Journal // of our fee, where the money isn't ours; nil: it is part of Journal, or none goes back
 }
 
 // Open arbitrates a refund (I-12): it is refused at once, or its money is set
@@ -53,13 +54,17 @@ func Open(o Opening) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	fee, err := r.feeReturned()
+	if err != nil {
+		return Opened{}, err
+	}
 	p.Refunding.Minor += r.Amount.Minor
 	p.Parts = bear(p.Parts, r, 1, 0)
 	p.FeeReturned.Minor += taken.Fee.Minor
 	p.Pending.Minor -= taken.Pending.Minor
 	p.Sequence++
 	p.UpdatedAt = r.UpdatedAt
-	return Opened{Refund: r, Payment: p, Journal: j}, nil
+	return Opened{Refund: r, Payment: p, Journal: j, Fee: fee}, nil
 }
 
 // Admit says whether a payment has an amount left to be given back, without
@@ -128,6 +133,10 @@ func (o Opening) take() (Taken, error) {
 		return t, err
 	}
 	rest := amount.Minor - t.Fee.Minor
+	if o.Refund.OwnFunds { // it comes out of what the merchant has at the channel, which alone knows how much that is
+		t.Available.Minor = rest
+		return t, nil
+	}
 	for _, from := range []struct {
 		to   *money.Amount
 		room int64
@@ -170,4 +179,25 @@ func (r Refund) ledger() ledger.Refund {
 }
 
 // Chart makes the accounts of the refund's book and currency.
-func (r Refund) Chart() ledger.Chart { return ledger.Chart{Book: r.Book, Currency: r.Amount.Currency} }
+func (r Refund) Chart() ledger.Chart {
+	c := ledger.Chart{Book: r.Book, Currency: r.Amount.Currency}
+	if r.OwnFunds {
+		c.Own = ledger.Own{ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID}
+	}
+	return c
+}
+
+// FeeCauses are those of the journals of our fee, where the money isn't ours: returned when the refund is opened, and
+// charged again when it fails.
+func FeeCauses(refundID string) (returned, again string) {
+	return id.Key(refundID, id.Step{Code: id.Fee, Ordinal: 1}), id.Key(refundID, id.Step{Code: id.Fee, Ordinal: 2})
+}
+
+func (r Refund) feeReturned() (*ledger.Journal, error) {
+	if !r.OwnFunds || r.Source != FromMerchant || r.Taken.Fee.IsZero() {
+		return nil, nil
+	}
+	cause, _ := FeeCauses(r.ID)
+	j, err := ledger.FeeReturned(cause, r.Chart(), r.MerchantID, r.Taken.Fee)
+	return &j, err
+}

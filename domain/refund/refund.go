@@ -25,6 +25,7 @@ type Refund struct {
 	Charge         int // the ordinal of the attempt whose charge is given back
 	Channel        string
 	ChannelAccount string
+	OwnFunds       bool   // that account's money never becomes ours: the merchant gives its own back
 	ChargeID       string // the channel's own id of that charge, if it is known
 	Amount         money.Amount
 	Reason         string

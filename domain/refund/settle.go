@@ -185,6 +185,18 @@ func (s Settling) failed(r Ruling, code id.Code, ordinal int, why string) (Rulin
 		return Ruling{}, err
 	}
 	r.Journals = []ledger.Journal{j}
+	fee, err := s.Refund.feeReturned()
+	if err != nil {
+		return Ruling{}, err
+	}
+	if fee != nil {
+		_, cause := FeeCauses(s.Refund.ID)
+		again, err := fee.Reverse(cause, s.Now)
+		if err != nil {
+			return Ruling{}, err
+		}
+		r.Journals = append(r.Journals, again)
+	}
 	taken := s.Refund.Taken
 	r.Payment.Refunding.Minor -= r.After.Amount.Minor
 	r.Payment.FeeReturned.Minor -= taken.Fee.Minor
