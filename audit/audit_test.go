@@ -87,6 +87,7 @@ var plants = map[string]struct{ id, sql string }{
 	"a status out of the table":    {"I-15", `UPDATE payments SET status = 'lost' WHERE status = 'processing'`},
 	"authorized by nobody":         {"I-15", `UPDATE payments SET status = 'authorized' WHERE status = 'processing'`},
 	"parts that disagree":          {"I-16", `UPDATE payment_parts SET captured = captured - 1 WHERE captured > 0`},
+	"own funds booked as ours":     {"I-16", `UPDATE channel_accounts SET own_funds = true, funds_holder = 'merchant', merchant_id = (SELECT min(merchant_id) FROM payments)`},
 	"an order paid too much":       {"I-16", `UPDATE orders SET paid = paid + 1 WHERE paid > 0`},
 	"an order that reserves air":   {"I-16", `UPDATE orders SET authorized = 5`},
 	"an acknowledged request lost": {"I-19", `DELETE FROM payments WHERE status = 'processing' AND NOT in_doubt`},

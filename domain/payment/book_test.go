@@ -107,6 +107,26 @@ func TestBooks(t *testing.T) {
 				w.later()
 				w.settle(1, second(succeeded))
 			}},
+		"own_funds": {about: "the channel account is the merchant's own: the money never becomes ours, and the fee is owed",
+			terms: func(x *Terms) { x.SettlementDays = 2 },
+			run: func(w *world) {
+				w.openOwn()
+				w.settle(1, nobodySays)
+				w.later()
+				w.settle(1, succeeded)
+			}},
+		"own_funds_authorized_then_captured": {about: "own funds, captured later",
+			run: func(w *world) { w.openOwn(); w.settle(1, authorized); w.later(); w.settle(1, succeeded) }},
+		"own_funds_less_was_taken_and_accepted": {about: "own funds: what came is explained out of the memo's suspense, by decision",
+			run: func(w *world) { w.openOwn(); w.settle(1, of(succeeded, 1000, "CNY")); w.later(); w.must(Accept) }},
+		"own_funds_paid_twice": {about: "own funds: the second charge is a case on the memo's suspense",
+			run: func(w *world) {
+				w.openOwn()
+				w.settle(1, toScan)
+				w.settle(1, succeeded)
+				w.later()
+				w.settle(1, second(succeeded))
+			}},
 		"incredible": {about: "an amount beyond all measure is a case, and posts nothing",
 			run: func(w *world) { w.open(); w.settle(1, nobodySays); w.settle(1, of(succeeded, 1<<62, "CNY")) }},
 	} {
@@ -120,6 +140,12 @@ func TestBooks(t *testing.T) {
 			golden(t, "books/"+name+".txt", w.page(s.about))
 		})
 	}
+}
+
+// openOwn opens an attempt at the merchant's own account.
+func (w *world) openOwn() {
+	w.open()
+	w.attempts[len(w.attempts)-1].OwnFunds = true
 }
 
 func (w *world) later() { w.now = w.now.Add(90 * time.Minute) }

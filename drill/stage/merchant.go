@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"paysaga/channels"
 	"paysaga/channels/sandbox"
 	"paysaga/channels/sandbox/server"
 	"paysaga/domain/id"
@@ -43,6 +44,8 @@ type AccountSpec struct {
 	URL     string        // another address than the sandbox's own
 	// Credentials replace the right ones.
 	Credentials map[string]string
+	FundsHolder string // default platform
+	Limits      channels.Limits
 }
 
 // Merchant makes a merchant with an API key of the test book and channel
@@ -80,7 +83,7 @@ func (s *Stage) MerchantOf(t testing.TB, book id.Book, terms payment.Terms, acco
 			spec.URL = sb.URL
 		}
 		sb.Account, err = s.Store.AddChannelAccount(ctx, store.ChannelAccount{Book: book, Channel: spec.Channel,
-			MerchantID: m.ID, BaseURL: spec.URL, Credentials: spec.Credentials, Lane: spec.Lane, Priority: i})
+			MerchantID: m.ID, BaseURL: spec.URL, Credentials: spec.Credentials, Lane: spec.Lane, Priority: i, FundsHolder: spec.FundsHolder, Limits: spec.Limits})
 		must(t, err)
 		m.Sandboxes = append(m.Sandboxes, sb)
 	}
