@@ -64,6 +64,9 @@ func (m moveRefund) posts() posts {
 	r, c := m.Refund, m.Refund.Chart()
 	list := posts{accounts: []ledger.Account{c.Pending(r.MerchantID), c.Available(r.MerchantID), c.Debt(r.MerchantID), c.FeesDue(r.MerchantID), c.Fees(),
 		c.Refunding(r.MerchantID)}}
+	if r.OwnFunds { // a fee that is charged again is paid out of what the merchant has with us
+		list.accounts = append(list.accounts, c.Ours().Available(r.MerchantID))
+	}
 	if r.ChannelAccount != "" {
 		list.accounts = append(list.accounts, c.Clearing(r.ChannelAccount), c.Suspense(r.ChannelAccount, ledger.PaidElsewhere))
 	}
