@@ -81,6 +81,10 @@ type Config struct {
 	Risk risk.Definition
 	// Health is what is known of the channel accounts; nil: one of its own.
 	Health *Health
+	// Limiter holds back what the accounts' limits don't let through; nil: one of its own.
+	Limiter *Limiter
+	// Meter counts calls; nil: nobody does.
+	Meter Meter
 	// Post and Courier tell merchants' endpoints.
 	Post    Post
 	Courier *Courier
@@ -119,6 +123,12 @@ func New(c Config) *Steps {
 	}
 	if c.Health == nil {
 		c.Health = NewHealth(routing.BreakerConfig{}, c.Now)
+	}
+	if c.Limiter == nil {
+		c.Limiter = NewLimiter()
+	}
+	if c.Meter == nil {
+		c.Meter = noMeter{}
 	}
 	return &Steps{c, newRuleCache(c.Rules, c.Risk)}
 }

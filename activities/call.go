@@ -117,14 +117,14 @@ func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, d
 	}
 	line := channels.CallLine{Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Attempt.Channel,
 		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
-	return s.make(ctx, line, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
+	return s.make(ctx, line, i.Account.Limits, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
 		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
 	})
 }
 
-// make makes one call, within its time, and notes a line about it. No
+// make makes one call, within its time and its account's limits, and notes a line about it. No
 // transaction is open across the call.
-func (s *Steps) make(ctx context.Context, line channels.CallLine, do func(context.Context, channels.Channel, time.Time) (payment.Outcome, error)) (Answer, error) {
+func (s *Steps) make(ctx context.Context, line channels.CallLine, limits channels.Limits, do func(context.Context, channels.Channel, time.Time) (payment.Outcome, error)) (Answer, error) {
 	c, err := s.c.Channels.Get(line.Channel)
 	if err != nil {
 		return Answer{}, failure(ctx, err)
@@ -133,8 +133,11 @@ func (s *Steps) make(ctx context.Context, line channels.CallLine, do func(contex
 	if activity.GetInfo(ctx).IsLocalActivity {
 		limit = s.c.ExpressTimeout
 	}
-	bounded, stop := context.WithTimeout(ctx, limit)
-	defer stop()
+	bounded, done, err := s.admitted(ctx, line, limits, limit)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	defer done()
 	line.StartedAt = s.c.Now()
 	out, err := do(bounded, c, line.StartedAt)
 	s.c.Health.observe(line, out, err)
@@ -158,6 +161,7 @@ func (s *Steps) note(line channels.CallLine, out payment.Outcome, err error) {
 		line.Note = out.ChannelID
 	}
 	s.c.Calls.Note(line)
+	s.c.Meter.Ended(line)
 }
 
 // seal closes the customer's action away.

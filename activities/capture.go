@@ -73,11 +73,16 @@ func (s *Steps) Capture(ctx context.Context, in CaptureInput) (Answer, error) {
 	if life := c.Describe().KeyLife; in.Doubted && life > 0 && start.Sub(i.Key.BornAt) > life/2 {
 		return s.capturedByNow(ctx, in, c)
 	}
-	bounded, stop := context.WithTimeout(ctx, s.c.CallTimeout)
-	defer stop()
+	line := channels.CallLine{Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Capture.Channel,
+		ChannelAccount: i.Capture.ChannelAccount, Operation: channels.OpCapture, StartedAt: start}
+	bounded, done, err := s.admitted(ctx, line, i.Account.Limits, s.c.CallTimeout)
+	if err != nil {
+		return Answer{}, failure(ctx, err)
+	}
+	defer done()
 	out, err := c.Capture(bounded, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Capture.ChannelID, Now: start}, i.Request)
-	s.note(channels.CallLine{Book: in.Book, BusinessID: in.PaymentID, Key: in.Key, Channel: i.Capture.Channel,
-		ChannelAccount: i.Capture.ChannelAccount, Operation: channels.OpCapture, StartedAt: start}, out, err)
+	s.c.Health.observe(line, out, err)
+	s.note(line, out, err)
 	switch kind := fault.Of(err); {
 	case kind == fault.KindInvalid, kind == fault.KindConflict, kind == fault.KindNotFound:
 		return Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Decline: &payment.Decline{Code: "refused_by_channel"}}}, nil

@@ -135,7 +135,7 @@ func (s *Steps) callRefund(ctx context.Context, in OutCallInput, op channels.Ope
 	}
 	line := channels.CallLine{Book: in.Book, BusinessID: in.RefundID, Key: in.Key, Channel: i.Attempt.Channel,
 		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
-	return s.make(ctx, line, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
+	return s.make(ctx, line, i.Account.Limits, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
 		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
 	})
 }

@@ -85,4 +85,4 @@ const sqlCaptureMerchants = `
 
 const sqlCapturesSealed = `
 	SELECT format('request of %s', id) FROM captures
-	WHERE length(request_sealed) < 30 OR get_byte(request_sealed, 0) <> 1 OR get_byte(request_sealed, 1) = 0`
+	WHERE length(request_sealed) < 30 OR get_byte(request_sealed, 0) NOT IN (1, 2) OR get_byte(request_sealed, 1) = 0`

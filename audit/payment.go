@@ -280,4 +280,4 @@ const sqlSealed = `
 		UNION ALL SELECT 'action of', id, next_action_sealed FROM payments WHERE next_action_sealed IS NOT NULL
 		UNION ALL SELECT 'callback', id, body_sealed FROM callbacks
 		UNION ALL SELECT 'secret of event', id, secret_sealed FROM events WHERE secret_sealed IS NOT NULL) s
-	WHERE length(s.sealed) < 30 OR get_byte(s.sealed, 0) <> 1 OR get_byte(s.sealed, 1) = 0`
+	WHERE length(s.sealed) < 30 OR get_byte(s.sealed, 0) NOT IN (1, 2) OR get_byte(s.sealed, 1) = 0`

@@ -46,4 +46,4 @@ const sqlWebhooksSealed = `
 	FROM (
 		SELECT 'secret of endpoint' AS kind, endpoint_id AS id, secret_sealed AS sealed FROM webhook_secrets
 		UNION ALL SELECT 'body of event', event_id, body_sealed FROM event_bodies) s
-	WHERE length(s.sealed) < 30 OR get_byte(s.sealed, 0) <> 1 OR get_byte(s.sealed, 1) = 0`
+	WHERE length(s.sealed) < 30 OR get_byte(s.sealed, 0) NOT IN (1, 2) OR get_byte(s.sealed, 1) = 0`

@@ -170,6 +170,7 @@ type Account struct {
 	Book        id.Book
 	BaseURL     string            // empty: the channel's public address
 	Credentials map[string]string // names are the adapter's own
+	Limits      Limits            // on calls, kept by whoever makes them
 }
 
 // Call says for which account and under which key an operation is made.

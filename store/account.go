@@ -123,7 +123,7 @@ func (s *Store) OpenAccounts(ctx context.Context, book id.Book, merchantID strin
 }
 
 const sqlChannelAccount = `
-	SELECT id, channel, book::text, base_url, credentials_sealed FROM channel_accounts
+	SELECT id, channel, book::text, base_url, credentials_sealed, limits FROM channel_accounts
 	WHERE id = $1 AND book = ANY($2::text[]::book[])`
 
 // Account reads an account of a channel with its credentials opened; its book is its own. A suspended or closed account is
@@ -153,7 +153,7 @@ func (s *Store) account(ctx context.Context, db *database, accountID string) (ch
 	return s.cache.accounts.get(accountID, func() (channels.Account, error) {
 		var a channels.Account
 		var sealed []byte
-		err := db.pool.QueryRow(ctx, sqlChannelAccount, accountID, bookNames(db.books)).Scan(&a.ID, &a.Channel, &a.Book, &a.BaseURL, &sealed)
+		err := db.pool.QueryRow(ctx, sqlChannelAccount, accountID, bookNames(db.books)).Scan(&a.ID, &a.Channel, &a.Book, &a.BaseURL, &sealed, &a.Limits)
 		if err == pgx.ErrNoRows {
 			return a, fault.NotFound("channel account")
 		} else if err != nil {

@@ -52,6 +52,24 @@ func (s *Store) ActOnAccount(ctx context.Context, accountID string, act channels
 	return after, err
 }
 
+const sqlLimitAccount = `UPDATE channel_accounts SET acts = $3, limits = $4 WHERE book = $1 AND id = $2`
+
+// LimitAccount replaces the limits on an account's calls, and keeps who did it and why.
+func (s *Store) LimitAccount(ctx context.Context, accountID string, limits channels.Limits, by ledger.Principal) error {
+	if by.Reason == "" {
+		return fault.Invalid("reason_missing", "reason", "an act has a reason")
+	}
+	if err := limits.Check(); err != nil {
+		return err
+	}
+	return s.onAccount(ctx, accountID, func(tx pgx.Tx, book id.Book, _ channels.Standing, acts int) error {
+		if _, err := tx.Exec(ctx, sqlLimitAccount, book, accountID, acts+1, limits); err != nil {
+			return err
+		}
+		return s.noteAct(ctx, tx, actRow{book, accountID, acts + 1, "limits"}, by)
+	})
+}
+
 type actRow struct {
 	book     id.Book
 	account  string

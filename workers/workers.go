@@ -26,6 +26,9 @@ type Config struct {
 	Queues []string
 	// CallsPerChannel bounds the calls under way at one channel (32).
 	CallsPerChannel int
+	// ChannelRates bounds the calls per second at channels by name, over all processes: Temporal's server keeps it. Calls of the
+	// express lane aren't on the queue; the accounts' own limits count those too.
+	ChannelRates map[string]float64
 	// Tellings bounds the sagas' tries under way at merchants' endpoints (128).
 	Tellings int
 	// LedgerSteps bounds the regular database steps under way (16): no more
@@ -121,6 +124,11 @@ func (c Config) Options(queue string) worker.Options {
 	o.MaxConcurrentActivityExecutionSize = c.CallsPerChannel
 	if queue == workflows.WebhookQueue {
 		o.MaxConcurrentActivityExecutionSize = c.Tellings
+	}
+	for channel, rate := range c.ChannelRates {
+		if queue == workflows.ChannelQueue(channel) {
+			o.TaskQueueActivitiesPerSecond = rate
+		}
 	}
 	o.MaxConcurrentActivityTaskPollers = 5
 	return o

@@ -24,6 +24,7 @@ type channelCommand struct {
 	Resume  channelResume  `cmd:"" help:"Route to a paused or drained account again."`
 	Disable channelDisable `cmd:"" help:"Take an account out of service: plans no longer show it. What is open there, and refunds of what was charged there, go on."`
 	Enable  channelEnable  `cmd:"" help:"Take a disabled account into service again."`
+	Limits  channelLimits  `cmd:"" help:"Change the limits on calls at an account: at once, per second, time-outs, of all operations and of single ones."`
 	Acts    channelActs    `cmd:"" help:"List what was done to an account, by whom and why."`
 	Test    channelTest    `cmd:"" help:"Ask an account's channel something that moves nothing, and so find out whether its address and credentials work."`
 }
@@ -43,12 +44,17 @@ type channelAdd struct {
 	FundsHolder     string           `name:"funds-holder" enum:"platform,merchant,channel" default:"platform" help:"Who holds the money until it is settled: platform, merchant or channel."`
 	CostBasisPoints int64            `name:"cost-basis-points" placeholder:"N" help:"What the channel takes of a payment, in hundredths of a percent: routing by cost asks for it."`
 	CostFixed       map[string]int64 `name:"cost-fixed" placeholder:"CNY=10;…" help:"What it takes besides, in minor units by currency."`
+	Limits          string           `placeholder:"JSON" help:"Limits on calls, per process: {\"at_once\":20,\"per_second\":50,\"timeout_ms\":8000,\"operations\":{\"refund\":{\"per_second\":5}}}. 'channel limits' changes them."`
 	StatementZone   string           `name:"statement-zone" default:"UTC" help:"The time zone of the channel's statements."`
 }
 
 // Run opens the account and says where its callbacks go.
 func (c *channelAdd) Run(a *app) error {
 	credentials, err := c.credentials(a.in)
+	if err != nil {
+		return err
+	}
+	limits, err := readLimits(c.Limits)
 	if err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (c *channelAdd) Run(a *app) error {
 	}
 	account, err := s.AddChannelAccount(a.ctx, store.ChannelAccount{Book: id.Book(c.Book), Channel: c.Channel, MerchantID: c.Merchant,
 		FundsHolder: c.FundsHolder, Currencies: c.Currencies, StatementZone: c.StatementZone, BaseURL: c.BaseURL,
-		Credentials: credentials, Lane: payment.Lane(c.Lane), Priority: c.Priority, CostBasisPoints: c.CostBasisPoints, CostFixed: c.CostFixed})
+		Credentials: credentials, Lane: payment.Lane(c.Lane), Priority: c.Priority, CostBasisPoints: c.CostBasisPoints, CostFixed: c.CostFixed, Limits: limits})
 	if err != nil {
 		return err
 	}

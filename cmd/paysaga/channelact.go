@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -140,6 +142,46 @@ func pause(a *app, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
+}
+
+type channelLimits struct {
+	accountAct `embed:""`
+	Limits     string `arg:"" placeholder:"JSON" help:"As in 'channel add --limits'; {} lifts them all."`
+}
+
+// Run replaces the limits.
+func (c *channelLimits) Run(a *app) error {
+	limits, err := readLimits(c.Limits)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(a.ctx, c.databaseConfig)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	by, err := c.by(a.ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := s.LimitAccount(a.ctx, c.Account, limits, by); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s has these limits; every process hears of it within %s\n", c.Account, heard)
+	return err
+}
+
+// readLimits reads strict JSON: a misspelt limit would hold nothing back.
+func readLimits(text string) (limits channels.Limits, err error) {
+	if text == "" {
+		return limits, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&limits); err != nil {
+		return limits, wrong("limits", "can't be read: "+err.Error())
+	}
+	return limits, limits.Check()
 }
 
 type channelActs struct {

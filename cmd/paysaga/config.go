@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,17 +164,18 @@ func (c sagaConfig) check() error {
 
 // workConfig is how much a process works on at once.
 type workConfig struct {
-	CallsPerChannel int           `name:"calls-per-channel" setting:"PAYSAGA_CALLS_PER_CHANNEL" default:"32" help:"The most calls under way at one channel, per process."`
-	LedgerSteps     int           `name:"ledger-steps" setting:"PAYSAGA_LEDGER_STEPS" default:"16" help:"The most regular database steps under way. No more than database connections."`
-	Sagas           int           `name:"sagas" setting:"PAYSAGA_SAGAS" default:"256" help:"The most workflow tasks under way."`
-	StickyCache     int           `name:"sticky-cache" setting:"PAYSAGA_STICKY_CACHE" default:"10000" help:"How many open sagas are kept in memory; those beyond are replayed from their history."`
-	ExpressTimeout  time.Duration `name:"express-timeout" setting:"PAYSAGA_EXPRESS_TIMEOUT" default:"1200ms" help:"The longest channel call on the express lane; below 2s."`
-	CallTimeout     time.Duration `name:"call-timeout" setting:"PAYSAGA_CALL_TIMEOUT" default:"10s" help:"The longest channel call on the standard lane; below 15s."`
-	StopTimeout     time.Duration `name:"stop-timeout" setting:"PAYSAGA_STOP_TIMEOUT" default:"30s" help:"How long a stop waits for what is under way."`
-	AuditEvery      time.Duration `name:"audit-every" setting:"PAYSAGA_AUDIT_EVERY" default:"1h" help:"How often a worker checks the books; 0 turns it off."`
-	BankEvery       time.Duration `name:"bank-every" setting:"PAYSAGA_BANK_EVERY" default:"30s" help:"How often the folders that are exchanged with banks are worked through; 0 never. On a machine that has none of the folders it is 0."`
-	SettleEvery     time.Duration `name:"settle-every" setting:"PAYSAGA_SETTLE_EVERY" default:"1h" help:"How often vested rebates are settled, by a Temporal Schedule of each book that is made once and can be changed there; 0 makes none."`
-	CheckpointDir   string        `name:"checkpoint-dir" setting:"PAYSAGA_CHECKPOINT_DIR" placeholder:"DIR" help:"Where a worker leaves a signed checkpoint of each book every day, after it has walked the chain. By default nowhere."`
+	CallsPerChannel int                `name:"calls-per-channel" setting:"PAYSAGA_CALLS_PER_CHANNEL" default:"32" help:"The most calls under way at one channel, per process."`
+	ChannelRates    map[string]float64 `name:"channel-rates" setting:"PAYSAGA_CHANNEL_RATES" placeholder:"stripe=25;…" help:"The most calls per second at a channel, over all processes: Temporal's server keeps it. Calls of the express lane are bounded by their account's own limits alone."`
+	LedgerSteps     int                `name:"ledger-steps" setting:"PAYSAGA_LEDGER_STEPS" default:"16" help:"The most regular database steps under way. No more than database connections."`
+	Sagas           int                `name:"sagas" setting:"PAYSAGA_SAGAS" default:"256" help:"The most workflow tasks under way."`
+	StickyCache     int                `name:"sticky-cache" setting:"PAYSAGA_STICKY_CACHE" default:"10000" help:"How many open sagas are kept in memory; those beyond are replayed from their history."`
+	ExpressTimeout  time.Duration      `name:"express-timeout" setting:"PAYSAGA_EXPRESS_TIMEOUT" default:"1200ms" help:"The longest channel call on the express lane; below 2s."`
+	CallTimeout     time.Duration      `name:"call-timeout" setting:"PAYSAGA_CALL_TIMEOUT" default:"10s" help:"The longest channel call on the standard lane; below 15s."`
+	StopTimeout     time.Duration      `name:"stop-timeout" setting:"PAYSAGA_STOP_TIMEOUT" default:"30s" help:"How long a stop waits for what is under way."`
+	AuditEvery      time.Duration      `name:"audit-every" setting:"PAYSAGA_AUDIT_EVERY" default:"1h" help:"How often a worker checks the books; 0 turns it off."`
+	BankEvery       time.Duration      `name:"bank-every" setting:"PAYSAGA_BANK_EVERY" default:"30s" help:"How often the folders that are exchanged with banks are worked through; 0 never. On a machine that has none of the folders it is 0."`
+	SettleEvery     time.Duration      `name:"settle-every" setting:"PAYSAGA_SETTLE_EVERY" default:"1h" help:"How often vested rebates are settled, by a Temporal Schedule of each book that is made once and can be changed there; 0 makes none."`
+	CheckpointDir   string             `name:"checkpoint-dir" setting:"PAYSAGA_CHECKPOINT_DIR" placeholder:"DIR" help:"Where a worker leaves a signed checkpoint of each book every day, after it has walked the chain. By default nowhere."`
 	checkpointKey   `embed:""`
 	noticeConfig    `embed:""`
 }
@@ -181,6 +184,8 @@ func (c workConfig) check(maxConns int) error {
 	switch {
 	case c.CallsPerChannel < 1:
 		return wrong("PAYSAGA_CALLS_PER_CHANNEL", "must be 1 or more")
+	case slices.ContainsFunc(slices.Collect(maps.Values(c.ChannelRates)), func(r float64) bool { return r <= 0 }):
+		return wrong("PAYSAGA_CHANNEL_RATES", "must be like stripe=25, with rates above 0")
 	case c.LedgerSteps < 1:
 		return wrong("PAYSAGA_LEDGER_STEPS", "must be 1 or more")
 	case c.Sagas < 1:

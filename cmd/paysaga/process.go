@@ -171,7 +171,7 @@ func (w *work) prepare(p *process, ctx context.Context) (poke func()) {
 	courier := activities.NewCourier(p.hooks)
 	w.steps = activities.New(activities.Config{Committer: p.store, Files: p.store, Refunds: p.store, Payouts: p.store, Transfers: p.store, Cases: p.store,
 		Settlements: p.store, Rebates: p.store, Reratings: p.store, Withdrawals: p.store,
-		Rules: p.store, Health: p.health,
+		Rules: p.store, Health: p.health, Meter: workers.NewChannelMeter(p.metrics),
 		CaseOpened: func() { opened() }, Sealer: p.store, Calls: calls, Channels: p.registry,
 		CallbackURL: p.saga.PublicURL, ExpressTimeout: w.ExpressTimeout, CallTimeout: w.CallTimeout, Post: p.store, Courier: courier})
 	p.behind.Go(func() { calls.Run(ctx) })

@@ -23,7 +23,7 @@ func (w *work) run(ctx context.Context, p *process, drained <-chan struct{}) {
 	var set workers.Set
 	err := retry(ctx, p.log, "Temporal", func(context.Context) (err error) {
 		set, err = workers.New(workers.Config{Client: p.temporal, Steps: w.steps, Queues: queues, CallsPerChannel: w.CallsPerChannel,
-			LedgerSteps: w.LedgerSteps, Sagas: w.Sagas, StopTimeout: w.StopTimeout,
+			ChannelRates: w.ChannelRates, LedgerSteps: w.LedgerSteps, Sagas: w.Sagas, StopTimeout: w.StopTimeout,
 			OnFatal: func(err error) { p.fail(fmt.Errorf("a worker can't go on: %w", err)) }})
 		if err != nil {
 			return err
