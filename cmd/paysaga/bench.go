@@ -175,7 +175,7 @@ func benchMerchants(ctx context.Context, d *dev) ([]bench.Merchant, error) {
 	if err := set.load([]string{"--settings=" + filepath.Join(d.c.State, "settings.json")}); err != nil {
 		return nil, err
 	}
-	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, SealKeys: set.file["PAYSAGA_SEAL_KEYS"]})
+	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, sealConfig: sealConfig{SealKeys: set.file["PAYSAGA_SEAL_KEYS"], Envelope: true}})
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (c *benchSettlement) measure(ctx context.Context, a *app, d *dev) (settling
 	if err := set.load([]string{"--settings=" + filepath.Join(d.c.State, "settings.json")}); err != nil {
 		return settling.Result{}, err
 	}
-	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 8, SealKeys: set.file["PAYSAGA_SEAL_KEYS"]})
+	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 8, sealConfig: sealConfig{SealKeys: set.file["PAYSAGA_SEAL_KEYS"], Envelope: true}})
 	if err != nil {
 		return settling.Result{}, err
 	}

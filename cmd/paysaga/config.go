@@ -28,7 +28,33 @@ type databaseConfig struct {
 	DatabaseURLTest   string `name:"database-url-test" setting:"PAYSAGA_DATABASE_URL_TEST" secret:"url" placeholder:"URL" help:"The same for the test book."`
 	DatabaseURLShadow string `name:"database-url-shadow" setting:"PAYSAGA_DATABASE_URL_SHADOW" secret:"url" placeholder:"URL" help:"The same for the shadow book: load tests in production."`
 	MaxConns          int    `name:"database-max-conns" setting:"PAYSAGA_DATABASE_MAX_CONNS" default:"16" help:"The most connections to each database."`
-	SealKeys          string `name:"seal-keys" setting:"PAYSAGA_SEAL_KEYS" secret:"all" placeholder:"ID:BASE64,…" help:"The keys that seal channel credentials, tokens and personal data at rest: an id and 32 bytes in base64 each, the current one first, older ones behind it."`
+	sealConfig        `embed:""`
+}
+
+// sealConfig are the keys that seal secrets at rest.
+type sealConfig struct {
+	SealKeys string `name:"seal-keys" setting:"PAYSAGA_SEAL_KEYS" secret:"all" placeholder:"ID:BASE64,…" help:"The keys that seal channel credentials, tokens and personal data at rest: an id and 32 bytes in base64 each, the current one first, older ones behind it."`
+	KeysFile string `name:"keys-file" setting:"PAYSAGA_KEYS_FILE" placeholder:"FILE" help:"A file with the keys of PAYSAGA_SEAL_KEYS instead, one on a line, the current one first. Nobody else may read it."`
+	Envelope bool   `name:"envelope" setting:"PAYSAGA_ENVELOPE" default:"true" negatable:"" help:"Give each secret a data key of its own, sealed under the current key. Turn it off while processes still run that are older than this setting: they can't read envelopes."`
+}
+
+// sealKeys reads them; its errors quote nothing (I-26).
+func (c sealConfig) sealKeys() (store.SealKeys, error) {
+	text := c.SealKeys
+	if c.KeysFile != "" {
+		info, err := os.Stat(c.KeysFile)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			return store.SealKeys{}, wrong("PAYSAGA_KEYS_FILE", "may be read by others: run chmod 600 on it first")
+		}
+		raw, err := os.ReadFile(c.KeysFile)
+		if err != nil {
+			return store.SealKeys{}, wrong("PAYSAGA_KEYS_FILE", "can't be read: "+err.Error())
+		}
+		text = strings.Join(strings.Fields(string(raw)), ",")
+	}
+	keys, err := parseSealKeys(text)
+	keys.Direct = !c.Envelope
+	return keys, err
 }
 
 // store checks the settings and makes the store's Config.
@@ -46,7 +72,7 @@ func (c databaseConfig) store() (store.Config, error) {
 			return store.Config{}, err
 		}
 	}
-	keys, err := parseSealKeys(c.SealKeys)
+	keys, err := c.sealKeys()
 	return store.Config{URL: c.DatabaseURL, URLs: books, MaxConns: c.MaxConns, SealKeys: keys}, err
 }
 

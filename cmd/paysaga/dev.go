@@ -200,7 +200,7 @@ func (d *dev) demoMerchant(ctx context.Context) error {
 	if err := set.load([]string{"--settings=" + filepath.Join(d.c.State, "settings.json")}); err != nil {
 		return err
 	}
-	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, SealKeys: set.file["PAYSAGA_SEAL_KEYS"]})
+	s, err := openStore(ctx, databaseConfig{DatabaseURL: d.stack.AppURL, MaxConns: 2, sealConfig: sealConfig{SealKeys: set.file["PAYSAGA_SEAL_KEYS"], Envelope: true}})
 	if err != nil {
 		return err
 	}
