@@ -19,11 +19,11 @@ const disputeHere = `NOT coalesce((SELECT bool_or(detached(c.journal)) FROM caus
 // disputeLegs sums the legs of a dispute's journals, but for debts that were paid back.
 const disputeLegs = `
 	CROSS JOIN LATERAL (
-		SELECT coalesce(-sum(e.amount) FILTER (WHERE a.code LIKE 'channel/%/clearing'), 0) AS clearing,
-			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'merchant/%'), 0) AS merchant,
+		SELECT coalesce(-sum(e.amount) FILTER (WHERE a.code LIKE 'channel/%/clearing' OR a.code ~ '^memo/own_funds/[^/]+$'), 0) AS clearing,
+			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'merchant/%' OR a.code LIKE 'memo/own\_funds/%/merchant'), 0) AS merchant,
 			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'user/%/wallet'), 0) AS wallet,
-			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'suspense/%'), 0) AS suspense,
-			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'expense/%'), 0) AS fee
+			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'suspense/%' OR a.code LIKE 'memo/own\_funds/%/suspense/%'), 0) AS suspense,
+			coalesce(sum(e.amount) FILTER (WHERE a.code LIKE 'expense/%' OR a.code LIKE 'memo/own\_funds/%/channel\_fees'), 0) AS fee
 		FROM causes c JOIN journals j ON j.no = c.journal JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
 		WHERE ` + ofDispute + ` OFFSET 0) t`
 
@@ -55,7 +55,8 @@ const sqlDisputeBearers = `
 const sqlDisputeSuspense = `
 	SELECT format('%s %s %s: holds %s, disputes say %s', coalesce(s.book, k.book), coalesce(s.code, k.code), coalesce(s.currency, k.currency),
 		coalesce(s.total, 0), coalesce(k.total, 0))
-	FROM (SELECT b.book, b.code, b.currency, sum(b.balance) AS total FROM (` + balances + `) b
+	FROM (SELECT b.book, b.code, b.currency, sum(b.balance) AS total
+		FROM (SELECT b.book, regexp_replace(b.code, '^memo/own_funds/([^/]+)/suspense/', 'suspense/\1/') AS code, b.currency, b.balance FROM (` + balances + `) b) b
 		WHERE b.code LIKE 'suspense/%/chargeback' GROUP BY b.book, b.code, b.currency) s
 	FULL JOIN (SELECT book, 'suspense/' || channel_account || '/chargeback' AS code, currency, sum(taken_suspense) AS total
 		FROM disputes GROUP BY book, channel_account, currency) k ON k.book = s.book AND k.code = s.code AND k.currency = s.currency

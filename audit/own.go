@@ -14,7 +14,8 @@ const sqlOwnMoney = `
 	CROSS JOIN LATERAL (
 		SELECT payment_id AS id FROM attempts WHERE book = c.book AND channel_account = c.id AND verdict IN ('succeeded', 'authorized')
 		UNION SELECT id FROM captures WHERE book = c.book AND channel_account = c.id
-		UNION SELECT id FROM refunds WHERE book = c.book AND channel_account = c.id) o
+		UNION SELECT id FROM refunds WHERE book = c.book AND channel_account = c.id
+		UNION SELECT id FROM disputes WHERE book = c.book AND channel_account = c.id) o
 	JOIN causes k ON k.book = c.book AND k.cause >= o.id || ':' AND k.cause < o.id || ';' AND k.journal IS NOT NULL
 	JOIN journals j ON j.no = k.journal JOIN entries e ON e.journal = j.no JOIN accounts a ON a.no = e.account
 	WHERE c.own_funds AND a.kind <> 'memo' AND NOT (a.code = 'merchant/' || c.merchant_id || '/fees_due' OR a.code = 'income/fees'
@@ -38,6 +39,9 @@ const sqlOwnSums = `
 			WHERE c.own_funds
 			UNION ALL SELECT c.book, c.id, k.currency, k.amount FROM channel_accounts c
 			JOIN cases k ON k.book = c.book AND k.channel_account = c.id AND k.kind = 'refund_returned' AND k.booked
+			WHERE c.own_funds
+			UNION ALL SELECT c.book, c.id, d.currency, -d.taken_merchant FROM channel_accounts c
+			JOIN disputes d ON d.book = c.book AND d.channel_account = c.id
 			WHERE c.own_funds) o
 		GROUP BY o.book, o.account, o.currency) s ON s.book = m.book AND s.account = m.account AND s.currency = m.currency
 	WHERE coalesce(m.total, 0) <> coalesce(s.total, 0)`

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5"
 
 	"paysaga/domain/dispute"
@@ -43,6 +45,11 @@ func (w *work) newHearDispute(c dispute.Hear) (move, error) {
 	if id.Is(id.TopUp, d.PaymentID) != (d.UserID != "") {
 		return nil, fault.Internal("a dispute of a top-up, and no other, names whose wallet it is", nil)
 	}
+	own, err := w.s.ownFunds(w.db, d.Book, d.MerchantID)
+	if err != nil {
+		return nil, err
+	}
+	c.OwnFunds = slices.Contains(own, d.ChannelAccount)
 	return hearDispute{c}, c.Word.Check()
 }
 
@@ -58,7 +65,7 @@ func (h hearDispute) claim(l *locks) {
 
 func (h hearDispute) posts() posts {
 	c, d := h.Chart(), h.Dispute
-	list := []ledger.Account{c.Available(d.MerchantID), c.Debt(d.MerchantID), c.Suspense(d.ChannelAccount, ledger.ChargebackSuspense),
+	list := []ledger.Account{c.Available(d.MerchantID), c.Ours().Available(d.MerchantID), c.Debt(d.MerchantID), c.FeesDue(d.MerchantID), c.Suspense(d.ChannelAccount, ledger.ChargebackSuspense),
 		c.ChannelFees(d.ChannelAccount), c.Clearing(d.ChannelAccount)}
 	if d.UserID != "" {
 		list = append(list, c.Wallet(d.UserID))
@@ -107,7 +114,7 @@ func (h hearDispute) judge(w *work) error {
 	}
 	w.short = w.short || len(ruling.Journals) > 0 // who bears it is a matter of balances
 	w.late = append(w.late, ruling.Journals...)
-	if err := w.recoverDebt(h.Chart(), d.MerchantID, h.recovers()); err != nil {
+	if err := w.recoverDebt(h.Chart().Ours(), d.MerchantID, h.recovers()); err != nil {
 		return err
 	}
 	w.keepDispute(stands != nil, ruling.After)
@@ -129,9 +136,9 @@ func (h hearDispute) judge(w *work) error {
 
 // hearing is what the word is judged by.
 func (h hearDispute) hearing(w *work, d dispute.Dispute, p *wholePayment) (dispute.Hearing, error) {
-	v := dispute.Hearing{Hear: dispute.Hear{Dispute: d, Word: h.Word}, Payment: p.Payment, DebtLimit: p.terms.DebtLimit, Now: kept(w.at)}
+	v := dispute.Hearing{Hear: dispute.Hear{Dispute: d, Word: h.Word, OwnFunds: h.OwnFunds}, Payment: p.Payment, DebtLimit: p.terms.DebtLimit, Now: kept(w.at)}
 	var err error
-	if v.Available, v.Debt, err = w.purse(h.Chart(), d.MerchantID); err != nil || d.UserID == "" {
+	if v.Available, v.Debt, err = w.purse(h.Chart().Ours(), d.MerchantID); err != nil || d.UserID == "" {
 		return v, err
 	}
 	if w.holds(d.MerchantID, d.UserID) == nil {

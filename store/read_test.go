@@ -118,7 +118,7 @@ func TestChannelAccountsAreTheMerchantsAndThePlatforms(t *testing.T) {
 	open, err := h.s.OpenAccounts(t.Context(), h.Book, h.MerchantID)
 	require.NoError(t, err)
 	require.Len(t, open, 3, "its own, and the platform's two of the seeds")
-	require.Equal(t, channels.OpenAccount{ID: own, Channel: "sandbox", Lane: payment.Express, Priority: 900, Currencies: []string{"CNY"}}, open[0])
+	require.Equal(t, channels.OpenAccount{ID: own, Channel: "sandbox", Lane: payment.Express, Priority: 900, Currencies: []string{"CNY"}, Standing: channels.Active}, open[0])
 
 	a, err := h.s.Account(t.Context(), "sandbox", h.ChannelAccount)
 	require.NoError(t, err)

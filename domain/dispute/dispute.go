@@ -113,6 +113,8 @@ func (w Word) Check() error {
 type Hear struct {
 	Dispute Dispute
 	Word    Word
+	// OwnFunds: the charge came over its merchant's own account, so what is taken back never was ours. The store says so.
+	OwnFunds bool
 }
 
 // Content implements ledger.Change.
@@ -131,7 +133,11 @@ func (h Hear) Cause() string { return id.Key(h.Dispute.ID, h.Step()) }
 
 // Chart makes the accounts of the dispute's book and currency.
 func (h Hear) Chart() ledger.Chart {
-	return ledger.Chart{Book: h.Dispute.Book, Currency: money.Currency(h.Word.Currency)}
+	c := ledger.Chart{Book: h.Dispute.Book, Currency: money.Currency(h.Word.Currency)}
+	if h.OwnFunds {
+		c.Own = ledger.Own{ChannelAccount: h.Dispute.ChannelAccount, Merchant: h.Dispute.MerchantID}
+	}
+	return c
 }
 
 // later says whether w counts against what was heard before. Of one instant the
@@ -248,6 +254,9 @@ func (h Hearing) moved(r Ruling, after Dispute) (Ruling, error) {
 	}
 	merchant := after.Taken.Merchant - before.Merchant
 	owed := max(0, merchant-max(0, h.Available))
+	if h.OwnFunds { // the channel takes it from the merchant itself
+		owed = 0
+	}
 	c := ledger.Chargeback{Chart: h.Chart(), ChannelAccount: after.ChannelAccount, Merchant: after.MerchantID, User: after.UserID,
 		Available: merchant - owed, Debt: owed, Wallet: after.Taken.Wallet - before.Wallet, Suspense: after.Taken.Suspense - before.Suspense,
 		Fee: after.Taken.Fee - before.Fee, At: after.SaidAt}

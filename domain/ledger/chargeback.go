@@ -26,6 +26,9 @@ const ChargebackSuspense = "chargeback"
 
 // ChannelFees is what a channel takes of us for its work.
 func (c Chart) ChannelFees(channelAccount string) Account {
+	if c.Owned() { // of what is its merchant's own
+		return c.own(channelAccount, "channel_fees", Debit)
+	}
 	return c.account("expense/channel_fees/"+channelAccount, channelAccount, Expense, Debit)
 }
 

@@ -14,6 +14,7 @@ import (
 //	memo/own_funds/X/merchant   its counterpart: what of it is the merchant's to keep
 //	memo/own_funds/X/refunding  what is on its way back to customers
 //	memo/own_funds/X/suspense/… what a case has to settle
+//	memo/own_funds/X/channel_fees what the channel took of it for disputes
 //
 // Ours is the fee alone. It doesn't come out of the money, which we never see, but is owed: merchant/M/fees_due.
 type Own struct {

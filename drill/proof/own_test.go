@@ -7,6 +7,7 @@ import (
 
 	"paysaga/channels"
 	"paysaga/channels/sandbox/server"
+	"paysaga/domain/dispute"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
@@ -63,5 +64,9 @@ func TestOwnFunds(t *testing.T) {
 	// What is open or was charged at a halted account goes on: a refund of it leaves there.
 	give(paid, "rest", "", refund.Succeeded)
 	books(map[string]int64{memo: 1000, memo + "/merchant": 1000, mine + "fees_due": -60, "income/fees": 60})
+	// A bank takes back what the merchant has, and a fee; nobody owes us anything for it.
+	act(t, m, refused, "open", map[string]any{"fee_minor": 500})
+	disputeOf(t, m, refused, dispute.Open)
+	books(map[string]int64{memo: -500, memo + "/merchant": 0, mine + "debt": 0, mine + "available": 5000 - 50 - 70})
 	s.Audit(t)
 }
