@@ -99,7 +99,7 @@ func (s *Store) digests(ctx context.Context, f *risk.Facts, d payment.Dossier, d
 		kind  risk.Kind
 		value string
 		to    *string
-	}{{risk.KindCard, card, &f.Card}, {risk.KindEmail, details["email"], &f.Email}, {risk.KindPhone, details["phone"], &f.Phone}} {
+	}{{risk.KindCard, card, &f.Card}, {risk.KindEmail, details["email"], &f.Email}, {risk.KindPhone, details["phone"], &f.Phone}, {risk.KindIP, d.Secrets.CustomerIP, &f.IP}} {
 		if v.value == "" {
 			continue
 		}
