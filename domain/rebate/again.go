@@ -32,11 +32,14 @@ func (p Past) Put(campaign, user string, counters map[string]int64) {
 	counters[totalKey(campaign, user)], counters[firstKey(campaign, user)] = p.Spent, p.Known
 }
 
-// Counted is what of a rating's takes Past stands for: it is counted once, when the order is first rated.
+// Counted is what of a rating's takes Past stands for: it is counted once, when the order is first rated. What the version doesn't
+// count isn't in it, since nobody has claimed that counter.
 func (Past) Counted(campaign, user string, takes map[string]int64) map[string]int64 {
 	list := map[string]int64{}
 	for _, key := range []string{totalKey(campaign, user), firstKey(campaign, user)} {
-		list[key] = takes[key]
+		if minor := takes[key]; minor != 0 {
+			list[key] = minor
+		}
 	}
 	return list
 }
