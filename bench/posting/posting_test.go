@@ -53,9 +53,9 @@ func TestTheBenchmarkMeasuresAndChecks(t *testing.T) {
 	for _, name := range Names {
 		l, ok := res.level(name, 0)
 		require.True(t, ok, name)
-		require.Positive(t, l.WAL, name)
 		require.Equal(t, l.Rate.Median > 0, l.P99 > 0, name)
 		if l.Rate.Median > 0 {
+			require.Positive(t, l.WAL, name)
 			measured++
 		}
 	}
