@@ -194,7 +194,7 @@ func TestCapturesMatureOneByOne(t *testing.T) {
 	for n, minor := range []int64{300, 700} {
 		c := h.commit(h.capture(p, fmt.Sprint("k", n), minor)).Object
 		out := took(minor)
-		out.EffectiveAt = time.Now().Add(time.Duration(n-1) * 23 * time.Hour)
+		out.EffectiveAt = time.Now().AddDate(0, 0, n-1)
 		h.commit(h.captured(p, c, out))
 	}
 	d := h.dossier(p)
@@ -221,7 +221,7 @@ func TestACaptureSettlesWhileAnotherMatures(t *testing.T) {
 	p := h.authorized("A-1", 1000)
 	first := h.commit(h.capture(p, "k1", 300)).Object
 	early := took(300)
-	early.EffectiveAt = time.Now().Add(-23 * time.Hour)
+	early.EffectiveAt = time.Now().AddDate(0, 0, -1)
 	h.commit(h.captured(p, first, early))
 	second := h.commit(h.capture(p, "k2", 700)).Object
 	late := h.captured(p, second, took(700)) // read now, committed below

@@ -61,7 +61,6 @@ type statementImport struct {
 	progress func(done, lines int64)
 	now      func() time.Time
 	batch    []reconcile.Line
-	first    int64 // the place of batch's first line among the file's
 }
 
 const sqlStatementLock = `SELECT pg_try_advisory_lock(hashtextextended('paysaga statement ' || $1 || ' ' || $2, 0))`

@@ -43,7 +43,7 @@ type balance struct {
 // summary counts entries: all of them, credits, debits. Zero: not stated.
 type summary struct {
 	count, credits, debits          int
-	sum, creditSum, debitSum        int64
+	creditSum, debitSum             int64
 	hasCount, hasCredits, hasDebits bool
 	hasCreditSum, hasDebitSum       bool
 }
