@@ -115,7 +115,7 @@ proofs: ## write what the conformance suite proves of each channel into its fold
 	PAYSAGA_PROOFS=write go test -count=1 ./channels/channeltest
 
 .PHONY: campaign-fuzz
-campaign-fuzz: ## every fuzz target of the repository, ten minutes each; MINUTES_EACH=… (10); goes on where it stopped
+campaign-fuzz: ## every fuzz target of the repository, ten minutes each, as many at once as there are cores; MINUTES_EACH=… (10); goes on where it stopped
 	@go run ./drill/fuzz/campaign -minutes $(MINUTES_EACH) -most $(MINUTES)
 
 .PHONY: bench-statements

@@ -1,5 +1,6 @@
-// Package fuzz is the campaign that runs every fuzz target of the repository: each on its own test binary, for so many minutes in all,
-// however often it is stopped in between. What makes a target fail stays as a file of its corpus, which every `go test` runs from then on.
+// Package fuzz is the campaign that runs every fuzz target of the repository: each on its own test binary with one worker, as many at once
+// as there are cores, for so many minutes in all, however often it is stopped in between. What makes a target fail stays as a file of its
+// corpus, which every `go test` runs from then on.
 package fuzz
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +30,14 @@ type Target struct {
 
 func (t Target) String() string { return t.Folder + " " + t.Name }
 
-// Result is what one target has come to. Seconds count while it was fuzzed, not while it was compiled.
+// Result is what one target has come to. Seconds are of the clock while it was fuzzed, not while it was compiled; CPU is what the fuzzer and
+// its worker had of the machine meanwhile, which is less when others wanted it too.
 type Result struct {
 	Target
 	Binary      string   `json:"binary_sha256"`
 	Executions  int64    `json:"executions"`
 	Seconds     float64  `json:"seconds"`
+	CPU         float64  `json:"cpu_seconds"`
 	Interesting int64    `json:"new_interesting"`
 	Crashers    []string `json:"crashers"` // files of its corpus; none is a pass
 }
@@ -45,13 +49,15 @@ type Report struct {
 	Machine  string    `json:"machine"`
 	At       time.Time `json:"finished_at"`
 	Each     float64   `json:"seconds_each"`
+	AtOnce   int       `json:"targets_at_once"`
 	Results  []Result  `json:"targets"`
 }
 
-// Campaign runs targets one after the other.
+// Campaign runs targets, so many at once.
 type Campaign struct {
 	Root       string        // of the repository
 	Each       time.Duration // for each target
+	AtOnce     int           // default: as many as there are cores
 	Most       time.Duration // no slice begins later than this
 	Slice      time.Duration // how much is lost when it is stopped; default a minute
 	StateFile  string
@@ -101,75 +107,38 @@ func (c Campaign) Run(ctx context.Context) (report Report, done bool, err error)
 	if err == nil {
 		err = os.MkdirAll(c.Dir, 0o755)
 	}
-	kept := map[string]Result{}
+	if c.AtOnce < 1 {
+		c.AtOnce = runtime.NumCPU()
+	}
+	if c.Slice == 0 {
+		c.Slice = time.Minute
+	}
+	r := &running{Campaign: c, until: time.Now().Add(c.Most), kept: map[string]Result{}, results: make([]Result, len(list)), now: map[int]string{}}
 	if err == nil {
-		err = harness.ReadJSON(c.StateFile, &kept)
+		err = harness.ReadJSON(c.StateFile, &r.kept)
 	}
 	if err != nil {
 		return report, false, err
 	}
-	report = Report{Campaign: "fuzz", Machine: harness.Machine(), Each: c.Each.Seconds()}
-	until := time.Now().Add(c.Most)
-	crashed := false
-	for n, t := range list {
-		r, err := c.target(ctx, t, kept, until, fmt.Sprintf("%s %d of %d targets", harness.Bar(n, len(list)), n, len(list)))
-		report.Results = append(report.Results, r)
-		switch {
-		case ctx.Err() != nil:
-			return report, false, ErrStopped
-		case err != nil:
-			return report, false, fmt.Errorf("%s: %w", t, err)
-		case len(r.Crashers) > 0:
-			crashed = true
-			c.Say(fmt.Sprintf("BROKEN %s: %s", t, strings.Join(r.Crashers, ", ")))
-		case r.Seconds < c.Each.Seconds():
-			return report, false, nil
-		default:
-			c.Say(fmt.Sprintf("%s: %d executions in %.0f s, %d inputs that were new", t, r.Executions, r.Seconds, r.Interesting))
-		}
+	report = Report{Campaign: "fuzz", Machine: harness.Machine(), Each: c.Each.Seconds(), AtOnce: c.AtOnce}
+	err = r.all(ctx, list)
+	report.Results = r.results
+	switch {
+	case ctx.Err() != nil:
+		return report, false, ErrStopped
+	case err != nil:
+		return report, false, err
+	case r.done < len(list):
+		return report, false, nil
 	}
 	report.Commit, report.At = harness.Commit(), time.Now().UTC().Truncate(time.Second)
 	if err := harness.WriteJSON(c.ResultFile, report); err != nil {
 		return report, false, err
 	}
-	if crashed {
+	if r.crashed {
 		return report, true, ErrCrashed
 	}
 	return report, true, os.Remove(c.StateFile)
-}
-
-// target fuzzes one in slices, and keeps what each came to.
-func (c Campaign) target(ctx context.Context, t Target, kept map[string]Result, until time.Time, at string) (Result, error) {
-	c.Show(at + ", compiling " + t.String())
-	binary, hash, err := c.build(ctx, t)
-	if err != nil {
-		return Result{Target: t}, err
-	}
-	r := kept[t.String()]
-	if r.Binary != hash || len(r.Crashers) > 0 {
-		r = Result{Target: t, Binary: hash, Crashers: []string{}}
-	}
-	slice := c.Slice
-	if slice == 0 {
-		slice = time.Minute
-	}
-	for r.Seconds < c.Each.Seconds() && len(r.Crashers) == 0 && time.Now().Before(until) {
-		left := time.Duration((c.Each.Seconds() - r.Seconds) * float64(time.Second))
-		before := r
-		one, err := c.fuzz(ctx, t, binary, min(slice, max(left, time.Second)), func(s progress) {
-			c.Show(fmt.Sprintf("%s, %s: %.0f of %.0f s, %d executions, %d crashers", at, t, before.Seconds+s.seconds, c.Each.Seconds(), before.Executions+s.executions, len(r.Crashers)))
-		})
-		if err != nil {
-			return r, err
-		}
-		r.Executions, r.Seconds, r.Interesting = r.Executions+one.executions, r.Seconds+one.seconds, r.Interesting+one.interesting
-		r.Crashers = append(r.Crashers, one.crashers...)
-		kept[t.String()] = r
-		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
-			return r, err
-		}
-	}
-	return r, nil
 }
 
 // build compiles a target's test binary, with the instruments of the fuzzer.

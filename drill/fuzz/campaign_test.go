@@ -3,6 +3,7 @@ package fuzz
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,9 +42,14 @@ func TestACampaignKeepsWhatBreaksATargetAndGoesOn(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
 	}
-	var heard []string
-	c := Campaign{Root: root, Each: 2 * time.Second, Most: 0, Slice: time.Second, StateFile: filepath.Join(root, "state.json"),
-		ResultFile: filepath.Join(root, "fuzz.json"), Dir: filepath.Join(root, "build"), Say: func(s string) { heard = append(heard, s) }, Show: func(string) {}}
+	var said []string
+	together := 0 // lines that show both under way
+	c := Campaign{Root: root, Each: 2 * time.Second, AtOnce: 2, Most: 0, Slice: time.Second, StateFile: filepath.Join(root, "state.json"),
+		ResultFile: filepath.Join(root, "fuzz.json"), Dir: filepath.Join(root, "build"), Say: func(s string) { said = append(said, s) }, Show: func(s string) {
+			if strings.Contains(s, "Holds") && strings.Contains(s, "Breaks") {
+				together++
+			}
+		}}
 	_, done, err := c.Run(t.Context())
 	require.NoError(t, err)
 	require.False(t, done, "there was no time")
@@ -56,6 +62,10 @@ func TestACampaignKeepsWhatBreaksATargetAndGoesOn(t *testing.T) {
 	require.Empty(t, report.Results[0].Crashers)
 	require.GreaterOrEqual(t, report.Results[0].Seconds, 2.0)
 	require.Positive(t, report.Results[0].Executions)
+	require.Positive(t, report.Results[0].CPU)
+	require.Equal(t, 2, report.AtOnce)
+	require.Positive(t, together, "they ran at once")
+	require.Len(t, said, 2)
 	require.Len(t, report.Results[1].Crashers, 1)
 	require.FileExists(t, filepath.Join(root, report.Results[1].Crashers[0]), "it is in the corpus of every go test from now on")
 	var written Report

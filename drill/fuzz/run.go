@@ -20,7 +20,7 @@ import (
 // progress is what a run of the fuzzer has come to.
 type progress struct {
 	executions, interesting int64
-	seconds                 float64
+	seconds, cpu            float64
 	crashers                []string
 }
 
@@ -42,14 +42,15 @@ func (p *progress) hear(line string) bool {
 	return true
 }
 
-// fuzz runs a target's binary for so long, in its package's folder: what makes it fail is written below testdata there.
+// fuzz runs a target's binary for so long, in its package's folder: what makes it fail is written below testdata there. It has one worker,
+// and doesn't spend its time on making shorter what is merely new.
 func (c Campaign) fuzz(ctx context.Context, t Target, binary string, long time.Duration, show func(progress)) (p progress, err error) {
 	folder := filepath.Join(c.Root, filepath.FromSlash(t.Folder))
 	before, err := corpus(folder, t.Name)
 	if err != nil {
 		return p, err
 	}
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.fuzz=^"+t.Name+"$", "-test.fuzztime="+long.String(),
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.fuzz=^"+t.Name+"$", "-test.fuzztime="+long.String(), "-test.parallel=1", "-test.fuzzminimizetime=1x",
 		"-test.fuzzcachedir="+filepath.Join(filepath.Dir(binary), "found", t.Folder), "-test.timeout=0", "-test.paniconexit0")
 	cmd.Dir = folder
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends its own workers
@@ -74,6 +75,7 @@ func (c Campaign) fuzz(ctx context.Context, t Target, binary string, long time.D
 		}
 	}
 	failed := cmd.Wait()
+	p.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds() // with what its workers had, which it has waited for
 	if ctx.Err() != nil {
 		return p, ctx.Err()
 	}
