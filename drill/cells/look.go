@@ -28,7 +28,7 @@ type paymentRow struct {
 
 type refundRow struct {
 	Merchant, ID, Payment, Status, Parked string
-	Amount                                int64
+	Amount, Sequence                      int64
 	InDoubt, Due                          bool
 }
 
@@ -60,7 +60,7 @@ const sqlCases = `
 	FROM cases WHERE merchant_id = ANY($1) ORDER BY opened_at, id`
 
 const sqlRefunds = `
-	SELECT merchant_id, id, payment_id, status, coalesce(parked, ''), amount, in_doubt, start_due_at IS NOT NULL
+	SELECT merchant_id, id, payment_id, status, coalesce(parked, ''), amount, sequence, in_doubt, start_due_at IS NOT NULL
 	FROM refunds WHERE merchant_id = ANY($1) ORDER BY created_at, id`
 
 const sqlPayouts = `
@@ -156,7 +156,7 @@ func (h *House) look(ctx context.Context, merchants []string) (map[string]state,
 		return nil, err
 	}
 	var f refundRow
-	err = h.each(ctx, sqlRefunds, merchants, []any{&f.Merchant, &f.ID, &f.Payment, &f.Status, &f.Parked, &f.Amount, &f.InDoubt, &f.Due}, func() {
+	err = h.each(ctx, sqlRefunds, merchants, []any{&f.Merchant, &f.ID, &f.Payment, &f.Status, &f.Parked, &f.Amount, &f.Sequence, &f.InDoubt, &f.Due}, func() {
 		s := out[f.Merchant]
 		s.Refunds = append(s.Refunds, f)
 		out[f.Merchant] = s

@@ -117,22 +117,28 @@ func misgiven(kind exception.Kind) func(Cell) []string {
 
 func parked(f refundRow) bool { return f.Parked != "" && !f.InDoubt }
 
-// resolveRefund decides a parked refund, and waits for its end.
+// resolveRefund decides a parked refund, and waits for its end. What is shown once more, since a fault kept the decision's effect from the
+// channel, is decided once more.
 func (r *Run) resolveRefund(refundID string, d refund.Decision) error {
-	over := func() bool {
-		for _, row := range r.state().Refunds {
-			if row.ID == refundID {
-				return row.Status != "processing" || row.Parked == ""
+	now := func() (f refundRow) {
+		for _, f = range r.state().Refunds {
+			if f.ID == refundID {
+				break
 			}
 		}
-		return false
+		return f
 	}
-	err := r.Update("refund/"+refundID, workflows.UpdateResolve, over, workflows.OutResolution{Decision: d, Actor: "ada",
-		Reason: "seen in the channel's back office"})
-	if err != nil {
-		return err
+	for {
+		shown := now().Sequence
+		err := r.Update("refund/"+refundID, workflows.UpdateResolve, func() bool { return now().Status != "processing" || now().Parked == "" },
+			workflows.OutResolution{Decision: d, Actor: "ada", Reason: "seen in the channel's back office"})
+		if err == nil {
+			err = r.UntilRefund(refundID, func(f refundRow) bool { return parked(f) && f.Sequence > shown+1 })
+		}
+		if err != nil || now().Status != "processing" {
+			return err
+		}
 	}
-	return r.UntilRefund(refundID, ended)
 }
 
 // scripted spoils an operation of the sandbox before what comes then.
