@@ -43,7 +43,7 @@ type Users interface {
 	User(ctx context.Context, ref user.Ref) (user.User, error)
 	Users(ctx context.Context, filter user.Filter) (page []user.User, more bool, err error)
 	ChangeUser(ctx context.Context, ref user.Ref, by ledger.Principal, change user.Change) (user.User, error)
-	DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, act user.Act) (user.User, error)
+	DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, d user.Doing) (user.User, error)
 	Wallets(ctx context.Context, ref user.Ref) ([]user.Wallet, error)
 }
 

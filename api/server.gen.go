@@ -2471,6 +2471,13 @@ type UserChangeRequest struct {
 	Referrer *UserID `json:"referrer,omitempty"`
 }
 
+// UserEndRequest defines model for UserEndRequest.
+type UserEndRequest struct {
+	// GiveUpRebates Ends the user in spite of rebates that are promised or owed.
+	GiveUpRebates *bool  `json:"give_up_rebates,omitempty"`
+	Reason        string `json:"reason"`
+}
+
 // UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
 type UserID = string
 
@@ -4163,7 +4170,7 @@ type CreateUserJSONRequestBody = UserRequest
 type ChangeUserJSONRequestBody = UserChangeRequest
 
 // CloseUserJSONRequestBody defines body for CloseUser for application/json ContentType.
-type CloseUserJSONRequestBody = UserActRequest
+type CloseUserJSONRequestBody = UserEndRequest
 
 // SetUserCredentialsJSONRequestBody defines body for SetUserCredentials for application/json ContentType.
 type SetUserCredentialsJSONRequestBody = CredentialsRequest
@@ -4172,7 +4179,7 @@ type SetUserCredentialsJSONRequestBody = CredentialsRequest
 type AddDestinationJSONRequestBody = KeptDestinationRequest
 
 // EraseUserJSONRequestBody defines body for EraseUser for application/json ContentType.
-type EraseUserJSONRequestBody = UserActRequest
+type EraseUserJSONRequestBody = UserEndRequest
 
 // FreezeUserJSONRequestBody defines body for FreezeUser for application/json ContentType.
 type FreezeUserJSONRequestBody = UserActRequest

@@ -97,7 +97,7 @@ func (m *memory) ChangeUser(_ context.Context, ref user.Ref, _ ledger.Principal,
 	return u, err
 }
 
-func (m *memory) DoUser(_ context.Context, ref user.Ref, _ ledger.Principal, act user.Act) (user.User, error) {
+func (m *memory) DoUser(_ context.Context, ref user.Ref, _ ledger.Principal, d user.Doing) (user.User, error) {
 	unlock, err := m.lock("DoUser")
 	defer unlock()
 	if err != nil {
@@ -105,7 +105,7 @@ func (m *memory) DoUser(_ context.Context, ref user.Ref, _ ledger.Principal, act
 	}
 	u, err := m.user(ref)
 	if err == nil {
-		_, err = u.Do(act)
+		_, err = u.Do(d.Act)
 	}
 	if err == nil {
 		m.people.users[u.ID] = u

@@ -176,14 +176,14 @@ func (s *server) UnfreezeUser(c echo.Context, userID UserID, _ UnfreezeUserParam
 	return s.actOnUser(c, userID, user.Unfreeze)
 }
 
-// CloseUser ends a user whose wallets are empty.
+// CloseUser ends a user whose wallets are empty, and who has nothing under way.
 func (s *server) CloseUser(c echo.Context, userID UserID, _ CloseUserParams) error {
-	return s.actOnUser(c, userID, user.Close)
+	return s.endUser(c, userID, user.Close)
 }
 
 // EraseUser ends a user and forgets what is personal.
 func (s *server) EraseUser(c echo.Context, userID UserID, _ EraseUserParams) error {
-	return s.actOnUser(c, userID, user.Erase)
+	return s.endUser(c, userID, user.Erase)
 }
 
 func (s *server) actOnUser(c echo.Context, userID string, act user.Act) error {
@@ -192,10 +192,29 @@ func (s *server) actOnUser(c echo.Context, userID string, act user.Act) error {
 	if err != nil {
 		return err
 	}
-	if err := rule.CheckNote("reason", r.Reason, true); err != nil {
+	return s.doUser(c, userID, user.Doing{Act: act}, reasoned{r.Reason, body})
+}
+
+func (s *server) endUser(c echo.Context, userID string, act user.Act) error {
+	var r UserEndRequest
+	body, err := readJSON(c, &r)
+	if err != nil {
 		return err
 	}
-	if err := s.conforms(string(act)+"User", body); err != nil {
+	return s.doUser(c, userID, user.Doing{Act: act, GiveUpRebates: value(r.GiveUpRebates)}, reasoned{r.Reason, body})
+}
+
+// reasoned is a request that says why.
+type reasoned struct {
+	reason string
+	body   []byte
+}
+
+func (s *server) doUser(c echo.Context, userID string, d user.Doing, why reasoned) error {
+	if err := rule.CheckNote("reason", why.reason, true); err != nil {
+		return err
+	}
+	if err := s.conforms(string(d.Act)+"User", why.body); err != nil {
 		return err
 	}
 	ref, err := userRef(c, userID)
@@ -203,10 +222,10 @@ func (s *server) actOnUser(c echo.Context, userID string, act user.Act) error {
 		return err
 	}
 	by := callerOf(c).by(c)
-	by.Reason = r.Reason
+	by.Reason = why.reason
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	u, err := s.Users.DoUser(ctx, ref, by, act)
+	u, err := s.Users.DoUser(ctx, ref, by, d)
 	if err != nil {
 		return err
 	}

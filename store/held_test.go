@@ -153,7 +153,7 @@ func TestNobodyIsClosedWithARefundOnItsWay(t *testing.T) {
 	holder := h.user(400)
 	p := h.commit(h.split(holder, "k1", cny(1000), 400)).Object
 	closes := func() error {
-		_, err := h.s.DoUser(t.Context(), h.ref(holder), h.by(), user.Close)
+		_, err := h.s.DoUser(t.Context(), h.ref(holder), h.by(), user.Doing{Act: user.Close})
 		return err
 	}
 	require.True(t, fault.Is(closes(), fault.KindConflict, "wallet_not_empty"), "it is set aside, and may come back")

@@ -100,10 +100,10 @@ func TestSessionsEnd(t *testing.T) {
 	err = h.s.ChangePassword(ctx, mine.Session, "x", plain("wrong"))
 	require.True(t, fault.Is(err, fault.KindDenied, "login_failed"))
 
-	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Freeze)
+	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: user.Freeze})
 	require.NoError(t, err)
 	frozen := in() // who is frozen may still look
-	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Close)
+	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: user.Close})
 	require.NoError(t, err)
 	ended(frozen, "closed")
 	ended(mine, "closed")

@@ -188,8 +188,8 @@ type userMove struct {
 	by     ledger.Principal
 	event  string // its type
 	change func(*user.User) (event string, err error)
-	// ends: it is for good, and no wallet may hold anything.
-	ends bool
+	// ends is an act that is for good: nothing may be under way, and no wallet may hold anything. nil: it isn't.
+	ends *user.Doing
 }
 
 // ChangeUser changes what is said of a user, under their lock. A change that says nothing new changes nothing.
@@ -202,16 +202,20 @@ func (s *Store) ChangeUser(ctx context.Context, ref user.Ref, by ledger.Principa
 	}})
 }
 
-// DoUser freezes, unfreezes, closes or erases a user. Every Step that moves a wallet shares the lock that this takes alone, so nothing
-// moves any more once it has returned.
-func (s *Store) DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, act user.Act) (user.User, error) {
-	return s.moveUser(ctx, ref, userMove{by: by, ends: act.Ends(), change: func(u *user.User) (string, error) {
-		moved, err := u.Do(act)
+// DoUser freezes, unfreezes, closes or erases a user. Every Step that moves a wallet, or receives what will, shares the lock that this takes
+// alone, so nothing moves any more once it has returned; who has anything under way doesn't end (user.Busy).
+func (s *Store) DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, d user.Doing) (user.User, error) {
+	m := userMove{by: by, change: func(u *user.User) (string, error) {
+		moved, err := u.Do(d.Act)
 		if !moved {
 			return "", err
 		}
-		return act.Event(), nil
-	}})
+		return d.Act.Event(), nil
+	}}
+	if d.Act.Ends() {
+		m.ends = &d
+	}
+	return s.moveUser(ctx, ref, m)
 }
 
 func (s *Store) moveUser(ctx context.Context, ref user.Ref, m userMove) (after user.User, err error) {
@@ -233,8 +237,8 @@ func (s *Store) moveUser(ctx context.Context, ref user.Ref, m userMove) (after u
 			after = before.shown()
 			return nil
 		}
-		if m.ends {
-			if err := emptied(ctx, tx, before.User); err != nil {
+		if m.ends != nil {
+			if err := mayEnd(ctx, tx, before.User, *m.ends); err != nil {
 				return err
 			}
 		}
@@ -308,7 +312,7 @@ func (s *Store) setUser(ctx context.Context, tx pgx.Tx, before, after userStands
 		after.UpdatedAt); err != nil {
 		return after, err
 	}
-	if m.ends {
+	if m.ends != nil {
 		if err := endUser(ctx, tx, after.User); err != nil {
 			return after, err
 		}

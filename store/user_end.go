@@ -48,20 +48,47 @@ func (s *Store) checkReferrer(ctx context.Context, tx pgx.Tx, u user.User) error
 	return nil
 }
 
-const sqlRefundsComing = `
-	SELECT EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND wallet > 0)
-		OR EXISTS (SELECT FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND taken_wallet > 0)`
+// What of a user's is under way. A refund counts if it goes to the wallet, or was taken out of it: one that fails is there again. Who is to
+// be erased ($3) has to wait for what needs what is personal, too: payments over channels alone, their refunds, and words of channels that
+// nobody has placed yet.
+const sqlUnderWay = `
+	WITH mine AS MATERIALIZED (SELECT id, status, order_id FROM payments WHERE customer_id = $2 AND book = $1)
+	SELECT 'refund' AS kind, count(*) FROM refunds WHERE user_id = $2 AND book = $1 AND status = 'processing' AND (wallet > 0 OR taken_wallet > 0)
+	UNION ALL SELECT 'payout', count(*) FROM payouts WHERE user_id = $2 AND book = $1 AND status = 'processing'
+	UNION ALL SELECT 'transfer', count(*) FROM transfers WHERE (from_user = $2 OR to_user = $2) AND book = $1 AND status = 'processing'
+	UNION ALL SELECT 'topup', count(*) FROM mine WHERE order_id = '' AND status IN ('processing', 'requires_action', 'authorized')
+	UNION ALL SELECT 'dispute', count(*) FROM mine JOIN disputes d ON d.payment_id = mine.id AND d.book = $1
+		WHERE d.status = 'open' AND (d.user_id = $2 OR $3)
+	UNION ALL SELECT 'rebate', count(*) FROM rebates WHERE beneficiary = $2 AND book = $1 AND status = 'pending' AND from_pending < accrued
+	UNION ALL SELECT 'rebate_debt', count(*) FROM rebate_debts WHERE beneficiary = $2 AND book = $1
+	UNION ALL SELECT 'payment', count(*) FROM mine WHERE $3 AND order_id <> '' AND status IN ('processing', 'requires_action', 'authorized')
+	UNION ALL SELECT 'payment_refund', count(*) FROM mine JOIN refunds r ON r.payment_id = mine.id AND r.book = $1
+		WHERE $3 AND r.status = 'processing' AND NOT (r.user_id IS NOT DISTINCT FROM $2 AND (r.wallet > 0 OR r.taken_wallet > 0))`
 
-// emptied refuses the end of a user who has money left, or a refund on its way to the wallet, or out of it: one that fails is there again. Under the user's lock no wallet moves, and
-// no refund to it is received.
-func emptied(ctx context.Context, tx pgx.Tx, u user.User) error {
-	var coming bool // asked first: one that arrives meanwhile is seen in the wallet
-	if err := tx.QueryRow(ctx, sqlRefundsComing, u.Book, u.ID).Scan(&coming); err != nil {
+// underWay counts them, under the user's lock.
+func underWay(ctx context.Context, tx pgx.Tx, u user.User, d user.Doing) ([]user.Running, error) {
+	rows, err := tx.Query(ctx, sqlUnderWay, u.Book, u.ID, d.Act == user.Erase)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[user.Running])
+}
+
+// mayEnd refuses the end of a user who has money left, or anything under way. Under the user's lock no wallet moves, and nothing that would
+// move one is received.
+func mayEnd(ctx context.Context, tx pgx.Tx, u user.User, d user.Doing) error {
+	list, err := underWay(ctx, tx, u, d) // asked first: what arrives meanwhile is seen in the wallet
+	if err == nil {
+		err = user.Busy(list, d)
+	}
+	if err != nil {
 		return err
 	}
-	if coming {
-		return fault.Conflict("refund_under_way", "a refund is on its way to the user's wallet, or out of it")
-	}
+	return emptied(ctx, tx, u)
+}
+
+// emptied refuses the end of a user who has money left.
+func emptied(ctx context.Context, tx pgx.Tx, u user.User) error {
 	list, err := wallets(ctx, tx, u.Book, u.ID)
 	if err != nil {
 		return err

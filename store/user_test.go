@@ -113,13 +113,13 @@ func TestChangesAreToldInSequenceAndWithoutWhatIsPersonal(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, same.Sequence, "what says nothing new is no change")
 	for i, act := range []user.Act{user.Freeze, user.Freeze, user.Unfreeze, user.Close} {
-		u, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), act)
+		u, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: act})
 		require.NoError(t, err, i)
 	}
 	require.EqualValues(t, 5, u.Sequence)
 	_, err = h.s.ChangeUser(ctx, h.ref(u.ID), h.by(), user.Change{Email: text("eve@example.com")})
 	require.True(t, fault.Is(err, fault.KindConflict, "user_closed"))
-	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Unfreeze)
+	_, err = h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: user.Unfreeze})
 	require.True(t, fault.Is(err, fault.KindConflict, "user_closed"))
 
 	rows, err := h.db.Owner.Query(ctx, `SELECT type, sequence, data::text FROM events WHERE object_id = $1 ORDER BY sequence`, u.ID)
@@ -195,11 +195,11 @@ func TestNobodyIsClosedWithMoneyLeft(t *testing.T) {
 	require.Len(t, list, 1)
 	require.EqualValues(t, 250, list[0].Available)
 	for _, act := range []user.Act{user.Close, user.Erase} {
-		_, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), act)
+		_, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: act})
 		require.True(t, fault.Is(err, fault.KindConflict, "wallet_not_empty"), "%v", err)
 	}
 	h.fill(u.ID, -250)
-	closed, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Close)
+	closed, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: user.Close})
 	require.NoError(t, err)
 	require.Equal(t, user.Closed, closed.Status)
 	h.db.Audit(t)
@@ -209,12 +209,12 @@ func TestOfAnErasedUserNothingPersonalIsLeft(t *testing.T) {
 	t.Parallel()
 	h := newShop(t)
 	ctx := t.Context()
-	h.pay("A-1", cny(100))
+	h.paid("A-1", cny(100))
 	u, _, err := h.s.CreateUser(ctx, user.User{Book: h.Book, MerchantID: h.MerchantID, Reference: "customer-1", Metadata: map[string]string{"called": "Ada"},
 		Profile: user.Profile{Email: "ada@example.com"}}, h.by())
 	require.NoError(t, err)
 	require.NoError(t, h.s.SetCredentials(ctx, h.ref(u.ID), "ada@example.com", "hash"))
-	erased, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Erase)
+	erased, err := h.s.DoUser(ctx, h.ref(u.ID), h.by(), user.Doing{Act: user.Erase})
 	require.NoError(t, err)
 	require.Equal(t, user.Erased, erased.Status)
 	require.Equal(t, user.Profile{}, erased.Profile)

@@ -2477,6 +2477,13 @@ type UserChangeRequest struct {
 	Referrer *UserID `json:"referrer,omitempty"`
 }
 
+// UserEndRequest defines model for UserEndRequest.
+type UserEndRequest struct {
+	// GiveUpRebates Ends the user in spite of rebates that are promised or owed.
+	GiveUpRebates *bool  `json:"give_up_rebates,omitempty"`
+	Reason        string `json:"reason"`
+}
+
 // UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
 type UserID = string
 
@@ -4169,7 +4176,7 @@ type CreateUserJSONRequestBody = UserRequest
 type ChangeUserJSONRequestBody = UserChangeRequest
 
 // CloseUserJSONRequestBody defines body for CloseUser for application/json ContentType.
-type CloseUserJSONRequestBody = UserActRequest
+type CloseUserJSONRequestBody = UserEndRequest
 
 // SetUserCredentialsJSONRequestBody defines body for SetUserCredentials for application/json ContentType.
 type SetUserCredentialsJSONRequestBody = CredentialsRequest
@@ -4178,7 +4185,7 @@ type SetUserCredentialsJSONRequestBody = CredentialsRequest
 type AddDestinationJSONRequestBody = KeptDestinationRequest
 
 // EraseUserJSONRequestBody defines body for EraseUser for application/json ContentType.
-type EraseUserJSONRequestBody = UserActRequest
+type EraseUserJSONRequestBody = UserEndRequest
 
 // FreezeUserJSONRequestBody defines body for FreezeUser for application/json ContentType.
 type FreezeUserJSONRequestBody = UserActRequest
@@ -5730,7 +5737,10 @@ type ClientInterface interface {
 
 	// CloseUserWithBody Close a user for good
 	//
-	// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+	// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+	// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+	// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+	// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type.
@@ -5740,7 +5750,10 @@ type ClientInterface interface {
 
 	// CloseUser Close a user for good
 	//
-	// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+	// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+	// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+	// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+	// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type.
@@ -5802,7 +5815,8 @@ type ClientInterface interface {
 
 	// EraseUserWithBody Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type.
@@ -5812,7 +5826,8 @@ type ClientInterface interface {
 
 	// EraseUser Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type.
@@ -8788,7 +8803,10 @@ func (c *Client) ChangeUser(ctx context.Context, userID UserID, params *ChangeUs
 
 // CloseUserWithBody Close a user for good
 //
-// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type.
@@ -8808,7 +8826,10 @@ func (c *Client) CloseUserWithBody(ctx context.Context, userID UserID, params *C
 
 // CloseUser Close a user for good
 //
-// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type.
@@ -8940,7 +8961,8 @@ func (c *Client) RemoveDestination(ctx context.Context, userID UserID, destinati
 
 // EraseUserWithBody Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type.
@@ -8960,7 +8982,8 @@ func (c *Client) EraseUserWithBody(ctx context.Context, userID UserID, params *E
 
 // EraseUser Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type.
@@ -19380,7 +19403,10 @@ type ClientWithResponsesInterface interface {
 
 	// CloseUserWithBodyWithResponse Close a user for good
 	//
-	// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+	// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+	// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+	// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+	// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19390,7 +19416,10 @@ type ClientWithResponsesInterface interface {
 
 	// CloseUserWithResponse Close a user for good
 	//
-	// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+	// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+	// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+	// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+	// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -19456,7 +19485,8 @@ type ClientWithResponsesInterface interface {
 
 	// EraseUserWithBodyWithResponse Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19466,7 +19496,8 @@ type ClientWithResponsesInterface interface {
 
 	// EraseUserWithResponse Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -41915,7 +41946,10 @@ func (c *ClientWithResponses) ChangeUserWithResponse(ctx context.Context, userID
 
 // CloseUserWithBodyWithResponse Close a user for good
 //
-// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41931,7 +41965,10 @@ func (c *ClientWithResponses) CloseUserWithBodyWithResponse(ctx context.Context,
 
 // CloseUserWithResponse Close a user for good
 //
-// Their wallets have to be empty (409 `wallet_not_empty`). They can't log in any more, and rebates that they were promised go back to the campaign.
+// Their wallets have to be empty (409 `wallet_not_empty`), and nothing may be under way that moves them: 409 `payout_under_way`,
+// `topup_under_way`, `transfer_under_way`, `refund_under_way`, `dispute_under_way`, `rebate_under_way` (promised, not paid yet),
+// `rebate_debt_under_way` (owed of rebates); the problem says how much of each kind (`payouts`, `topups`, …). `give_up_rebates` ends a
+// user in spite of the last two: what falls due goes back to its campaign. A closed user can't log in any more.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -42039,7 +42076,8 @@ func (c *ClientWithResponses) RemoveDestinationWithResponse(ctx context.Context,
 
 // EraseUserWithBodyWithResponse Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -42055,7 +42093,8 @@ func (c *ClientWithResponses) EraseUserWithBodyWithResponse(ctx context.Context,
 
 // EraseUserWithResponse Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
+// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -115,9 +115,6 @@ func (u *User) Do(act Act) (moved bool, err error) {
 	return true, nil
 }
 
-// Ends says whether an act is for good: then nothing may be left in the user's wallets.
-func (a Act) Ends() bool { return a == Close || a == Erase }
-
 // Event names the event of an act.
 func (a Act) Event() string {
 	return map[Act]string{Freeze: "user.frozen", Unfreeze: "user.unfrozen", Close: "user.closed", Erase: "user.erased"}[a]

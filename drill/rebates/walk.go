@@ -316,7 +316,8 @@ func (w *walk) spend(ctx context.Context, a Act) error {
 // turn freezes, frees or closes a user. Who has money in the wallet can't be closed, and a closed one stays closed.
 func (w *walk) turn(ctx context.Context, a Act) error {
 	act := map[Kind]user.Act{Freeze: user.Freeze, Unfreeze: user.Unfreeze, Close: user.Close}[a.Kind]
-	_, err := w.Store.DoUser(ctx, user.Ref{Book: book, MerchantID: w.merchant, ID: w.people[a.Which]}, ledger.Service("drill"), act)
+	_, err := w.Store.DoUser(ctx, user.Ref{Book: book, MerchantID: w.merchant, ID: w.people[a.Which]}, ledger.Service("drill"),
+		user.Doing{Act: act, GiveUpRebates: true})
 	if err != nil {
 		return w.refused(a, err)
 	}
