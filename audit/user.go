@@ -37,6 +37,13 @@ const sqlErased = `
 		SELECT book, user_id, 'details' AS kind FROM user_details
 		UNION ALL SELECT book, user_id, 'profile' FROM user_profiles
 		UNION ALL SELECT book, user_id, 'credentials' FROM user_credentials
+		UNION ALL SELECT p.book, p.customer_id, 'secrets of ' || p.id FROM payments p JOIN payment_details d ON d.book = p.book AND d.payment_id = p.id
+			WHERE p.customer_id IN (SELECT id FROM users WHERE status = 'erased') AND p.status IN ('succeeded', 'failed', 'canceled', 'expired')
+		UNION ALL SELECT p.book, p.customer_id, 'request of ' || p.id FROM payments p JOIN attempts a ON a.book = p.book AND a.payment_id = p.id
+			WHERE p.customer_id IN (SELECT id FROM users WHERE status = 'erased') AND p.status IN ('succeeded', 'failed', 'canceled', 'expired')
+				AND a.request_erased_at IS NULL
+		UNION ALL SELECT p.book, p.user_id, 'destination of ' || p.id FROM payouts p JOIN payout_details d ON d.book = p.book AND d.payout_id = p.id
+			WHERE p.user_id IN (SELECT id FROM users WHERE status = 'erased') AND p.status IN ('succeeded', 'failed')
 		UNION ALL SELECT book, user_id, 'open session' FROM user_sessions WHERE ended_at IS NULL
 		UNION ALL SELECT book, user_id, 'destination' FROM user_destinations WHERE destination_sealed IS NOT NULL) x
 		ON x.book = u.book AND x.user_id = u.id

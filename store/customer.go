@@ -81,8 +81,11 @@ var insertUser = newWriter("users", `id text, merchant_id text, reference text, 
 	INSERT INTO users (book, id, merchant_id, reference, created_at)
 	SELECT $1, id, merchant_id, reference, created_at FROM n ORDER BY merchant_id, reference, id`).ranked(1)
 
+// Whoever was erased since they were read stays so: the lock makes one of the two come first (I-26).
 var upsertDetails = newWriter("user_details", `user_id text, sealed bytea, at timestamptz`, `
-	INSERT INTO user_details (book, user_id, details_sealed, updated_at) SELECT $1, user_id, sealed, at FROM n ORDER BY user_id
+	INSERT INTO user_details (book, user_id, details_sealed, updated_at)
+	SELECT $1, n.user_id, n.sealed, n.at FROM n CROSS JOIN LATERAL (SELECT FROM users WHERE book = $1 AND id = n.user_id AND status <> 'erased' FOR SHARE) u
+	ORDER BY n.user_id
 	ON CONFLICT (book, user_id) DO UPDATE SET details_sealed = excluded.details_sealed, updated_at = excluded.updated_at`).ranked(2)
 
 // customer is the id of the payment's customer, who stands or is made, with the details that came.

@@ -71,6 +71,7 @@ GRANT USAGE ON SCHEMA public TO %[1]s;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_months(int) TO %[1]s;
+GRANT EXECUTE ON FUNCTION erase_request(book, text, smallint, bytea), erase_callbacks(book, text, bytea) TO %[1]s;
 GRANT INSERT ON merchants, operators, api_keys, channel_accounts, users, user_details, causes, idempotency, accounts, journals,
     entries, folds, displaced, lanes, blocks, closings, audit_checkpoints, orders, order_lines, order_adjustments, payments, payment_parts, payment_details, attempts,
     channel_calls, callbacks, events, cases, acts, captures, refunds, refund_attempts, payouts, payout_details, payout_attempts,

@@ -142,7 +142,7 @@ func (s *Store) PayoutDossier(ctx context.Context, book id.Book, payoutID string
 
 const sqlPayoutIntent = `
 	SELECT` + payoutAttemptColumns + `, a.request_sealed, d.destination_sealed
-	FROM payout_attempts a JOIN payout_details d ON d.book = a.book AND d.payout_id = a.payout_id
+	FROM payout_attempts a LEFT JOIN payout_details d ON d.book = a.book AND d.payout_id = a.payout_id
 	WHERE a.book = $1 AND a.payout_id = $2 AND a.ordinal = $3`
 
 // PayoutIntent reads a committed intent back for its call, with request, destination and credentials opened. A key that was never
@@ -170,6 +170,9 @@ func (s *Store) PayoutIntent(ctx context.Context, book id.Book, key string) (cha
 	a := in.Attempt
 	if in.Key, in.Account, err = s.thaw(ctx, db, frozen{key, a.RequestHash, a.BornAt, a.ChannelAccount, sealed}, &in.Request); err != nil {
 		return in, err
+	}
+	if in.Request.Destination = ""; destination == nil {
+		return in, nil // erased, once the payout had ended: it can be asked about, and nothing is sent any more
 	}
 	text, err := s.OpenSealed(destination)
 	if err != nil {

@@ -215,7 +215,11 @@ func (s *Store) DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, d
 	if d.Act.Ends() {
 		m.ends = &d
 	}
-	return s.moveUser(ctx, ref, m)
+	u, err := s.moveUser(ctx, ref, m)
+	if err == nil && d.Act == user.Erase { // a repeat, too: the first may have been cut off
+		err = s.forget(ctx, ref)
+	}
+	return u, err
 }
 
 func (s *Store) moveUser(ctx context.Context, ref user.Ref, m userMove) (after user.User, err error) {

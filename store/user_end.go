@@ -63,7 +63,11 @@ const sqlUnderWay = `
 	UNION ALL SELECT 'rebate_debt', count(*) FROM rebate_debts WHERE beneficiary = $2 AND book = $1
 	UNION ALL SELECT 'payment', count(*) FROM mine WHERE $3 AND order_id <> '' AND status IN ('processing', 'requires_action', 'authorized')
 	UNION ALL SELECT 'payment_refund', count(*) FROM mine JOIN refunds r ON r.payment_id = mine.id AND r.book = $1
-		WHERE $3 AND r.status = 'processing' AND NOT (r.user_id IS NOT DISTINCT FROM $2 AND (r.wallet > 0 OR r.taken_wallet > 0))`
+		WHERE $3 AND r.status = 'processing' AND NOT (r.user_id IS NOT DISTINCT FROM $2 AND (r.wallet > 0 OR r.taken_wallet > 0))
+	UNION ALL SELECT 'callback', count(*) FROM (
+		SELECT id FROM mine UNION ALL SELECT r.id FROM mine JOIN refunds r ON r.payment_id = mine.id AND r.book = $1
+		UNION ALL SELECT id FROM payouts WHERE user_id = $2 AND book = $1) o JOIN callbacks c ON c.business_id = o.id AND c.book = $1
+		WHERE $3 AND c.disposition IS NULL`
 
 // underWay counts them, under the user's lock.
 func underWay(ctx context.Context, tx pgx.Tx, u user.User, d user.Doing) ([]user.Running, error) {

@@ -5815,8 +5815,10 @@ type ClientInterface interface {
 
 	// EraseUserWithBody Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+	// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+	// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+	// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type.
@@ -5826,8 +5828,10 @@ type ClientInterface interface {
 
 	// EraseUser Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+	// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+	// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+	// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type.
@@ -8961,8 +8965,10 @@ func (c *Client) RemoveDestination(ctx context.Context, userID UserID, destinati
 
 // EraseUserWithBody Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type.
@@ -8982,8 +8988,10 @@ func (c *Client) EraseUserWithBody(ctx context.Context, userID UserID, params *E
 
 // EraseUser Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type.
@@ -19485,8 +19493,10 @@ type ClientWithResponsesInterface interface {
 
 	// EraseUserWithBodyWithResponse Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+	// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+	// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+	// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19496,8 +19506,10 @@ type ClientWithResponsesInterface interface {
 
 	// EraseUserWithResponse Erase what is personal about a user
 	//
-	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-	// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+	// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+	// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+	// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+	// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -42076,8 +42088,10 @@ func (c *ClientWithResponses) RemoveDestinationWithResponse(ctx context.Context,
 
 // EraseUserWithBodyWithResponse Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -42093,8 +42107,10 @@ func (c *ClientWithResponses) EraseUserWithBodyWithResponse(ctx context.Context,
 
 // EraseUserWithResponse Erase what is personal about a user
 //
-// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata. Journals keep the id. Payments and
-// refunds over channels that are under way keep the user from it, too: 409 `payment_under_way`, `payment_refund_under_way`.
+// As closing, and then all that is personal is gone: name, contacts, reference, destinations, metadata, and what payments and payouts hold of
+// it (tokens, addresses, where payouts went, the bodies of what channels said). Journals keep the id. Payments and refunds over channels
+// that are under way keep the user from it, too, and words of channels that nobody has placed yet: 409 `payment_under_way`,
+// `payment_refund_under_way`, `callback_under_way`. A repeat finishes what was cut off.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -18,7 +18,7 @@ type Doing struct {
 func (a Act) Ends() bool { return a == Close || a == Erase }
 
 // Running is how much of a kind a user has under way: refund, payout, transfer, topup, dispute, rebate (promised, not paid), rebate_debt
-// (owed of rebates), and of one who is to be erased payment and payment_refund, too.
+// (owed of rebates), and of one who is to be erased payment, payment_refund and callback, too.
 type Running struct {
 	Kind  string
 	Count int64

@@ -30,10 +30,11 @@ type Public struct {
 	UpdatedAt   time.Time           `json:"updated_at"`
 }
 
-// Told is u as its events show it: ids, and nothing personal (I-26). A reference may be personal, too: it is the merchant's to choose.
+// Told is u as its events show it: ids, and nothing personal (I-26). A reference and metadata may be personal, too: they are the merchant's
+// to choose, and no event can be erased.
 func (u User) Told() Public {
 	p := u.Public()
-	p.Name, p.Email, p.Phone, p.Country, p.PushTokens, p.Reference = "", "", "", "", nil, ""
+	p.Name, p.Email, p.Phone, p.Country, p.PushTokens, p.Reference, p.Metadata = "", "", "", "", nil, "", nil
 	return p
 }
 
