@@ -125,28 +125,34 @@ func (s *Steps) call(ctx context.Context, in CallInput, op channels.Operation, d
 // make makes one call, within its time and its account's limits, and notes a line about it. No
 // transaction is open across the call.
 func (s *Steps) make(ctx context.Context, line channels.CallLine, limits channels.Limits, do func(context.Context, channels.Channel, time.Time) (payment.Outcome, error)) (Answer, error) {
-	c, err := s.c.Channels.Get(line.Channel)
-	if err != nil {
-		return Answer{}, failure(ctx, err)
-	}
 	limit := s.c.CallTimeout
 	if activity.GetInfo(ctx).IsLocalActivity {
 		limit = s.c.ExpressTimeout
 	}
-	bounded, done, err := s.admitted(ctx, line, limits, limit)
+	out, err := s.reach(ctx, line, limits, limit, do)
 	if err != nil {
 		return Answer{}, failure(ctx, err)
+	}
+	a, err := s.seal(out)
+	return a, failure(ctx, err)
+}
+
+// reach is make with the longest time that the call may take. Its errors are faults.
+func (s *Steps) reach(ctx context.Context, line channels.CallLine, limits channels.Limits, longest time.Duration, do func(context.Context, channels.Channel, time.Time) (payment.Outcome, error)) (payment.Outcome, error) {
+	c, err := s.c.Channels.Get(line.Channel)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	bounded, done, err := s.admitted(ctx, line, limits, longest)
+	if err != nil {
+		return payment.Outcome{}, err
 	}
 	defer done()
 	line.StartedAt = s.c.Now()
 	out, err := do(bounded, c, line.StartedAt)
 	s.c.Health.observe(line, out, err)
 	s.note(line, out, err)
-	if err != nil {
-		return Answer{}, failure(ctx, err)
-	}
-	a, err := s.seal(out)
-	return a, failure(ctx, err)
+	return out, err
 }
 
 func (s *Steps) note(line channels.CallLine, out payment.Outcome, err error) {

@@ -20,7 +20,9 @@ const (
 )
 
 // Callback is a verified callback. Amount and currency are part of the
-// outcome, so that a mismatch can't pass unseen.
+// outcome, so that a mismatch can't pass unseen. One whose outcome is Unknown
+// tells only that there is something to ask: whoever places it asks the channel,
+// and what it answers counts.
 type Callback struct {
 	EventID   string  // the channel's id of this delivery; empty: the hash of the body serves
 	Subject   Subject //

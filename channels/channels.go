@@ -108,6 +108,9 @@ type Description struct {
 	// MultiCapture says that an authorization can be captured in parts, one after
 	// the other. Where it can't, each capture is final.
 	MultiCapture bool
+	// Hints says that a callback's signature proves that the channel sent something to us, and not what. Then a callback is
+	// never believed for its content: its Outcome is Unknown, so that the channel is asked what became of the Reference.
+	Hints bool
 	// Statements are the kinds of files that Statement and ReadStatement know.
 	Statements []string
 	// Credentials are what an account of the channel is opened with.

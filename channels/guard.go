@@ -118,7 +118,22 @@ func (g guarded) ParseCallback(a Account, raw RawCallback) (Callback, error) {
 	if cb.Subject != SubjectOther { // which says nothing
 		cb.Outcome = cb.Outcome.Vetted()
 	}
+	if g.Describe().Hints {
+		return cb.hint(), nil
+	}
 	return cb, nil
+}
+
+// hint leaves of a callback only what to ask about. A dispute can't be asked about, so it is left alone.
+func (cb Callback) hint() Callback {
+	cb.Outcome, cb.Dispute = payment.Outcome{}, nil
+	switch cb.Subject {
+	case SubjectDispute:
+		cb.Subject = SubjectOther
+	case SubjectCharge, SubjectRefund, SubjectPayout:
+		cb.Outcome = unknown("a callback of this channel proves nothing: it is asked")
+	}
+	return cb
 }
 
 func storable(text string) bool {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paysaga/channels"
+	"paysaga/domain/dispute"
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
 )
@@ -249,4 +250,24 @@ func TestCallbacksThatCantBeStoredAreRefused(t *testing.T) {
 	cb, err = guarded.ParseCallback(channels.Account{}, channels.RawCallback{})
 	require.True(t, fault.Is(err, fault.KindDenied, "signature_invalid"))
 	require.Equal(t, channels.Callback{}, cb, "a forged callback says nothing")
+}
+
+// A channel whose signatures prove no content is never believed: its callbacks name what to ask about, and nothing else.
+func TestAHintSaysOnlyWhatToAskAbout(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[channels.Subject]channels.Subject{channels.SubjectCharge: channels.SubjectCharge, channels.SubjectRefund: channels.SubjectRefund,
+		channels.SubjectPayout: channels.SubjectPayout, channels.SubjectDispute: channels.SubjectOther, channels.SubjectOther: channels.SubjectOther} {
+		c := &told{describe: channels.Description{Operations: all, Hints: true}, callback: channels.Callback{EventID: "e", Subject: subject, Reference: "r",
+			Outcome: payment.Outcome{Verdict: payment.Succeeded, AmountMinor: 1, Currency: "CNY", ChannelID: "theirs", Approved: true}, Dispute: &dispute.Word{ID: "d"}}}
+		cb, err := channels.Guard(c).ParseCallback(channels.Account{}, channels.RawCallback{})
+		require.NoError(t, err)
+		out := cb.Outcome
+		out.Reason = ""
+		if want == channels.SubjectOther {
+			require.Equal(t, payment.Outcome{}, out)
+		} else {
+			require.Equal(t, payment.Outcome{Verdict: payment.Unknown}, out)
+		}
+		require.Equal(t, channels.Callback{EventID: "e", Subject: want, Reference: "r", Outcome: cb.Outcome}, cb)
+	}
 }

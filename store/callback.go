@@ -10,6 +10,7 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/payment"
 )
 
 // bodyAndAction is what a callback holds in secret.
@@ -114,6 +115,20 @@ func (s *Store) Callback(ctx context.Context, book id.Book, callbackID string) (
 		return r, fault.NotFound("callback")
 	}
 	return r, failure(err)
+}
+
+const sqlAnswerCallback = `UPDATE callbacks SET outcome = $3 WHERE book = $1 AND id = $2 AND disposition IS NULL`
+
+// AnswerCallback keeps what a channel said when it was asked about a callback that proves nothing by itself. What the
+// customer has to do next is left out; one that was dealt with stays as it is.
+func (s *Store) AnswerCallback(ctx context.Context, book id.Book, callbackID string, said payment.Outcome) error {
+	db, err := s.db(book)
+	if err != nil {
+		return err
+	}
+	said.Action = nil
+	_, err = db.pool.Exec(ctx, sqlAnswerCallback, book, callbackID, said)
+	return failure(err)
 }
 
 const sqlInsertCalls = `

@@ -103,7 +103,7 @@ GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, 
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
 GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
 GRANT UPDATE (authorized, paid, refunded, status, sequence, received_at) ON orders TO %[1]s;
-GRANT UPDATE (tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
+GRANT UPDATE (outcome, tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
 GRANT UPDATE (delivered_at) ON events TO %[1]s;
 GRANT INSERT, UPDATE, DELETE ON event_leases TO %[1]s;
 GRANT INSERT ON webhook_endpoints, webhook_secrets, event_bodies, deliveries, delivery_tries TO %[1]s;

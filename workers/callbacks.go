@@ -39,6 +39,11 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 		return r.orphan(ctx, cb)
 	case cb.Subject == channels.SubjectDispute:
 		return r.hear(ctx, cb, d, step.Ordinal)
+	}
+	cb, answered, err := r.learn(ctx, cb, business, d.Attempt(step.Ordinal).Key)
+	switch {
+	case err != nil || !answered:
+		return err
 	case !d.Payment.Status.Terminal():
 		err := r.c.Sagas.Deliver(ctx, business, cb.ID)
 		if err == nil {
@@ -57,6 +62,27 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 		return err
 	}
 	return r.see(ctx, cb, "settled")
+}
+
+// learn asks the channel about a callback that says nothing certain of itself, and goes on with what the channel answers: a
+// body that nobody signed decides nothing (I-21). It is asked again for as long as an unknown reference is tried; after
+// that the saga's own questions are all there is.
+func (r *Relays) learn(ctx context.Context, cb channels.Received, businessID, key string) (_ channels.Received, answered bool, err error) {
+	if cb.Outcome.Verdict != payment.Unknown {
+		return cb, true, nil
+	}
+	said, err := r.c.Settler.AskAbout(ctx, activities.Question{Book: cb.Book, BusinessID: businessID, Key: key})
+	switch kind := fault.Of(err); {
+	case err == nil && said.Verdict != payment.Unknown:
+	case r.c.Now().Sub(cb.ReceivedAt) >= r.c.OrphanAfter:
+		return cb, true, nil
+	case err == nil, kind == fault.KindUnavailable, kind == fault.KindUnknown:
+		return cb, false, nil // the row comes again
+	default:
+		return cb, false, err
+	}
+	cb.Outcome = said
+	return cb, true, r.c.Payments.AnswerCallback(ctx, cb.Book, cb.ID, said)
 }
 
 // hear settles a channel's word about a dispute, and marks it as seen in the same Step. While the payment is under way its sums aren't
@@ -116,6 +142,11 @@ func (r *Relays) placeOut(ctx context.Context, cb channels.Received, businessID 
 		return r.see(ctx, cb, "ignored")
 	case o.attempt == nil || o.attempt.ChannelAccount != cb.ChannelAccount:
 		return r.orphan(ctx, cb)
+	}
+	cb, answered, err := r.learn(ctx, cb, businessID, o.attempt.Key)
+	switch {
+	case err != nil || !answered:
+		return err
 	case !o.terminal:
 		err := r.c.Sagas.Deliver(ctx, businessID, cb.ID)
 		if err == nil {

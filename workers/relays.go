@@ -75,6 +75,8 @@ type Sagas interface {
 type Settler interface {
 	Settle(context.Context, activities.Settlement) (payment.Payment, error)
 	SettleRefund(context.Context, activities.OutSettlement) (refund.Refund, error)
+	// AskAbout asks a channel what became of what a callback only names.
+	AskAbout(context.Context, activities.Question) (payment.Outcome, error)
 	// Rebate brings an order's rebates to what its payments and refunds say.
 	Rebate(context.Context, accrual.Due) error
 	// Withdraw orders the payout of a wallet that a settlement has paid into.
@@ -100,6 +102,8 @@ type RelayConfig struct {
 		RefundDossier(ctx context.Context, book id.Book, refundID string) (refund.Dossier, error)
 		PayoutDossier(ctx context.Context, book id.Book, payoutID string) (payout.Dossier, error)
 		Dispute(ctx context.Context, book id.Book, merchantID, disputeID string) (dispute.Dispute, error)
+		// AnswerCallback keeps what a channel said when it was asked about a callback.
+		AnswerCallback(ctx context.Context, book id.Book, callbackID string, said payment.Outcome) error
 	}
 	// Months makes the ledger's months before they begin; nil: somebody else does.
 	Months interface {

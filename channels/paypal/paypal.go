@@ -91,6 +91,7 @@ func (*Channel) Describe() channels.Description {
 		// captured. Cancel is what makes it final.
 		AbsenceIsFinal: false,
 		MaxRefundAge:   maxRefundAge,
+		Hints:          true, // see ParseCallback
 		Statements:     []string{StatementSettlement},
 		Credentials:    credentials,
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"hash/crc32"
@@ -58,7 +59,9 @@ func (s *Server) tell(kind, resource, about string, object any) {
 
 // Sign returns the headers of a delivery of body at a time to the webhook.
 func (s *Server) Sign(body []byte, at time.Time) http.Header {
-	transmission, stamp := "69cd13f0-d67a-11e5-baa3-778b53f4ae55", at.UTC().Format(time.RFC3339)
+	var unique [16]byte
+	_, _ = rand.Read(unique[:])
+	transmission, stamp := hex.EncodeToString(unique[:]), at.UTC().Format(time.RFC3339)
 	text := transmission + "|" + stamp + "|" + WebhookID + "|" + strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)
 	sum := sha256.Sum256([]byte(text))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, pki().leaf, crypto.SHA256, sum[:])
