@@ -3,9 +3,9 @@ package bank
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,13 +83,30 @@ func (m *movement) rf() string {
 // Banks give one reference to all transactions of an entry: amount, references
 // and the place among equal ones tell them apart.
 func (m *movement) id() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%d|%s|%s|%s|%s|%d", m.entryRef, m.ref, m.minor, m.currency, m.at.Format(time.DateOnly),
-		m.endToEnd, m.reference, m.occurrence))
-	name := hex.EncodeToString(sum[:8])
-	if m.ref != "" && len(m.ref) <= 35 && latinText(m.ref, 35) == m.ref && !strings.ContainsAny(m.ref, " /") {
-		return m.ref + "-" + name
+	to := append(make([]byte, 0, 256), m.entryRef...)
+	to = append(append(append(to, '|'), m.ref...), '|')
+	to = append(strconv.AppendInt(to, m.minor, 10), '|')
+	to = append(append(to, m.currency...), '|')
+	to = append(m.at.AppendFormat(to, time.DateOnly), '|')
+	to = append(append(append(to, m.endToEnd...), '|'), m.reference...)
+	sum := sha256.Sum256(strconv.AppendInt(append(to, '|'), int64(m.occurrence), 10))
+	var name [16]byte
+	hex.Encode(name[:], sum[:8])
+	if m.ref != "" && len(m.ref) <= 35 && bare(m.ref) {
+		return m.ref + "-" + string(name[:])
 	}
-	return name
+	return string(name[:])
+}
+
+// print is a movement's print without its day: two of a file with the same one are told apart by their place.
+func (m *movement) print() [8]byte {
+	to := append(make([]byte, 0, 256), m.entryRef...)
+	to = append(append(append(to, '|'), m.ref...), '|')
+	to = append(strconv.AppendInt(to, m.minor, 10), '|')
+	to = append(append(to, m.currency...), '|')
+	to = append(append(append(to, m.endToEnd...), '|'), m.reference...)
+	sum := sha256.Sum256(to)
+	return [8]byte(sum[:8])
 }
 
 // camt reads one file.
@@ -98,6 +115,7 @@ type camt struct {
 	zone    *time.Location
 	root    string // path of a statement
 	entry   string // and of an entry
+	within  int    // the depth of the entry that is open; 0: none is
 	message string
 	report  report
 	e, t    movement
@@ -109,11 +127,15 @@ type camt struct {
 	txs, told, bare               int
 	sum                           int64
 	held                          *movement
-	rows                          int
-	equal                         map[[8]byte]int
-	each                          func(*movement) error
-	done                          func(*report) error
-	reports                       int
+	day                           struct { // the last one read
+		text string
+		at   time.Time
+	}
+	rows    int
+	equal   map[[8]byte]int
+	each    func(*movement) error
+	done    func(*report) error
+	reports int
 }
 
 // readCamt hands out each booked movement of a file, and each of its reports once
@@ -133,7 +155,14 @@ func readCamt(r io.Reader, limit int64, zone *time.Location, each func(*movement
 }
 
 func (c *camt) step(e event) error {
-	if len(c.names) == 1 {
+	if c.within > 0 { // most of a file
+		if c.depth > c.within {
+			return c.inEntry(e, c.path[len(c.entry):])
+		}
+		c.within = 0
+		return c.entryDone()
+	}
+	if c.depth == 1 {
 		if e == end {
 			return nil
 		}
@@ -160,8 +189,11 @@ func (c *camt) step(e event) error {
 		c.reports++
 		return c.finish()
 	}
-	if in := c.below(c.entry); in != nil || string(c.path) == c.entry {
-		return c.inEntry(e, in)
+	if string(c.path) == c.entry {
+		c.within = c.depth
+		c.e = movement{line: c.line()}
+		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.held = "", "", "", 0, 0, 0, 0, nil
+		return nil
 	}
 	if in := c.below(c.root); in != nil && e == end {
 		return c.inReport(string(in))
@@ -339,9 +371,17 @@ func (c *camt) minor(text, currency string) (int64, error) {
 	return n, nil
 }
 
-// time reads a day, or a moment; one without a zone is in the bank's.
+// time reads a day, or a moment; one without a zone is in the bank's. Most of a
+// file's movements are of one day.
 func (c *camt) time(text string) (at time.Time, dayOnly bool, err error) {
-	return moment(text, c.zone, func() error { return c.flaw("a date can't be read") })
+	if text == c.day.text && text != "" {
+		return c.day.at, true, nil
+	}
+	at, dayOnly, err = moment(text, c.zone, func() error { return c.flaw("a date can't be read") })
+	if dayOnly {
+		c.day.text, c.day.at = text, at
+	}
+	return at, dayOnly, err
 }
 
 func moment(text string, zone *time.Location, refuse func() error) (at time.Time, dayOnly bool, err error) {

@@ -1,41 +1,34 @@
 package bank
 
-import (
-	"crypto/sha256"
-	"fmt"
-	"strings"
-)
+import "strings"
 
 const inTx = "/NtryDtls/TxDtls"
 
-// inEntry reads an entry: in is the path below it, nil at the entry itself.
+// inEntry reads what stands in an entry: in is the path below it.
 func (c *camt) inEntry(e event, in []byte) error {
+	tx := len(in) >= len(inTx) && string(in[:len(inTx)]) == inTx
 	switch {
-	case in == nil && e == begin:
-		c.e = movement{line: c.line()}
-		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.held = "", "", "", 0, 0, 0, 0, nil
+	case !tx && e == begin:
 		return nil
-	case in == nil:
-		return c.entryDone()
-	case string(in) == inTx && e == begin:
-		if c.txs++; c.txs == 1 {
-			if err := c.head(); err != nil {
-				return err
-			}
-		}
-		c.t = c.e
-		c.t.line, c.t.ref = c.line(), ""
-		c.txRaw, c.txCurrency, c.direction2, c.altRaw, c.altCurrency = "", "", "", "", ""
-		return nil
-	case string(in) == inTx:
-		return c.txDone()
-	case e == begin:
-		return nil
-	case len(in) > len(inTx) && string(in[:len(inTx)]) == inTx:
+	case !tx:
+		return c.ofEntry(string(in))
+	case len(in) > len(inTx) && e == end:
 		c.inTx(string(in[len(inTx):]))
 		return nil
+	case len(in) > len(inTx):
+		return nil
+	case e == end:
+		return c.txDone()
 	}
-	return c.ofEntry(string(in))
+	if c.txs++; c.txs == 1 {
+		if err := c.head(); err != nil {
+			return err
+		}
+	}
+	c.t = c.e
+	c.t.line, c.t.ref = c.line(), ""
+	c.txRaw, c.txCurrency, c.direction2, c.altRaw, c.altCurrency = "", "", "", "", ""
+	return nil
 }
 
 func (c *camt) ofEntry(in string) (err error) {
@@ -238,8 +231,7 @@ func (c *camt) tell(m *movement) error {
 	}
 	c.rows++
 	m.row = c.rows
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%d|%s|%s|%s", m.entryRef, m.ref, m.minor, m.currency, m.endToEnd, m.reference))
-	equal := [8]byte(sum[:8])
+	equal := m.print()
 	m.occurrence = c.equal[equal]
 	if c.equal[equal]++; len(c.equal) > maxEqual { // in memory that doesn't grow
 		clear(c.equal)

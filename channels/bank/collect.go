@@ -83,7 +83,7 @@ func (d desk) collect(ctx context.Context, now time.Time, did *Report, tell func
 		err := c.file(ctx)
 		var bad *flaw
 		switch {
-		case errors.As(err, &bad) && bad.reason == truncated && now.Sub(f.Changed) < settles:
+		case errors.As(err, &bad) && bad.reason == errTruncated.Error() && now.Sub(f.Changed) < settles:
 			continue
 		case errors.As(err, &bad):
 			if err := d.Move(ctx, Inbox+"/"+f.Name, Refused+"/"+c.stamp()); err != nil {

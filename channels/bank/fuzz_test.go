@@ -66,3 +66,26 @@ func FuzzCamt(f *testing.F) {
 		}
 	})
 }
+
+// What the scanner takes, encoding/xml takes too, and reads the same of it.
+func FuzzXML(f *testing.F) {
+	seed(f)
+	for _, s := range []string{"<a b='1'\tc=\"&#x3c;]]>\"><![CDATA[ ]]]]><![CDATA[>]]>x&amp;\r\ny<b/></a >", "<p:a xmlns:p='1'><q:a xmlns:q='1'/><p:b xmlns:p='2'><a/></p:b></p:a>",
+		"<?xml version='1.0' encoding='latin1'?><a>\xe9<!-- - --></a>\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		ours, err := eventsOf(strings.NewReader(content))
+		judged(t, content, err)
+		if err != nil {
+			return
+		}
+		theirs, err := eventsOfLibrary(strings.NewReader(content))
+		if err != nil {
+			t.Fatalf("%q is taken, but not by encoding/xml: %v", content, err)
+		}
+		if diff := differ(ours, theirs); diff != "" {
+			t.Fatalf("%q: %s", content, diff)
+		}
+	})
+}

@@ -64,7 +64,7 @@ const (
 )
 
 func (p *pain) step(e event) (err error) {
-	if len(p.names) == 1 {
+	if p.depth == 1 {
 		if message, _ := p.among(pain002s); message == "" {
 			return p.flaw("it is not a pain.002 of version 03 to 11")
 		}

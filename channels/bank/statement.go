@@ -91,6 +91,9 @@ func (m *movement) of(f reconcile.File) reconcile.Line {
 	}
 	back := m.reversal || m.returned != ""
 	for _, ref := range []string{m.endToEnd, m.instruction} {
+		if ref == "" {
+			continue
+		}
 		if business, _, err := id.ParseReference(ref); err == nil && (id.Is(id.Payout, business) || id.Is(id.Refund, business)) {
 			l.Reference, l.ChannelID = ref, ref
 			l.Kind = kindOf(id.Is(id.Payout, business), back && m.minor > 0)

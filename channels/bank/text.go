@@ -43,6 +43,17 @@ func latinText(text string, limit int) string {
 	return out
 }
 
+// bare texts are what latinText makes of them, and have neither a space nor a slash.
+func bare(text string) bool {
+	for i := range len(text) {
+		b := text[i]
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') && strings.IndexByte("-?:().,'+", b) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // legible: something of a name is left that a bank can compare.
 func legible(name string) bool {
 	return strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })

@@ -2,138 +2,50 @@ package bank
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 )
 
 const (
 	maxDepth = 24       // the messages of ISO 20022 that we read are 14 deep
 	maxText  = 4 << 10  // of one element; the longest that we look at has 500 characters
-	maxToken = 64 << 10 // between two tokens: a reader must not gather without end
+	maxToken = 64 << 10 // of one tag, text or comment: a reader must not gather without end
 )
 
 // document reads an XML file element by element, in memory that doesn't grow
 // with it. What no bank writes it refuses: a DOCTYPE, entities of its own,
 // instructions, depth and texts without measure.
 type document struct {
-	dec   *xml.Decoder
-	in    *metered
+	in    *scanner
 	path  []byte // local names from the root, each with a slash before it
 	marks []int  // where each name begins in path
-	names []xml.Name
+	full  []byte // names with their prefixes, of what is open
+	fulls []int  // where each begins in full
+	depth int
 	// foreign is the depth at which another namespace began; 0: in ours.
 	foreign int
 	text    []byte // of the element that is open, if it has no children
 	attr    string // its Ccy
 	seen    bool   // a root was there
-	prefix  string
+	alone   bool   // what was opened last has no content: its end follows
+	parts   int    // that were read
 	space   string // the root's namespace
+	bound   []binding
+	scratch []byte
+	words   [256]string
 }
 
-// metered gives up on input that is too large, as a whole or between two tokens.
-type metered struct {
-	io.Reader
-	left, since int64
-	failed      error  // of the reader, not of what was read
-	got         []byte // of buf
-	at          int
-	buf         [16 << 10]byte
-}
-
-var (
-	errTooLarge = errors.New("it is too large")
-	errToken    = errors.New("a part of it is too large")
-)
-
-// ReadByte is all that the decoder asks for as long as the file is UTF-8.
-func (m *metered) ReadByte() (byte, error) {
-	if m.at == len(m.got) {
-		if err := m.fill(); err != nil {
-			return 0, err
-		}
-	}
-	if m.since++; m.since > maxToken {
-		return 0, errToken
-	}
-	b := m.got[m.at]
-	m.at++
-	return b, nil
-}
-
-func (m *metered) fill() error {
-	if m.left <= 0 {
-		return errTooLarge
-	}
-	for range 100 {
-		n, err := m.Reader.Read(m.buf[:min(int64(len(m.buf)), m.left)])
-		m.left, m.got, m.at = m.left-int64(n), m.buf[:n], 0
-		if n > 0 {
-			return nil
-		}
-		if err != nil {
-			if err != io.EOF {
-				m.failed = err
-			}
-			return err
-		}
-	}
-	m.failed = io.ErrNoProgress
-	return m.failed
-}
-
-func (m *metered) Read(p []byte) (n int, err error) {
-	for n < len(p) && (n == 0 || m.at < len(m.got)) {
-		if p[n], err = m.ReadByte(); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
+// binding is what an element says that a prefix means below it.
+type binding struct {
+	prefix, space string
+	depth         int
 }
 
 func read(r io.Reader, limit int64) *document {
-	in := &metered{Reader: r, left: limit}
-	d := &document{in: in, dec: xml.NewDecoder(in)}
-	d.dec.CharsetReader = charset
-	return d
-}
-
-// charset reads what banks still write besides UTF-8.
-func charset(name string, r io.Reader) (io.Reader, error) {
-	switch strings.ToLower(name) {
-	case "us-ascii", "ascii":
-		return r, nil
-	case "iso-8859-1", "latin1", "iso-8859-15":
-		return &latin{r: r}, nil
-	}
-	return nil, errors.New("its encoding is not UTF-8, US-ASCII or ISO-8859-1")
-}
-
-// latin turns ISO 8859-1 into UTF-8.
-type latin struct {
-	r   io.Reader
-	out []byte
-	buf [1024]byte
-}
-
-func (l *latin) Read(p []byte) (int, error) {
-	if len(l.out) == 0 {
-		n, err := l.r.Read(l.buf[:])
-		if n == 0 {
-			return 0, err
-		}
-		l.out = l.out[:0]
-		for _, b := range l.buf[:n] {
-			l.out = utf8.AppendRune(l.out, rune(b))
-		}
-	}
-	n := copy(p, l.out)
-	l.out = l.out[n:]
-	return n, nil
+	return &document{in: newScanner(r, limit)}
 }
 
 // flaw is why a file can't be believed, and where; it quotes nothing of it.
@@ -144,10 +56,7 @@ type flaw struct {
 
 func (f *flaw) Error() string { return fmt.Sprintf("line %d: %s", f.line, f.reason) }
 
-func (d *document) line() int {
-	line, _ := d.dec.InputPos()
-	return line
-}
+func (d *document) line() int { return d.in.line() }
 
 func (d *document) flaw(reason string) error { return &flaw{line: d.line(), reason: reason} }
 
@@ -162,122 +71,221 @@ const (
 // next goes to the next begin or end; path is that of the element. io.EOF comes
 // only after a whole document.
 func (d *document) next() (event, error) {
+	if d.alone {
+		d.alone = false
+		return end, nil
+	}
 	for {
-		d.in.since = 0
-		t, err := d.dec.RawToken()
+		p, raw, err := d.in.next()
 		switch {
-		case err == io.EOF && (!d.seen || len(d.names) > 0):
-			return 0, d.flaw(truncated)
+		case err == io.EOF && (!d.seen || d.depth > 0):
+			return 0, d.unreadable(errTruncated)
 		case err == io.EOF:
 			return 0, io.EOF
 		case err != nil:
 			return 0, d.unreadable(err)
 		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			return begin, d.open(t)
-		case xml.EndElement:
-			return end, d.close(t)
-		case xml.CharData:
-			if err := d.chars(t); err != nil {
-				return 0, err
+		d.parts++
+		switch p {
+		case partText, partCData:
+			err = d.chars(raw, p == partCData)
+		case partOpen:
+			if err = d.open(raw); err == nil {
+				return begin, nil
 			}
-		case xml.ProcInst:
-			if t.Target != "xml" || len(d.names) > 0 {
-				return 0, d.flaw("it has a processing instruction")
+		case partClose:
+			if err = d.close(raw); err == nil {
+				return end, nil
 			}
-		case xml.Directive:
-			return 0, d.flaw("it has a DOCTYPE or another directive")
+		case partInstruction:
+			err = d.instruction(raw)
+		case partDirective:
+			err = errors.New("it has a DOCTYPE or another directive")
+		}
+		if err != nil {
+			return 0, d.unreadable(err)
 		}
 	}
 }
 
-const truncated = "it ends before it is complete"
-
-// unreadable says what is wrong in our words: the decoder's quote the file.
+// unreadable is what is wrong and where; what the reader has failed of is its own.
 func (d *document) unreadable(err error) error {
-	var syntax *xml.SyntaxError
-	switch {
-	case d.in.failed != nil:
+	if d.in.failed != nil {
 		return d.in.failed
-	case errors.Is(err, errTooLarge), errors.Is(err, errToken):
-		return d.flaw(err.Error())
-	case errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF"):
-		return d.flaw(truncated)
-	case errors.As(err, &syntax) && strings.Contains(syntax.Msg, "entity"):
-		return d.flaw("it has an entity of its own")
-	case strings.Contains(err.Error(), "encoding"):
-		return d.flaw("its encoding is not UTF-8, US-ASCII or ISO-8859-1")
 	}
-	return d.flaw("it is not well-formed XML")
+	return d.flaw(err.Error())
 }
 
-func (d *document) open(t xml.StartElement) error {
-	if len(d.names) >= maxDepth {
-		return d.flaw("it is nested too deeply")
+// instruction takes an XML declaration, and nothing else.
+func (d *document) instruction(raw []byte) error {
+	n := name(raw)
+	if string(raw[:n]) != "xml" || d.depth > 0 {
+		return errors.New("it has a processing instruction")
 	}
-	d.attr = ""
-	own := ""
-	for _, a := range t.Attr {
+	version, encoding := "", ""
+	for rest := raw[n:]; ; {
+		key, value, after, err := attribute(rest)
 		switch {
-		case a.Name.Space == "" && a.Name.Local == "Ccy":
-			d.attr = a.Value
-		case a.Name.Space == "xmlns" && a.Name.Local == t.Name.Space, a.Name.Space == "" && a.Name.Local == "xmlns" && t.Name.Space == "":
-			own = a.Value
+		case err != nil:
+			return err
+		case key == nil:
+			if version != "1.0" {
+				return errMalformed
+			}
+			return d.encoded(encoding)
+		case string(key) == "version":
+			version = string(value)
+		case string(key) == "encoding":
+			encoding = strings.ToLower(string(value))
 		}
+		rest = after
 	}
-	d.names = append(d.names, t.Name)
-	switch {
-	case len(d.names) == 1:
-		d.prefix, d.space, d.seen = t.Name.Space, own, true
-	case d.foreign == 0 && (t.Name.Space != d.prefix || (own != "" && own != d.space)):
-		d.foreign = len(d.names)
+}
+
+// encoded reads what banks still write besides UTF-8.
+func (d *document) encoded(name string) error {
+	switch name {
+	case "", "utf-8", "us-ascii", "ascii":
+		return d.in.recode(false, d.parts == 1)
+	case "iso-8859-1", "latin1", "iso-8859-15":
+		return d.in.recode(true, d.parts == 1)
 	}
+	return errEncoding
+}
+
+func (d *document) open(tag []byte) error {
+	if d.depth >= maxDepth {
+		return errors.New("it is nested too deeply")
+	}
+	if n := len(tag); n > 0 && tag[n-1] == '/' {
+		tag, d.alone = tag[:n-1], true
+	}
+	n := name(tag)
+	if n == 0 {
+		return errMalformed
+	}
+	d.depth++
+	if err := d.attributes(tag[n:]); err != nil {
+		return err
+	}
+	prefix, local := split(tag[:n])
+	switch space := d.resolve(prefix); {
+	case d.depth == 1:
+		d.space, d.seen = space, true
+	case d.foreign == 0 && space != d.space:
+		d.foreign = d.depth
+	}
+	d.fulls = append(d.fulls, len(d.full))
+	d.full = append(d.full, tag[:n]...)
 	d.marks = append(d.marks, len(d.path))
 	d.path = append(d.path, '/')
 	if d.foreign > 0 {
 		d.path = append(d.path, '?')
 	}
-	d.path = append(d.path, t.Name.Local...)
+	d.path = append(d.path, local...)
 	d.text = d.text[:0]
 	return nil
 }
 
-func (d *document) close(t xml.EndElement) error {
-	if len(d.names) == 0 || d.names[len(d.names)-1] != t.Name {
-		return d.flaw("it is not well-formed XML")
+// attributes looks at all of a tag's, and keeps the currency and the namespaces.
+func (d *document) attributes(rest []byte) error {
+	d.attr = ""
+	for {
+		key, value, after, err := attribute(rest)
+		if err != nil || key == nil {
+			return err
+		}
+		if rest = after; !verbatim(value) {
+			if d.scratch, err = decode(d.scratch[:0], value, false); err != nil {
+				return err
+			}
+			value = d.scratch
+		}
+		switch space, local := split(key); {
+		case string(key) == "Ccy":
+			d.attr = d.word(value)
+		case string(key) == "xmlns":
+			d.bound = append(d.bound, binding{"", string(value), d.depth})
+		case string(space) == "xmlns":
+			d.bound = append(d.bound, binding{string(local), string(value), d.depth})
+		}
+	}
+}
+
+// resolve is the namespace that a prefix means here. One that nobody bound means itself: it is not ours.
+func (d *document) resolve(prefix []byte) string {
+	for i := len(d.bound) - 1; i >= 0; i-- {
+		if d.bound[i].prefix == string(prefix) {
+			return d.bound[i].space
+		}
+	}
+	return string(prefix)
+}
+
+func (d *document) close(tag []byte) error {
+	n := name(tag)
+	if d.depth == 0 || n == 0 || !bytes.Equal(d.full[d.fulls[d.depth-1]:], tag[:n]) || len(spaced(tag[n:])) > 0 {
+		return errMalformed
 	}
 	return nil
 }
 
 // pop leaves the element whose end next has told of; text is the next one's then.
 func (d *document) pop() {
-	last := len(d.names) - 1
-	if d.foreign == len(d.names) {
+	last := d.depth - 1
+	if d.foreign == d.depth {
 		d.foreign = 0
 	}
-	d.names, d.path, d.marks = d.names[:last], d.path[:d.marks[last]], d.marks[:last]
+	d.path, d.marks = d.path[:d.marks[last]], d.marks[:last]
+	d.full, d.fulls = d.full[:d.fulls[last]], d.fulls[:last]
+	for n := len(d.bound); n > 0 && d.bound[n-1].depth == d.depth; n-- {
+		d.bound = d.bound[:n-1]
+	}
+	d.depth = last
 	d.text = d.text[:0]
 }
 
-func (d *document) chars(t xml.CharData) error {
-	if len(d.names) == 0 {
+func (d *document) chars(t []byte, cdata bool) (err error) {
+	if !verbatim(t) {
+		if !cdata && bytes.Contains(t, []byte("]]>")) {
+			return errMalformed
+		}
+		if d.scratch, err = decode(d.scratch[:0], t, cdata); err != nil {
+			return err
+		}
+		t = d.scratch
+	}
+	if d.depth == 0 {
 		if len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
-			return d.flaw("it is not well-formed XML")
+			return errMalformed
 		}
 		return nil
 	}
+	if len(d.text) == 0 && len(t) > maxText {
+		t = bytes.TrimLeftFunc(t, unicode.IsSpace)
+	}
 	if len(d.text)+len(t) > maxText {
-		if t = bytes.TrimSpace(t); len(d.text)+len(t) > maxText {
-			return d.flaw("a text is too long")
-		}
+		return errors.New("a text is too long")
 	}
 	d.text = append(d.text, t...)
 	return nil
 }
 
 // value is the text of the element that ends, without the space around it.
-func (d *document) value() string { return string(bytes.TrimSpace(d.text)) }
+func (d *document) value() string { return d.word(bytes.TrimSpace(d.text)) }
+
+// word is a text as a string. Short ones come again and again: codes, currencies, days.
+func (d *document) word(text []byte) string {
+	n := len(text)
+	if n == 0 || n > 10 {
+		return string(text)
+	}
+	last := &d.words[text[0]*31^text[n-1]*7^text[n/2]^byte(n)]
+	if *last != string(text) {
+		*last = string(text)
+	}
+	return *last
+}
 
 // below is the path after prefix; nil when it doesn't begin so.
 func (d *document) below(prefix string) []byte {

@@ -70,7 +70,7 @@ func Reference(payload string) (reference string, ok bool) {
 // as text: with or without spaces, in small letters too. ok is false when it
 // isn't one, or its check digits don't fit.
 func ParseReference(text string) (reference string, ok bool) {
-	if len(text) > 64 {
+	if len(text) < 5 || len(text) > 64 {
 		return "", false
 	}
 	text = strings.ToUpper(strings.Join(strings.Fields(text), ""))
@@ -80,14 +80,17 @@ func ParseReference(text string) (reference string, ok bool) {
 	return text, true
 }
 
+// separators of words, besides spaces.
+var separators = strings.NewReplacer(",", " ", ";", " ", ":", " ", "/", " ", ".", " ")
+
 // FindReference looks for a creditor reference among the words of a free text,
 // as it is found where the payer's bank has no field for it. Only one that
 // stands alone, or in groups of four, is found; two different ones are none.
 func FindReference(text string) (reference string, ok bool) {
-	if len(text) > 1000 {
+	if len(text) < 5 || len(text) > 1000 {
 		return "", false
 	}
-	words := strings.Fields(strings.NewReplacer(",", " ", ";", " ", ":", " ", "/", " ", ".", " ").Replace(text))
+	words := strings.Fields(separators.Replace(text))
 	for i := range words {
 		if len(words[i]) < 2 || !strings.EqualFold(words[i][:2], "RF") {
 			continue
