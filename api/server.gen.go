@@ -1142,6 +1142,9 @@ type FactsRequest struct {
 	Phone     *string    `json:"phone,omitempty"`
 }
 
+// Freeze defines model for Freeze.
+type Freeze = user.PublicFreeze
+
 // Health defines model for Health.
 type Health struct {
 	Status   HealthStatus    `json:"status"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"paysaga/domain/access"
 	"paysaga/domain/accrual"
@@ -97,7 +98,7 @@ func (m *memory) ChangeUser(_ context.Context, ref user.Ref, _ ledger.Principal,
 	return u, err
 }
 
-func (m *memory) DoUser(_ context.Context, ref user.Ref, _ ledger.Principal, d user.Doing) (user.User, error) {
+func (m *memory) DoUser(_ context.Context, ref user.Ref, by ledger.Principal, d user.Doing) (user.User, error) {
 	unlock, err := m.lock("DoUser")
 	defer unlock()
 	if err != nil {
@@ -105,7 +106,11 @@ func (m *memory) DoUser(_ context.Context, ref user.Ref, _ ledger.Principal, d u
 	}
 	u, err := m.user(ref)
 	if err == nil {
-		_, err = u.Do(d.Act)
+		var moved bool
+		before := u.Freezes
+		if moved, err = u.Do(d.Act, by.Kind); moved && d.Act == user.Freeze {
+			u.Freezes = append(slices.Clone(before), user.Hold{By: by.Kind, Actor: by.ID, Reason: by.Reason, At: time.Now()})
+		}
 	}
 	if err == nil {
 		m.people.users[u.ID] = u

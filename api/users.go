@@ -44,9 +44,9 @@ func (s *server) CreateUser(c echo.Context, _ CreateUserParams) error {
 	}
 	c.Response().Header().Set("Location", "/v1/users/"+u.ID)
 	if !created {
-		return reply(c, http.StatusOK, mediaJSON, u.Public())
+		return reply(c, http.StatusOK, mediaJSON, u.PublicTo(callerOf(c).Kind))
 	}
-	return reply(c, http.StatusCreated, mediaJSON, u.Public())
+	return reply(c, http.StatusCreated, mediaJSON, u.PublicTo(who.Kind))
 }
 
 // changeOf is what a request says of a user, judged.
@@ -113,7 +113,7 @@ func (s *server) GetUser(c echo.Context, userID UserID, _ GetUserParams) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, mediaJSON, u.Public())
+	return reply(c, http.StatusOK, mediaJSON, u.PublicTo(callerOf(c).Kind))
 }
 
 // ListUsers lists users, newest first.
@@ -128,7 +128,7 @@ func (s *server) ListUsers(c echo.Context, p ListUsersParams) error {
 	}
 	page := UserList{Data: []User{}, HasMore: more}
 	for _, u := range list {
-		page.Data = append(page.Data, u.Public())
+		page.Data = append(page.Data, u.PublicTo(who.Kind))
 	}
 	return reply(c, http.StatusOK, mediaJSON, page)
 }
@@ -163,7 +163,7 @@ func (s *server) ChangeUser(c echo.Context, userID UserID, _ ChangeUserParams) e
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, mediaJSON, u.Public())
+	return reply(c, http.StatusOK, mediaJSON, u.PublicTo(callerOf(c).Kind))
 }
 
 // FreezeUser keeps a user's wallets from moving.
@@ -229,7 +229,7 @@ func (s *server) doUser(c echo.Context, userID string, d user.Doing, why reasone
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, mediaJSON, u.Public())
+	return reply(c, http.StatusOK, mediaJSON, u.PublicTo(callerOf(c).Kind))
 }
 
 func isUserStatus(text string) bool { return user.Status(text).Valid() }

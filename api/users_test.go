@@ -292,3 +292,47 @@ func TestARebateStatement(t *testing.T) {
 		}
 	}
 }
+
+// What an operator has frozen a merchant doesn't undo, in no way, and doesn't see why; what the merchant has frozen both may undo.
+func TestAnOperatorsFreezeIsNoMerchantsToLift(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	u := "/v1/users/" + f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	act := func(name string, want int, edit ...func(*http.Request)) answer {
+		t.Helper()
+		a := f.do(t, sent(http.MethodPost, u+"/"+name, `{"reason":"theft"}`, edit...))
+		if a.status != want {
+			t.Fatalf("%s: %d %s", name, a.status, a.body)
+		}
+		return a
+	}
+	act("freeze", 200)
+	if a := f.do(t, request(http.MethodGet, u, "")); !strings.Contains(string(a.body), `"freezes":[{"by":"merchant","actor":"key_`) || !strings.Contains(string(a.body), `"reason":"theft"`) {
+		t.Errorf("%s", a.body)
+	}
+	act("unfreeze", 200, as(keyOfOperator))
+	act("freeze", 200)
+	act("unfreeze", 200)
+	act("freeze", 200)
+	act("freeze", 200, as(keyOfOperator))
+	for _, name := range []string{"unfreeze", "close", "erase"} {
+		if a := act(name, 403); a.text(t, "code") != "frozen_by_operator" {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+	a := f.do(t, request(http.MethodGet, u, ""))
+	theirs := a.json(t)["freezes"].([]any)
+	if one := theirs[1].(map[string]any); len(theirs) != 2 || one["by"] != "operator" || one["reason"] != nil || one["actor"] != nil || one["at"] == nil {
+		t.Errorf("the merchant sees %s", a.body)
+	}
+	a = f.do(t, request(http.MethodGet, u, "", as(keyOfOperator)))
+	if one := a.json(t)["freezes"].([]any)[1].(map[string]any); one["reason"] != "theft" || one["actor"] == nil {
+		t.Errorf("an operator sees %s", a.body)
+	}
+	if a := f.do(t, request(http.MethodGet, u, "", f.asUser(t, f.merchant, strings.TrimPrefix(u, "/v1/users/")))); a.text(t, "status") != "frozen" || strings.Contains(string(a.body), "freezes") {
+		t.Errorf("the user sees %s", a.body)
+	}
+	if a := act("unfreeze", 200, as(keyOfOperator)); a.text(t, "status") != "active" || strings.Contains(string(a.body), "freezes") {
+		t.Errorf("%s", a.body)
+	}
+}

@@ -117,7 +117,7 @@ GRANT UPDATE (decision, actor, decision_reason, closed_at, policy, default_decis
 GRANT UPDATE (version, sequence, failed_rule, failed_version, failed_at) ON active_rules TO %[1]s;
 GRANT UPDATE (count, sum_minor), DELETE ON risk_counters TO %[1]s; -- swept once they have ended
 GRANT UPDATE (removed_at, removed_by, removed_reason) ON risk_lists TO %[1]s;
-GRANT UPDATE (status, sequence, reference, language, preferences, metadata, referrer_id, updated_at, auto_withdraw, frozen_by) ON users TO %[1]s; -- and so lock them
+GRANT UPDATE (status, sequence, reference, language, preferences, metadata, referrer_id, updated_at, auto_withdraw) ON users TO %[1]s; -- and so lock them
 GRANT INSERT ON user_acts, user_destinations, user_credentials, user_sessions, user_refreshes, user_token_keys TO %[1]s;
 GRANT UPDATE (password, login_digest, changed_at), DELETE ON user_credentials TO %[1]s;
 GRANT UPDATE (refreshed_at, expires_at, ended_at, ended_why) ON user_sessions TO %[1]s;

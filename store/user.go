@@ -16,6 +16,10 @@ import (
 
 const userColumns = ` u.book::text, u.id, u.merchant_id, coalesce(u.reference, ''), u.status, u.sequence, coalesce(u.language, ''), u.preferences,
 	coalesce(u.referrer_id, ''), u.metadata, coalesce(u.auto_withdraw, '{}'), u.created_at, coalesce(u.updated_at, u.created_at),
+	CASE WHEN u.status = 'frozen' THEN (
+		SELECT json_agg(json_build_object('by', a.by_kind, 'actor', a.by_id, 'reason', coalesce(a.reason, ''), 'at', a.at) ORDER BY a.sequence)
+		FROM user_acts a WHERE a.book = u.book AND a.user_id = u.id AND a.kind = 'user.frozen' AND a.sequence > coalesce(
+			(SELECT max(sequence) FROM user_acts t WHERE t.book = u.book AND t.user_id = u.id AND t.kind = 'user.unfrozen'), 0)) END,
 	(SELECT details_sealed FROM user_details d WHERE d.book = u.book AND d.user_id = u.id),
 	(SELECT profile_sealed FROM user_profiles p WHERE p.book = u.book AND p.user_id = u.id)`
 
@@ -27,11 +31,16 @@ type userStands struct {
 
 func (s *Store) scanUser(row pgx.CollectableRow) (userStands, error) {
 	var u userStands
-	var details, profile []byte
+	var details, profile, freezes []byte
 	err := row.Scan(&u.Book, &u.ID, &u.MerchantID, &u.Reference, &u.Status, &u.Sequence, &u.Language, &u.Preferences, &u.ReferrerID, &u.Metadata, &u.Withdraw,
-		&u.CreatedAt, &u.UpdatedAt, &details, &profile)
+		&u.CreatedAt, &u.UpdatedAt, &freezes, &details, &profile)
 	if err != nil {
 		return u, err
+	}
+	if freezes != nil {
+		if err := json.Unmarshal(freezes, &u.Freezes); err != nil {
+			return u, fault.Internal("freezes that can't be read", err)
+		}
 	}
 	u.Profile, u.known, err = s.openProfile(profile, details)
 	return u, err
@@ -206,7 +215,7 @@ func (s *Store) ChangeUser(ctx context.Context, ref user.Ref, by ledger.Principa
 // alone, so nothing moves any more once it has returned; who has anything under way doesn't end (user.Busy).
 func (s *Store) DoUser(ctx context.Context, ref user.Ref, by ledger.Principal, d user.Doing) (user.User, error) {
 	m := userMove{by: by, change: func(u *user.User) (string, error) {
-		moved, err := u.Do(d.Act)
+		moved, err := u.Do(d.Act, by.Kind)
 		if !moved {
 			return "", err
 		}

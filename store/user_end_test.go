@@ -101,3 +101,42 @@ func TestClosingAgainstWhatIsReceived(t *testing.T) {
 		require.True(t, closed == nil || fault.Is(closed, fault.KindConflict, ""), "%v", closed)
 	}
 }
+
+// Whose freezes stand is read out of the acts since the last thaw.
+func TestFreezesStandUntilTheyAreLifted(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	ctx := t.Context()
+	u := h.person("c-1", "")
+	operator := ledger.Principal{Kind: ledger.ByOperator, ID: "opr_1", Reason: "a court's order"}
+	do := func(act user.Act, by ledger.Principal) (user.User, error) {
+		return h.s.DoUser(ctx, h.ref(u.ID), by, user.Doing{Act: act})
+	}
+	for _, by := range []ledger.Principal{h.by(), operator} { // one that was lifted says nothing of the next
+		_, err := do(user.Freeze, operator)
+		require.NoError(t, err)
+		_, err = do(user.Unfreeze, operator)
+		require.NoError(t, err)
+		got, err := do(user.Freeze, by)
+		require.NoError(t, err)
+		require.Len(t, got.Freezes, 1)
+		require.Equal(t, []string{string(by.Kind), by.ID, by.Reason}, []string{string(got.Freezes[0].By), got.Freezes[0].Actor, got.Freezes[0].Reason})
+		_, err = do(user.Unfreeze, by)
+		require.NoError(t, err)
+	}
+	_, err := do(user.Freeze, h.by())
+	require.NoError(t, err)
+	both, err := do(user.Freeze, operator)
+	require.NoError(t, err)
+	require.Len(t, both.Freezes, 2)
+	again, err := do(user.Freeze, operator)
+	require.NoError(t, err)
+	require.Equal(t, both, again, "a repeat says nothing new")
+	for _, act := range []user.Act{user.Unfreeze, user.Close, user.Erase} {
+		_, err = do(act, h.by())
+		require.True(t, fault.Is(err, fault.KindDenied, "frozen_by_operator"), "%v", err)
+	}
+	free, err := do(user.Unfreeze, operator)
+	require.NoError(t, err)
+	require.Empty(t, free.Freezes)
+}

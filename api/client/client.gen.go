@@ -1148,6 +1148,9 @@ type FactsRequest struct {
 	Phone     *string    `json:"phone,omitempty"`
 }
 
+// Freeze defines model for Freeze.
+type Freeze = user.PublicFreeze
+
 // Health defines model for Health.
 type Health struct {
 	Status   HealthStatus    `json:"status"`
@@ -5841,7 +5844,8 @@ type ClientInterface interface {
 
 	// FreezeUserWithBody Freeze a user's wallets
 	//
-	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+	// a merchant's.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type.
@@ -5851,7 +5855,8 @@ type ClientInterface interface {
 
 	// FreezeUser Freeze a user's wallets
 	//
-	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+	// a merchant's.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type.
@@ -5883,7 +5888,7 @@ type ClientInterface interface {
 
 	// UnfreezeUserWithBody Let a frozen user's wallets move again
 	//
-	// The user is active again.
+	// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type.
@@ -5893,7 +5898,7 @@ type ClientInterface interface {
 
 	// UnfreezeUser Let a frozen user's wallets move again
 	//
-	// The user is active again.
+	// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type.
@@ -9011,7 +9016,8 @@ func (c *Client) EraseUser(ctx context.Context, userID UserID, params *EraseUser
 
 // FreezeUserWithBody Freeze a user's wallets
 //
-// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+// a merchant's.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type.
@@ -9031,7 +9037,8 @@ func (c *Client) FreezeUserWithBody(ctx context.Context, userID UserID, params *
 
 // FreezeUser Freeze a user's wallets
 //
-// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+// a merchant's.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type.
@@ -9103,7 +9110,7 @@ func (c *Client) ExportRebateStatement(ctx context.Context, userID UserID, param
 
 // UnfreezeUserWithBody Let a frozen user's wallets move again
 //
-// The user is active again.
+// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type.
@@ -9123,7 +9130,7 @@ func (c *Client) UnfreezeUserWithBody(ctx context.Context, userID UserID, params
 
 // UnfreezeUser Let a frozen user's wallets move again
 //
-// The user is active again.
+// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type.
@@ -19519,7 +19526,8 @@ type ClientWithResponsesInterface interface {
 
 	// FreezeUserWithBodyWithResponse Freeze a user's wallets
 	//
-	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+	// a merchant's.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19529,7 +19537,8 @@ type ClientWithResponsesInterface interface {
 
 	// FreezeUserWithResponse Freeze a user's wallets
 	//
-	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+	// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+	// a merchant's.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -19567,7 +19576,7 @@ type ClientWithResponsesInterface interface {
 
 	// UnfreezeUserWithBodyWithResponse Let a frozen user's wallets move again
 	//
-	// The user is active again.
+	// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19577,7 +19586,7 @@ type ClientWithResponsesInterface interface {
 
 	// UnfreezeUserWithResponse Let a frozen user's wallets move again
 	//
-	// The user is active again.
+	// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 	// A key needs the scope `users:write`; say why.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -42126,7 +42135,8 @@ func (c *ClientWithResponses) EraseUserWithResponse(ctx context.Context, userID 
 
 // FreezeUserWithBodyWithResponse Freeze a user's wallets
 //
-// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+// a merchant's.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -42142,7 +42152,8 @@ func (c *ClientWithResponses) FreezeUserWithBodyWithResponse(ctx context.Context
 
 // FreezeUserWithResponse Freeze a user's wallets
 //
-// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing.
+// Nothing comes in or goes out until they are unfrozen. Freezing one who is frozen changes nothing, but that an operator's freeze takes over
+// a merchant's.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -42204,7 +42215,7 @@ func (c *ClientWithResponses) ExportRebateStatementWithResponse(ctx context.Cont
 
 // UnfreezeUserWithBodyWithResponse Let a frozen user's wallets move again
 //
-// The user is active again.
+// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -42220,7 +42231,7 @@ func (c *ClientWithResponses) UnfreezeUserWithBodyWithResponse(ctx context.Conte
 
 // UnfreezeUserWithResponse Let a frozen user's wallets move again
 //
-// The user is active again.
+// The user is active again. A merchant can't lift an operator's freeze, nor close or erase such a user: 403 `frozen_by_operator`.
 // A key needs the scope `users:write`; say why.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -25,6 +25,7 @@ type Public struct {
 	Referrer    string              `json:"referrer,omitempty"`
 	Metadata    map[string]string   `json:"metadata,omitempty"`
 	Withdraw    *PublicWithdrawal   `json:"auto_withdraw,omitempty"`
+	Freezes     []PublicFreeze      `json:"freezes,omitempty"`
 	Sequence    int64               `json:"sequence"`
 	CreatedAt   time.Time           `json:"created_at"`
 	UpdatedAt   time.Time           `json:"updated_at"`
@@ -38,7 +39,7 @@ func (u User) Told() Public {
 	return p
 }
 
-// Public is u as its merchant, and the user, see it.
+// Public is u as everybody sees it who may see them at all; see PublicTo.
 func (u User) Public() Public {
 	p := Public{ID: u.ID, Object: "user", Livemode: u.Book.Livemode(), MerchantID: u.MerchantID, Reference: u.Reference, Status: u.Status,
 		Name: u.Profile.Name, Email: u.Profile.Email, Phone: u.Profile.Phone, Country: u.Profile.Country, PushTokens: u.Profile.PushTokens,

@@ -8,6 +8,7 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/ledger"
 	"paysaga/domain/notice"
 )
 
@@ -42,6 +43,7 @@ type User struct {
 	ReferrerID  string // who brought them, usr_…; it is said once
 	Metadata    map[string]string
 	Withdraw    Withdrawal // what becomes of the wallet after a settlement
+	Freezes     []Hold     // that stand, oldest first; none of one who isn't frozen
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -97,18 +99,23 @@ var edges = map[Act]struct {
 	Erase:    {Erased, []Status{Active, Frozen, Closed}},
 }
 
-// Do moves the user by an act. moved is false if they stand there already, so that a repeat changes nothing.
-func (u *User) Do(act Act) (moved bool, err error) {
+// Do moves the user by an act of somebody's. moved is false if they stand there already, so that a repeat changes nothing. A freeze of the
+// platform's takes over the merchant's: whoever lifts it lifts both, and nobody but the platform does.
+func (u *User) Do(act Act, by ledger.PrincipalKind) (moved bool, err error) {
 	e, known := edges[act]
 	switch {
 	case !known:
 		return false, fault.Internal("an act on users that nobody knows", nil)
+	case act == Freeze && u.Status == Frozen:
+		return platforms(by) && !u.heldByPlatform(), nil
 	case u.Status == e.to:
 		return false, nil
+	case u.mayLift(by) != nil:
+		return false, u.mayLift(by)
 	case !slices.Contains(e.from, u.Status):
 		return false, fault.Conflict("user_"+string(u.Status), "this can't be done with a user who is "+string(u.Status))
 	}
-	u.Status = e.to
+	u.Status, u.Freezes = e.to, nil
 	if act == Erase {
 		u.Reference, u.Profile, u.Language, u.Preferences, u.Metadata, u.Withdraw = "", Profile{}, "", notice.Preferences{}, nil, Withdrawal{}
 	}

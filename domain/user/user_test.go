@@ -1,6 +1,7 @@
 package user
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"paysaga/domain/fault"
+	"paysaga/domain/ledger"
 	"paysaga/domain/notice"
 )
 
@@ -15,16 +17,24 @@ import (
 func TestActsGoByTheTable(t *testing.T) {
 	t.Parallel()
 	acts := []Act{Freeze, Unfreeze, Close, Erase}
+	kinds := []ledger.PrincipalKind{ledger.ByMerchant, ledger.ByOperator}
 	rapid.Check(t, func(t *rapid.T) {
 		u := User{Status: Active, Reference: "c-1", Profile: Profile{Name: "Ada"}}
 		for range rapid.IntRange(1, 12).Draw(t, "acts") {
 			act := rapid.SampledFrom(acts).Draw(t, "act")
 			before := u
-			moved, err := u.Do(act)
+			by := rapid.SampledFrom(kinds).Draw(t, "by")
+			moved, err := u.Do(act, by)
+			if moved && act == Freeze { // as the store reads it back
+				u.Freezes = append(slices.Clone(before.Freezes), Hold{By: by})
+			}
+			if before.heldByPlatform() && by == ledger.ByMerchant {
+				require.False(t, moved, "what an operator has frozen stays so")
+			}
 			if !moved {
 				require.Equal(t, before, u)
 			}
-			if err != nil {
+			if err != nil && !fault.Is(err, fault.KindDenied, "frozen_by_operator") {
 				require.Equal(t, fault.KindConflict, fault.Of(err))
 			}
 			if before.Status == Closed {
@@ -37,7 +47,7 @@ func TestActsGoByTheTable(t *testing.T) {
 			require.Equal(t, u.Status == Closed || u.Status == Erased, u.Open() != nil)
 		}
 	})
-	_, err := (&User{Status: Active}).Do("promote")
+	_, err := (&User{Status: Active}).Do("promote", ledger.ByMerchant)
 	require.Equal(t, fault.KindInternal, fault.Of(err))
 }
 
