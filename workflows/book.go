@@ -36,7 +36,7 @@ func (p *paymentSaga) settleHeard(ctx workflow.Context) {
 	if p.heard == nil || p.taken == nil || !p.contradicts(*p.heard) {
 		return
 	}
-	in := activities.BookInput{Ref: p.ref, Ordinal: p.ordinal, Answer: *p.heard, Last: true}
+	in := activities.BookInput{Ref: p.ref, Ordinal: p.ordinal, Answer: *p.heard}
 	p.heard = p.taken
 	p.commit(ctx, "book "+string(in.Answer.Verdict)+", which a callback said besides", steps.Book, in, &p.booked)
 }

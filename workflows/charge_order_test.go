@@ -24,6 +24,8 @@ type charging struct {
 	*testing.T
 	env    *testsuite.TestWorkflowEnvironment
 	open   func(local bool) error
+	last   func(ordinal int) bool // whether an attempt is the last of its plan
+	books  []activities.BookInput
 	charge func(n int) (activities.Answer, error)
 	local  []bool // of each charge: whether it was made inside a workflow task
 	closed int    // how often the channel was asked to close the charge
@@ -32,7 +34,7 @@ type charging struct {
 
 func newCharging(t *testing.T) *charging {
 	var suite testsuite.WorkflowTestSuite
-	c := &charging{T: t, env: suite.NewTestWorkflowEnvironment(), open: func(bool) error { return nil }}
+	c := &charging{T: t, env: suite.NewTestWorkflowEnvironment(), open: func(bool) error { return nil }, last: func(int) bool { return true }}
 	c.env.SetTestTimeout(30 * time.Second)
 	c.env.SetCurrentHistoryLength(3)
 	c.env.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: "Payment"})
@@ -41,7 +43,7 @@ func newCharging(t *testing.T) *charging {
 		if err := c.open(activity.GetInfo(ctx).IsLocalActivity); err != nil {
 			return activities.Opened{}, err
 		}
-		return activities.Opened{Status: payment.Processing, Key: in.PaymentID + ":ch1", Channel: "sandbox", Lane: payment.Express, Last: true,
+		return activities.Opened{Status: payment.Processing, Key: id.Key(in.PaymentID, id.Step{Code: id.Charge, Ordinal: in.Ordinal}), Channel: "sandbox", Lane: payment.Express, Last: c.last(in.Ordinal),
 			ExpiresAt: c.env.Now().Add(time.Hour), Run: activity.GetInfo(ctx).WorkflowExecution.RunID}, nil
 	})
 	step("Charge", func(ctx context.Context, _ activities.CallInput) (activities.Answer, error) {
@@ -57,12 +59,17 @@ func newCharging(t *testing.T) *charging {
 	})
 	step("SentBefore", func(context.Context, activities.SentBeforeInput) (bool, error) { return false, nil })
 	step("Book", func(_ context.Context, in activities.BookInput) (activities.Booked, error) {
-		c.end = in
-		status := payment.Failed
-		if in.Answer.Verdict == payment.Succeeded {
-			status = payment.Paid
+		c.end, c.books = in, append(c.books, in)
+		switch {
+		case in.Answer.Verdict == payment.Succeeded:
+			return activities.Booked{Status: payment.Paid}, nil
+		case !in.Last && in.Answer.Verdict == payment.Declined:
+			return activities.Booked{Status: payment.Processing}, nil
 		}
-		return activities.Booked{Status: status}, nil
+		return activities.Booked{Status: payment.Failed}, nil
+	})
+	step("Heed", func(context.Context, activities.HeedInput) (activities.Heard, error) {
+		return activities.Heard{Answer: refusedDead, Ordinal: 1}, nil
 	})
 	return c
 }
@@ -75,10 +82,11 @@ func (c *charging) run() {
 }
 
 var (
-	paidNow  = activities.Answer{Outcome: payment.Outcome{Verdict: payment.Succeeded, AmountMinor: 1234, Currency: "CNY", ChannelID: "sbx_1"}}
-	notNow   = temporal.NewApplicationError("the database can't be reached", string(fault.KindUnavailable))
-	noSuch   = temporal.NewNonRetryableApplicationError("refused as such", string(fault.KindInvalid), nil)
-	notThere = temporal.NewNonRetryableApplicationError("the channel can't be reached", string(fault.KindUnavailable), nil)
+	paidNow     = activities.Answer{Outcome: payment.Outcome{Verdict: payment.Succeeded, AmountMinor: 1234, Currency: "CNY", ChannelID: "sbx_1"}}
+	notNow      = temporal.NewApplicationError("the database can't be reached", string(fault.KindUnavailable))
+	refusedDead = activities.Answer{Outcome: payment.Outcome{Verdict: payment.Declined, Dead: true, Decline: &payment.Decline{Code: "do_not_honor"}}}
+	noSuch      = temporal.NewNonRetryableApplicationError("refused as such", string(fault.KindInvalid), nil)
+	notThere    = temporal.NewNonRetryableApplicationError("the channel can't be reached", string(fault.KindUnavailable), nil)
 )
 
 func TestAnExpressCallIsMadeInTheTaskOfItsIntent(t *testing.T) {
@@ -124,5 +132,51 @@ func TestAnExpressCallThatOutlivedItsTaskMayHaveGotThrough(t *testing.T) {
 		c.run()
 		assert.Equal(t, closed, c.closed, "outlived: %v", outlived)
 		assert.True(t, c.end.Answer.Dead)
+	}
+}
+
+// A channel may say its no a second time, by callback, while the saga is on its way to the next channel. Whether one is left is for the run
+// to know: the repeat ends nothing.
+func TestANoToldAgainEndsNoPaymentThatGoesOnElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newCharging(t)
+	c.last = func(ordinal int) bool { return ordinal > 1 }
+	heard := &told{T: t, done: make(chan struct{})}
+	c.charge = func(n int) (activities.Answer, error) {
+		if n == 1 {
+			return refusedDead, nil
+		}
+		return paidNow, nil
+	}
+	opens := 0
+	c.open = func(local bool) error {
+		switch opens++; {
+		case opens > 1 && local:
+			return notNow
+		case opens > 1: // the intent of the second attempt is on its way
+			c.env.UpdateWorkflow(workflows.UpdateCallback, "", heard, workflows.CallbackNote{CallbackID: "clb_1"})
+			<-heard.done
+		}
+		return nil
+	}
+	c.run()
+	require.Len(t, c.books, 3)
+	assert.False(t, c.books[1].Last)
+	assert.Equal(t, payment.Succeeded, c.end.Answer.Verdict)
+}
+
+// told hears what becomes of one Update.
+type told struct {
+	*testing.T
+	done chan struct{}
+}
+
+// Accept, Reject and Complete hear what becomes of it.
+func (o *told) Accept()          {}
+func (o *told) Reject(err error) { o.Errorf("refused: %v", err) }
+func (o *told) Complete(_ any, err error) {
+	close(o.done)
+	if err != nil {
+		o.Error(err)
 	}
 }

@@ -70,7 +70,7 @@ func (g *guardian) run(ctx workflow.Context) {
 	g.answer = a
 	var booked activities.Booked
 	g.commit(ctx, "book "+string(a.Verdict), steps.Book,
-		activities.BookInput{Ref: g.in.Ref, Ordinal: g.in.Ordinal, Answer: a, Last: true}, &booked)
+		activities.BookInput{Ref: g.in.Ref, Ordinal: g.in.Ordinal, Answer: a}, &booked)
 }
 
 // guard leaves a guardian behind for the attempt in hand: it outlives the

@@ -103,7 +103,7 @@ func (p *paymentSaga) onCallback(ctx workflow.Context, n CallbackNote) (State, e
 	case !h.Verdict.Known():
 	case h.Ordinal != p.ordinal, p.terminal(), p.contradicts(h.Answer):
 		var after activities.Booked
-		in := activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer, Last: true}
+		in := activities.BookInput{Ref: p.ref, Ordinal: h.Ordinal, Answer: h.Answer} // the run alone knows whether a channel is left to try
 		if err := p.read(ctx, "settle callback "+n.CallbackID, steps.Book, in, &after); err != nil {
 			return p.state(), err
 		}

@@ -120,7 +120,7 @@ func (s *Server) plan(q again) ([]sending, string, error) {
 	case "out_of_order":
 		// First how it ended, then, under an event id of its own, how it began.
 		before := e
-		before.EventID, before.Type, before.State, before.OccurredAt = e.ChannelID+"_e0", kind+".pending", Pending, created
+		before.EventID, before.Type, before.State, before.OccurredAt = e.ChannelID+"_e0_pending_before", kind+".pending", Pending, created
 		before.SucceededAt, before.Decline = time.Time{}, nil
 		list = append(list, sending{before, secret, now})
 	case "forged":

@@ -29,8 +29,13 @@ type Event struct {
 	Reason      string    `json:"reason,omitempty"`
 }
 
+// eventID never names two words: what is told again before anything was owed is another word than the first that is.
+func eventID(about string, events int, s State) string {
+	return about + "_e" + itoa(int64(events)) + "_" + string(s)
+}
+
 func eventOf(c *Charge) Event {
-	e := Event{EventID: c.ID + "_e" + itoa(int64(max(c.Events, 1))), Type: "charge." + string(c.State), Reference: c.Reference,
+	e := Event{EventID: eventID(c.ID, c.Events, c.State), Type: "charge." + string(c.State), Reference: c.Reference,
 		Key: c.Key, State: c.State, AmountMinor: c.AmountMinor, Currency: c.Currency, ChannelID: c.ID, Decline: c.Decline,
 		OccurredAt: c.UpdatedAt, SucceededAt: c.SucceededAt}
 	if c.State == Pending || c.State == Authorized {
@@ -40,7 +45,7 @@ func eventOf(c *Charge) Event {
 }
 
 func eventOfMove(m *Move) Event {
-	return Event{EventID: m.ID + "_e" + itoa(int64(max(m.Events, 1))), Type: m.Kind + "." + string(m.State), Reference: m.Reference,
+	return Event{EventID: eventID(m.ID, m.Events, m.State), Type: m.Kind + "." + string(m.State), Reference: m.Reference,
 		Key: m.Key, State: m.State, AmountMinor: m.AmountMinor, Currency: m.Currency, ChannelID: m.ID, Decline: m.Decline,
 		OccurredAt: m.UpdatedAt, SucceededAt: m.SucceededAt}
 }
