@@ -98,64 +98,121 @@ type SettledPage struct {
 
 const (
 	// payers is how many users are paid at once: enough that the committer's
-	// batches are full.
-	payers = 256
+	// batches are full, and its lanes overlap.
+	payers = 512
 	// payAtOnce bounds the rebates of one Step.
 	payAtOnce = 32
+	// sheetSize is how many rebates are read at once. The next sheet is read while
+	// the users of the last one are being paid, so no lane waits for a reading.
+	sheetSize = 2000
 )
 
-// SettlePage pays the next rebates that have vested: a Step per user, many at
-// once. What was paid already isn't read again, so a repeat goes on where it
-// stopped (I-22). A user who can't be paid never stops the others.
+// SettlePage pays the next rebates that have vested, about as many as it may: a
+// Step per user, many at once. What was paid already isn't read again, so a
+// repeat goes on where it stopped (I-22). A user who can't be paid never stops
+// the others. Whoever steers the settlement is heard after a sheet.
 func (s *Steps) SettlePage(ctx context.Context, in SettlePageInput) (SettledPage, error) {
-	run, err := s.c.Settlements.SettlementHead(ctx, in.Book, in.RunID)
-	p := SettledPage{Run: openedSettlement(run), Next: in.After}
-	if err != nil || run.Status != accrual.Running {
-		return p, failure(ctx, err)
+	t := &till{s: s, in: in, slots: make(chan struct{}, payers), p: SettledPage{Next: in.After}}
+	for left := in.Limit; left > 0 && !t.p.Over; {
+		n, err := t.sheet(ctx, left)
+		if err != nil {
+			t.wg.Wait()
+			return t.p, failure(ctx, err)
+		}
+		if n == 0 {
+			break
+		}
+		left -= n
 	}
-	page, err := s.c.Settlements.VestedPage(ctx, accrual.PageOf{Book: in.Book, CampaignID: run.CampaignID, Date: run.BusinessDate,
-		After: in.After, Limit: in.Limit})
-	if err != nil {
-		return p, failure(ctx, err)
-	}
-	if p.Over = len(page.Rebates) < in.Limit; len(page.Rebates) > 0 {
-		last := page.Rebates[len(page.Rebates)-1]
-		p.Next = accrual.Cursor{User: last.Beneficiary, RebateID: last.ID}
-	}
-	return p, failure(ctx, s.payAll(ctx, run, page, &p))
+	t.wg.Wait()
+	return t.p, failure(ctx, t.first)
 }
 
-// payAll commits the page's Steps. Only what may work later, the database being
-// away for one, is an error: the page is done again then.
-func (s *Steps) payAll(ctx context.Context, run accrual.Run, page accrual.Page, p *SettledPage) error {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	var first error
-	slots := make(chan struct{}, payers)
+// till pays one page.
+type till struct {
+	s     *Steps
+	in    SettlePageInput
+	slots chan struct{}
+	wg    sync.WaitGroup
+
+	mu    sync.Mutex
+	p     SettledPage
+	first error // what may work later, the database being away for one: the page is done again then
+}
+
+// sheet reads the next rebates, at most limit, and sends their users on their
+// way. It returns how many they are; none: there is nothing to do now.
+func (t *till) sheet(ctx context.Context, limit int) (int, error) {
+	run, err := t.s.c.Settlements.SettlementHead(ctx, t.in.Book, t.in.RunID)
+	t.p.Run = openedSettlement(run)
+	if err != nil || run.Status != accrual.Running || t.failed() {
+		return 0, err
+	}
+	limit = min(limit, sheetSize)
+	page, err := t.s.c.Settlements.VestedPage(ctx, accrual.PageOf{Book: t.in.Book, CampaignID: run.CampaignID, Date: run.BusinessDate,
+		After: t.p.Next, Limit: limit})
+	if err != nil || len(page.Rebates) == 0 {
+		t.p.Over = err == nil
+		return 0, err
+	}
+	t.p.Over = len(page.Rebates) < limit
+	alone := !t.p.Over && whole(&page)
+	n := len(page.Rebates)
+	last := page.Rebates[n-1]
+	t.p.Next = accrual.Cursor{User: last.Beneficiary, RebateID: last.ID}
 	for _, one := range paymentsOf(run, page) {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			t, err := s.pay(ctx, run, one)
+		t.slots <- struct{}{}
+		t.wg.Go(func() {
+			defer func() { <-t.slots }()
+			tally, err := t.s.pay(ctx, run, one)
 			if activity.IsActivity(ctx) { // a campaign pays pages without a saga
 				activity.RecordHeartbeat(ctx)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			p.Tally = p.Tally.Add(t)
-			switch kind := fault.Of(err); {
-			case err == nil:
-			case kind == fault.KindUnavailable, kind == fault.KindUnknown, ctx.Err() != nil:
-				first = err
-			default:
-				if p.Left++; p.Why == "" {
-					p.Why = one.User + ": " + fault.As(err).Error()
-				}
-			}
+			t.note(ctx, one.User, tally, err)
 		})
 	}
-	wg.Wait()
-	return first
+	if alone {
+		t.wg.Wait()
+	}
+	return n, nil
+}
+
+// whole leaves the last user of a full sheet to the next one: what a user owes is
+// paid back by the first of their Steps, so no two sheets that are under way at
+// once may be about the same. It says true if there is no other user.
+func whole(page *accrual.Page) (alone bool) {
+	list := page.Rebates
+	n := len(list)
+	for n > 0 && list[n-1].Beneficiary == list[len(list)-1].Beneficiary {
+		n--
+	}
+	if n == 0 {
+		return true
+	}
+	page.Rebates = list[:n]
+	return false
+}
+
+func (t *till) failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.first != nil
+}
+
+// note keeps what a Step came to.
+func (t *till) note(ctx context.Context, user string, tally accrual.Tally, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.Tally = t.p.Tally.Add(tally)
+	switch kind := fault.Of(err); {
+	case err == nil:
+	case kind == fault.KindUnavailable, kind == fault.KindUnknown, ctx.Err() != nil:
+		t.first = err
+	default:
+		if t.p.Left++; t.p.Why == "" {
+			t.p.Why = user + ": " + fault.As(err).Error()
+		}
+	}
 }
 
 // paymentsOf makes the page's Steps: each is about one user.
@@ -164,7 +221,8 @@ func paymentsOf(run accrual.Run, page accrual.Page) []accrual.Pay {
 	for _, a := range page.Rebates {
 		n := len(list) - 1
 		if n < 0 || list[n].User != a.Beneficiary || len(list[n].Rebates) == payAtOnce {
-			pay := accrual.Pay{RunID: run.ID, MerchantID: run.MerchantID, CampaignID: run.CampaignID, User: a.Beneficiary, Chart: a.Chart()}
+			pay := accrual.Pay{RunID: run.ID, MerchantID: run.MerchantID, CampaignID: run.CampaignID, User: a.Beneficiary, Chart: a.Chart(),
+				Withdraws: page.Withdraws}
 			if n < 0 || list[n].User != a.Beneficiary {
 				pay.Debts = page.Debts[a.Beneficiary]
 			}

@@ -10,6 +10,7 @@ import (
 type holder struct {
 	merchantID string
 	status     string // active, frozen, closed, erased
+	withdraws  bool   // has said whether wallets are paid out by themselves
 }
 
 // One statement for those who only look and those who change, so that the order of the keys is the only one: a batch that changes
@@ -18,11 +19,11 @@ const (
 	sqlShareHolders = `
 	SELECT u.*
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
-		SELECT id, merchant_id, status FROM users WHERE book = $1 AND id = n.id FOR SHARE) u`
+		SELECT id, merchant_id, status, auto_withdraw IS NOT NULL FROM users WHERE book = $1 AND id = n.id FOR SHARE) u`
 	sqlLockHolders = `
 	SELECT u.*
 	FROM unnest($2::text[]) AS n(id) CROSS JOIN LATERAL (
-		SELECT id, merchant_id, status FROM users WHERE book = $1 AND id = n.id FOR UPDATE) u`
+		SELECT id, merchant_id, status, auto_withdraw IS NOT NULL FROM users WHERE book = $1 AND id = n.id FOR UPDATE) u`
 )
 
 func (b *batch) queueHolders(m *pgx.Batch) {
@@ -38,7 +39,7 @@ func (b *batch) queueHolders(m *pgx.Batch) {
 		for rows.Next() {
 			var key string
 			var h holder
-			if err := rows.Scan(&key, &h.merchantID, &h.status); err != nil {
+			if err := rows.Scan(&key, &h.merchantID, &h.status, &h.withdraws); err != nil {
 				return err
 			}
 			b.found.holders.find(key, h)

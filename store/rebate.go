@@ -67,6 +67,26 @@ var setRebate = updating("rebates", `id text, status text, accrued bigint, settl
 		updated_at = n.updated_at, rated = n.rated, clawed = n.clawed, restored = n.restored, recovered = n.recovered,
 		version = n.version, why = n.why, retaken = n.retaken`)
 
+// What a settlement moves of a rebate is written by itself: there are many.
+var settleRebate = updating("rebates", `id text, status text, settled bigint, released bigint, run_id text, settled_at timestamptz, sequence bigint,
+	updated_at timestamptz`, `id = n.id`, `
+		status = n.status, settled = n.settled, released = n.released, run_id = n.run_id, settled_at = n.settled_at, sequence = n.sequence,
+		updated_at = n.updated_at`)
+
+// settledRebate is moveRebate of one that a settlement has paid or released.
+func (w *work) settledRebate(stands *accrual.Accrual, after accrual.Accrual, event string) {
+	after.SettledAt, after.UpdatedAt = kept(after.SettledAt), kept(after.UpdatedAt)
+	w.write(settleRebate, after.ID, after.ID, after.Status, after.Settled, after.Released, after.RunID, after.SettledAt, after.Sequence, after.UpdatedAt)
+	w.movedRebate(stands, after, event)
+}
+
+// movedRebate lists and tells what was written.
+func (w *work) movedRebate(stands *accrual.Accrual, after accrual.Accrual, event string) {
+	w.listRebate(*stands, after)
+	*stands = after
+	w.emitRebate(event, after)
+}
+
 // moveRebate writes what a Step makes of a rebate, keeps what can be settled and what is owed in their tables, and tells it.
 func (w *work) moveRebate(stands *accrual.Accrual, after accrual.Accrual, event string) {
 	after.SettledAt, after.UpdatedAt = kept(after.SettledAt), kept(after.UpdatedAt)
@@ -74,9 +94,7 @@ func (w *work) moveRebate(stands *accrual.Accrual, after accrual.Accrual, event 
 	w.write(setRebate, after.ID, after.ID, after.Status, after.Accrued, after.Settled, after.Released, after.FromPending, after.FromWallet,
 		after.Debt, orNull(after.RunID), optional(after.SettledAt), after.Sequence, after.UpdatedAt, int16(o.Rated), int16(o.Clawed),
 		int16(o.Restored), int16(o.Recovered), int32(after.Version), after.Why, after.Retaken)
-	w.listRebate(*stands, after)
-	*stands = after
-	w.emitRebate(event, after)
+	w.movedRebate(stands, after, event)
 }
 
 func (w *work) emitRebate(kind string, a accrual.Accrual) {

@@ -66,7 +66,7 @@ func (p payRebates) judge(w *work) error {
 		if refused != nil {
 			event = "rebate.released"
 		}
-		w.moveRebate(a, after, event)
+		w.settledRebate(a, after, event)
 	}
 	if refused != nil {
 		if err := p.tell(w, t, refused).judge(w); err != nil {
@@ -75,8 +75,8 @@ func (p payRebates) judge(w *work) error {
 	} else if err := p.recover(w, &t); err != nil {
 		return err
 	}
-	if refused == nil {
-		w.write(insertWithdrawal, p.RunID+"/"+p.User, p.RunID, p.User, p.MerchantID, w.at)
+	if refused == nil && (p.Withdraws || w.b.found.holders.get(p.User).withdraws) {
+		w.write(insertWithdrawal, p.RunID+"/"+p.User, p.RunID, p.User, w.at)
 	}
 	w.write(insertSettlementLine, w.step.Cause, p.RunID, w.step.Cause, p.User, int32(t.Rebates), t.Paid, t.Released, t.Recovered, w.at)
 	return nil

@@ -14,13 +14,10 @@ import (
 	"paysaga/domain/user"
 )
 
-// Whether anybody wants it is looked for by the statement itself: most merchants don't. A minute passes first, since a settlement pays a user
-// in several Steps.
-var insertWithdrawal = newWriter("settlement_withdrawals", `settlement_id text, user_id text, merchant_id text, at timestamptz`, `
+// A settlement pays a user in several Steps.
+var insertWithdrawal = newWriter("settlement_withdrawals", `settlement_id text, user_id text, at timestamptz`, `
 	INSERT INTO settlement_withdrawals (book, settlement_id, user_id, due_at)
 	SELECT $1, n.settlement_id, n.user_id, n.at FROM n
-	WHERE EXISTS (SELECT FROM users u WHERE u.book = $1 AND u.id = n.user_id AND u.auto_withdraw IS NOT NULL)
-		OR EXISTS (SELECT FROM merchants m WHERE m.book = $1 AND m.id = n.merchant_id AND m.policies ? 'auto_withdraw')
 	ORDER BY n.settlement_id, n.user_id
 	ON CONFLICT (book, settlement_id, user_id) DO NOTHING`).ranked(6)
 

@@ -43,7 +43,7 @@ type pace struct {
 
 var paces = map[Pace]pace{
 	Production: {askFirst: time.Second, askCap: 5 * time.Minute, parkAfter: 24 * time.Hour, callFirst: 500 * time.Millisecond, callTries: 6, resends: 3, absence: 2 * time.Minute, voidBefore: time.Hour,
-		guard: 7 * 24 * time.Hour, guardCap: time.Hour, settlePage: 2000},
+		guard: 7 * 24 * time.Hour, guardCap: time.Hour, settlePage: 20_000},
 	Drill: {askFirst: 200 * time.Millisecond, askCap: 2 * time.Second, parkAfter: 5 * time.Second, callFirst: 100 * time.Millisecond, callTries: 4, resends: 3, absence: 2 * time.Second, voidBefore: time.Hour,
 		guard: 40 * time.Second, guardCap: 2 * time.Second, settlePage: 50},
 }

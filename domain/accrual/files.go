@@ -26,6 +26,8 @@ type PageOf struct {
 type Page struct {
 	Rebates []Accrual
 	Debts   map[string][]Ref // by user; the oldest first
+	// Withdraws: the merchant has its users' wallets paid out by themselves.
+	Withdraws bool
 }
 
 // Filter selects rebates of one book for a list, newest first.

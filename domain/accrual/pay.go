@@ -23,6 +23,7 @@ type Pay struct {
 	Rebates    []Ref
 	Debts      []Ref // rebates of which the user owes something, the oldest first
 	Expected   int64 // what the rebates come to, as they were read
+	Withdraws  bool  // the merchant has its users' wallets paid out by themselves
 }
 
 // Content implements ledger.Change.
