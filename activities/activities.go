@@ -14,7 +14,6 @@ import (
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
 	"paysaga/domain/risk"
-	"paysaga/domain/routing"
 )
 
 // Committer commits Steps. It answers with faults: Conflict for a state that
@@ -122,7 +121,7 @@ func New(c Config) *Steps {
 		c.Now = time.Now
 	}
 	if c.Health == nil {
-		c.Health = NewHealth(routing.BreakerConfig{}, c.Now)
+		c.Health = NewHealth(HealthConfig{Now: c.Now})
 	}
 	if c.Limiter == nil {
 		c.Limiter = NewLimiter()

@@ -123,6 +123,9 @@ func (s *Steps) open(ctx context.Context, d payment.Dossier, b risk.Briefing, in
 	if in.Ordinal > len(plan.Routes) {
 		return Opened{}, fault.Internal("the plan has no such route", nil)
 	}
+	if plan.Admit(in.Ordinal, func(account string) bool { return s.c.Health.admit(ctx, p.Book, account, p.ID) }) {
+		move.Plan = asJSON(plan)
+	}
 	a, request, err := s.intent(d, plan.Routes[in.Ordinal-1], in.Ordinal)
 	if err != nil {
 		return Opened{}, err
@@ -167,11 +170,6 @@ func (s *Steps) plan(ctx context.Context, d payment.Dossier, b risk.Briefing) (p
 	plan, err = set.routing.Plan(b.Facts.Facts, s.c.Channels.Candidates(channels.Open(open, p), p.Amount.Currency), s.c.Health.Of(open))
 	if err != nil {
 		return plan, false, err
-	}
-	// Of those who would probe a half-open circuit now, one does.
-	for len(plan.Routes) > 1 && plan.Routes[0].Probe && !s.c.Health.admit(plan.Routes[0].ChannelAccount) {
-		plan.Skipped = append(plan.Skipped, routing.Skipped{ChannelAccount: plan.Routes[0].ChannelAccount, Reason: "its circuit is half open, and another payment probes it"})
-		plan.Routes = plan.Routes[1:]
 	}
 	return plan, true, nil
 }

@@ -142,6 +142,7 @@ GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; 
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;
 GRANT INSERT, UPDATE (status, reason, tries, due_at, tried_at, sent_at) ON notifications TO %[1]s;
+GRANT INSERT, UPDATE (breaker, changed_at) ON circuits TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_statement_month(date) TO %[1]s;
 GRANT INSERT ON statement_files, statement_sums, statement_lines, statement_findings TO %[1]s;
 GRANT UPDATE (status, reason, day, name, bytes, declared, lines, done, kept, first_day, last_day, updated_at) ON statement_files TO %[1]s;

@@ -1,13 +1,17 @@
 package workers
 
 import (
+	"context"
+	"log/slog"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"paysaga/activities"
 	"paysaga/domain/routing"
 )
 
-// circuits shows what this process sees of the channel accounts, at the moment
+// circuits shows what this process knows of the channel accounts, at the moment
 // it is asked.
 type circuits struct{ health *activities.Health }
 
@@ -18,6 +22,12 @@ var (
 	circuitCalls  = prometheus.NewDesc("paysaga_channel_window_calls", "The calls of the last minute.", circuitLabels, nil)
 	circuitSlow   = prometheus.NewDesc("paysaga_channel_p95_seconds", "An upper bound of the 95th percentile of the last minute's calls.", circuitLabels, nil)
 )
+
+// ShareHealth shares what this process sees of the channel accounts with all others, and takes over what they know: at once, and then as
+// often as said, until ctx ends.
+func ShareHealth(ctx context.Context, h *activities.Health, every time.Duration, log *slog.Logger) {
+	newRelay("circuits", every, func(ctx context.Context) (bool, error) { return false, h.Share(ctx) }).run(ctx, log)
+}
 
 // NewCircuits returns the gauges of a Health.
 func NewCircuits(h *activities.Health) prometheus.Collector { return circuits{h} }

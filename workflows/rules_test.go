@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"paysaga/activities"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
@@ -20,11 +22,13 @@ import (
 // What rules, circuits and reviews promise, on real parts and over the API.
 func TestRulesOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Breaker: routing.BreakerConfig{MinCalls: 4, OpenFor: 20 * time.Second}})
+	s := stage.New(t, stage.Options{Breaker: shortBreaker})
 	t.Run("rules", func(t *testing.T) {
 		for what, holds := range map[string]func(*testing.T, *stage.Stage){
 			"activated rules reroute the next payment":            reroutes,
 			"a circuit opens, probes, and closes":                 circuitOpens,
+			"a lone account's circuit closes too":                loneCircuitCloses,
+			"failover asks the circuits":                          failoverAsksTheCircuits,
 			"an operator's review over the API counts, also live": reviewsInLive,
 		} {
 			t.Run(what, func(t *testing.T) {
@@ -35,6 +39,9 @@ func TestRulesOnRealParts(t *testing.T) {
 	})
 	s.Audit(t)
 }
+
+// shortBreaker opens soon.
+var shortBreaker = routing.BreakerConfig{MinCalls: 4, OpenFor: 20 * time.Second}
 
 // at is how many attempts of a payment there are at an account.
 func at(t *testing.T, m *stage.Merchant, paymentID string, account int) int64 {
@@ -103,6 +110,58 @@ func circuitOpens(t *testing.T, s *stage.Stage) {
 	if n := m.Sandboxes[0].Summarize().Charges["succeeded"]; n < 3 {
 		t.Errorf("%d probes closed the circuit", n)
 	}
+}
+
+// loneCircuitCloses: payments that have nowhere else to go are the probes.
+func loneCircuitCloses(t *testing.T, s *stage.Stage) {
+	gate := stage.NewGate(t)
+	m := s.Merchant(t, payment.Terms{}, stage.AccountSpec{URL: gate.URL})
+	state := func() (found routing.State) {
+		for _, c := range s.Health.Circuits() {
+			if c.Account == m.Sandboxes[0].Account {
+				found = c.State
+			}
+		}
+		return found
+	}
+	p := m.Pay(t, stage.Card("tok_ok"), nil)
+	m.UntilStatus(t, p.ID, payment.Failed)
+	if state() != routing.Open {
+		t.Fatalf("refused connections leave the circuit %q", state())
+	}
+	gate.Open(t, m.Sandboxes[0])
+	stage.Eventually(t, "its payments close the circuit", func() bool {
+		p := m.Pay(t, stage.Card("tok_ok"), nil)
+		m.UntilStatus(t, p.ID, payment.Paid)
+		return state() == routing.Closed
+	})
+}
+
+// Another process learns of the circuit, and what opens between a payment's
+// plan and its failover is passed over then.
+func failoverAsksTheCircuits(t *testing.T, s *stage.Stage) {
+	gate := stage.NewGate(t)
+	m := s.Merchant(t, payment.Terms{}, stage.AccountSpec{}, stage.AccountSpec{URL: gate.URL}, stage.AccountSpec{})
+	m.Routes(t, routing.Definition{Rules: []routing.RuleDef{{Name: "there", When: `"there" in metadata`, Only: true,
+		Use: []routing.Target{{Account: m.Sandboxes[1].Account}}}}})
+	qr := map[string]any{"type": "qr"}
+	p := m.Pay(t, qr, nil)
+	m.UntilStatus(t, p.ID, payment.RequiresAction)
+	m.Pay(t, stage.Card("tok_ok"), map[string]any{"metadata": map[string]any{"there": "yes"}})
+
+	other := activities.NewHealth(activities.HealthConfig{Breaker: shortBreaker, Kept: s.Store})
+	stage.Eventually(t, "another process knows of the open circuit", func() bool {
+		check(t, other.Share(context.Background()))
+		return slices.ContainsFunc(other.Circuits(), func(c activities.Circuit) bool {
+			return c.Account == m.Sandboxes[1].Account && c.State != routing.Closed
+		})
+	})
+	m.Sandboxes[0].Admin(t, "/admin/pay", map[string]any{"reference": p.ID, "decline": true})
+	stage.Eventually(t, "the payment goes on at the third account", func() bool { return at(t, m, p.ID, 2) == 1 })
+	if n := at(t, m, p.ID, 1); n != 0 {
+		t.Errorf("%d attempts at an account whose circuit had opened", n)
+	}
+	m.UntilTimeline(t, p.ID, "routing", "its circuit is open")
 }
 
 func reviewsInLive(t *testing.T, s *stage.Stage) {

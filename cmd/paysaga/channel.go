@@ -19,6 +19,7 @@ import (
 type channelCommand struct {
 	Add     channelAdd     `cmd:"" help:"Open an account at a payment channel: its credentials are sealed and stored."`
 	List    channelList    `cmd:"" help:"List the accounts of a book: whose each is, who holds its funds, what is routed there."`
+	Health  channelHealth  `cmd:"" help:"Show how the accounts of a book do: circuits, calls and failures of the last minute, as all processes see them."`
 	Pause   channelPause   `cmd:"" help:"Route no new attempts to an account. What is open there goes on being asked about."`
 	Drain   channelDrain   `cmd:"" help:"Pause an account, and say when nothing is open there any more."`
 	Resume  channelResume  `cmd:"" help:"Route to a paused or drained account again."`

@@ -35,7 +35,7 @@ type process struct {
 	registry channels.Registry
 	hooks    *webhook.Sender // reaches merchants' endpoints
 	saga     sagaConfig
-	health   *activities.Health // what this process sees of the channels
+	health   *activities.Health // what all processes see of the channels
 	// data is where the data is, for the audit's own connections.
 	data   store.Config
 	fail   context.CancelCauseFunc
@@ -53,9 +53,7 @@ func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga s
 	if err != nil {
 		return nil, err
 	}
-	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf,
-		health: activities.NewHealth(routing.BreakerConfig{}, nil)}
-	p.metrics.MustRegister(workers.NewCircuits(p.health))
+	p := &process{log: l.logger(a.err, role), metrics: metricsOf(role), registry: registry(), saga: saga, data: conf}
 	if p.hooks, err = hooks.sender(); err != nil {
 		return nil, err
 	}
@@ -63,8 +61,22 @@ func newProcess(a *app, role string, db databaseConfig, t temporalConfig, saga s
 		return nil, err
 	}
 	conf.Lazy = true
-	p.store, err = store.Open(a.ctx, conf)
-	return p, err
+	if p.store, err = store.Open(a.ctx, conf); err != nil {
+		return p, err
+	}
+	p.health = activities.NewHealth(activities.HealthConfig{Kept: p.store, Changed: p.circuitTurned})
+	p.metrics.MustRegister(workers.NewCircuits(p.health))
+	return p, nil
+}
+
+// circuitTurned tells whoever reads the log.
+func (p *process) circuitTurned(c activities.Circuit) {
+	log := p.log.With("channel", c.Channel, "account", c.Account, "calls", c.Stats.Calls, "failures", c.Stats.Failures)
+	if c.State == routing.Closed {
+		log.Info("a channel account answers again: its circuit is closed")
+		return
+	}
+	log.Warn("a channel account fails: its circuit is open, and new payments go elsewhere if they can. 'paysaga channel health' shows more")
 }
 
 // run serves what there are settings for until ctx ends, and then stops in
@@ -78,6 +90,7 @@ func (p *process) run(ctx context.Context, front *apiConfig, w *work) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() { end(); p.behind.Wait() }()
 
+	p.behind.Go(func() { workers.ShareHealth(background, p.health, time.Second, p.log) })
 	var poke func()
 	worked := make(chan struct{})
 	drained := make(chan struct{})

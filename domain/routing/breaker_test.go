@@ -2,6 +2,7 @@ package routing
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,18 +23,20 @@ func TestTheBreakerOpensProbesAndCloses(t *testing.T) {
 	}
 	require.Equal(t, Open, b.State(at, c))
 	require.Equal(t, Stats{Calls: 10, Failures: 5, SuccessPerMille: 500, P95: 100 * time.Millisecond}, b.Health(at, c).Stats)
-	_, ok := b.Admit(at.Add(29*time.Second), c)
+	_, ok := b.Admit(at.Add(29*time.Second), c, "pay_1")
 	require.False(t, ok)
 
 	at = at.Add(30 * time.Second)
 	require.True(t, b.Health(at, c).ProbeFree)
 	b = b.Observe(Result{At: at, Well: true}, c) // an old call ends: no probe
 	require.Zero(t, b.Good)
-	b, ok = b.Admit(at, c)
+	b, ok = b.Admit(at, c, "pay_1")
 	require.True(t, ok)
-	_, ok = b.Admit(at, c)
+	_, ok = b.Admit(at, c, "pay_2")
 	require.False(t, ok, "one probe at a time")
-	_, ok = b.Admit(at.Add(time.Minute), c)
+	_, ok = b.Admit(at, c, "pay_1")
+	require.True(t, ok, "a step that is done over asks again for the same payment")
+	_, ok = b.Admit(at.Add(time.Minute), c, "pay_2")
 	require.True(t, ok, "a probe that nobody reported is lost")
 
 	failed := b.Observe(Result{At: at}, c)
@@ -41,7 +44,7 @@ func TestTheBreakerOpensProbesAndCloses(t *testing.T) {
 	require.Equal(t, Open, failed.State(at.Add(29*time.Second), c))
 	for range 3 {
 		require.Equal(t, HalfOpen, b.State(at, c))
-		b, _ = b.Admit(at, c)
+		b, _ = b.Admit(at, c, "pay_1")
 		b = b.Observe(Result{At: at, Well: true}, c)
 	}
 	require.Equal(t, Closed, b.State(at, c))
@@ -73,12 +76,12 @@ func TestBreakerProperties(t *testing.T) {
 		c := BreakerConfig{MinCalls: rapid.IntRange(1, 5).Draw(t, "min"), Probes: rapid.IntRange(1, 3).Draw(t, "probes")}
 		var b Breaker
 		at, failures, probing := noon, 0, false
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		for n := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
 			state := b.State(at, c)
 			if rapid.Bool().Draw(t, "admit") {
 				lost := at.Sub(b.ProbeAt) >= time.Minute
-				next, ok := b.Admit(at, c)
+				next, ok := b.Admit(at, c, "pay_"+strconv.Itoa(n))
 				require.Equal(t, state == Closed || state == HalfOpen && (!probing || lost), ok)
 				probing = probing || ok && state == HalfOpen
 				b = next

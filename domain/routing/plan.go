@@ -284,3 +284,20 @@ func (p *Plan) place(ranked []step, health map[string]Health) {
 		p.Routes = append(p.Routes, route)
 	}
 }
+
+// Admit looks at a plan as its attempt from (counted from 1) is about to begin,
+// and takes the routes out of its way whose circuits let no attempt through now:
+// they may have opened since the plan was made, or another payment may probe
+// them. If none that is left is admitted, the order stays. It says whether the
+// plan has changed. admits is asked until it says yes.
+func (p *Plan) Admit(from int, admits func(channelAccount string) bool) (changed bool) {
+	first := slices.IndexFunc(p.Routes[min(from-1, len(p.Routes)):], func(r Route) bool { return admits(r.ChannelAccount) })
+	if first <= 0 {
+		return false
+	}
+	for _, r := range p.Routes[from-1 : from-1+first] {
+		p.Skipped = append(p.Skipped, Skipped{r.ChannelAccount, "its circuit is open, or another payment probes it"})
+	}
+	p.Routes = slices.Delete(p.Routes, from-1, from-1+first)
+	return true
+}

@@ -207,3 +207,34 @@ func TestPlansLoseNobody(t *testing.T) {
 		require.Equal(t, plan, s.Simulate(f, rapid.Permutation(open3()).Draw(t, "listed"), health).Plan)
 	})
 }
+
+// What is shut when an attempt is about to begin is passed over, unless nobody
+// behind it is admitted.
+func TestAPlanAdmits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		from int
+		shut string
+		want string
+	}{
+		"all are well":               {1, "", "abc"},
+		"the first is shut":          {1, "a", "bc"},
+		"two are shut":               {1, "ab", "c"},
+		"all are shut":               {1, "abc", "abc"},
+		"who comes later may wait":   {1, "c", "abc"},
+		"failover passes one over":   {2, "b", "ac"},
+		"failover has nobody else":   {2, "bc", "abc"},
+		"what was tried isn't asked": {2, "a", "abc"},
+		"the last one":               {3, "c", "abc"},
+	} {
+		p := Plan{Routes: []Route{{ChannelAccount: "a"}, {ChannelAccount: "b"}, {ChannelAccount: "c"}}}
+		changed := p.Admit(c.from, func(account string) bool { return !strings.Contains(c.shut, account) })
+		got := ""
+		for _, r := range p.Routes {
+			got += r.ChannelAccount
+		}
+		require.Equal(t, c.want, got, name)
+		require.Equal(t, c.want != "abc", changed, name)
+		require.Len(t, p.Skipped, 3-len(got), name)
+	}
+}

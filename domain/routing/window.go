@@ -9,6 +9,7 @@ type Result struct {
 	At      time.Time
 	Well    bool
 	Latency time.Duration
+	Fault   string // kind and code of what went wrong; empty if Well
 }
 
 // Stats are what a window saw.
@@ -26,10 +27,10 @@ var bounds = [...]time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 2
 	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, 2 * time.Minute}
 
 type slot struct {
-	Epoch    int64            `json:"epoch"` // which stretch of time it holds
-	Calls    int              `json:"calls"`
-	Failures int              `json:"failures"`
-	Latency  [len(bounds)]int `json:"latency"`
+	Epoch    int64            `json:"epoch,omitzero"` // which stretch of time it holds
+	Calls    int              `json:"calls,omitzero"`
+	Failures int              `json:"failures,omitzero"`
+	Latency  [len(bounds)]int `json:"latency,omitzero"`
 }
 
 // Window counts results of the last while, in twelve slots. It is a value: Add

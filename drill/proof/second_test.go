@@ -134,7 +134,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.steps = activities.New(activities.Config{Committer: h.store, Files: h.store, Refunds: h.store, Payouts: h.store, Transfers: h.store, Cases: h.store, Post: h.store, Rules: h.store, Sealer: h.store, Calls: silence{},
 		Channels:    channels.NewRegistry(h.channel),
-		Health:      activities.NewHealth(routing.BreakerConfig{MinCalls: 1 << 30}, nil), // the first channel stays the first, however it fails
+		Health:      activities.NewHealth(activities.HealthConfig{Breaker: routing.BreakerConfig{MinCalls: 1 << 30}}), // the first channel stays the first, however it fails
 		CallTimeout: 50 * time.Millisecond, ExpressTimeout: time.Second})
 	t.Cleanup(func() {
 		if n := h.caught.Load(); n != 0 {

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,10 +130,7 @@ func New(t testing.TB, o Options) *Stage {
 	registry := channels.NewRegistry(sandbox.New(wire.New(wire.Config{})))
 	calls := workers.NewCallLog(s.Store.AppendCalls, log)
 	s.API = httptest.NewUnstartedServer(nil)
-	if o.Breaker == (routing.BreakerConfig{}) {
-		o.Breaker.MinCalls = math.MaxInt32
-	}
-	s.Health = activities.NewHealth(o.Breaker, nil)
+	s.Health = o.health(s.Store)
 	s.Receiver = newReceiver(t)
 	s.Webhooks = s.Receiver.sender(t)
 	config := activities.Config{Committer: s.Store, Files: s.Store, Refunds: s.Store, Payouts: s.Store, Transfers: s.Store, Sealer: s.Store, Calls: calls,
@@ -152,14 +150,23 @@ func New(t testing.TB, o Options) *Stage {
 	s.front(t, o.Deadline)
 
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{}, 2)
-	go func() { s.relays.Run(ctx); done <- struct{}{} }()
-	go func() { calls.Run(ctx); done <- struct{}{} }()
-	t.Cleanup(func() { stop(); <-done; <-done })
+	var running sync.WaitGroup
+	running.Go(func() { s.relays.Run(ctx) })
+	running.Go(func() { calls.Run(ctx) })
+	running.Go(func() { workers.ShareHealth(ctx, s.Health, 200*time.Millisecond, log) })
+	t.Cleanup(func() { stop(); running.Wait() })
 	if !o.NoWorker {
 		s.StartWorker(t)
 	}
 	return s
+}
+
+// health is shared over the store if circuits can open at all.
+func (o Options) health(kept activities.Circuits) *activities.Health {
+	if o.Breaker == (routing.BreakerConfig{}) {
+		return activities.NewHealth(activities.HealthConfig{Breaker: routing.BreakerConfig{MinCalls: math.MaxInt32}})
+	}
+	return activities.NewHealth(activities.HealthConfig{Breaker: o.Breaker, Kept: kept})
 }
 
 // front serves the API.
