@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"paysaga/domain/exception"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
@@ -119,8 +120,9 @@ func (s *Steps) reviewer(ctx context.Context, in ReviewInput) (actor string, ver
 
 // Recheck judges a payment again that was let through while lists or counters
 // couldn't be read, and counts it. One that would have been refused is flagged,
-// and an event says so; nothing else is done to it. It stays due while there is
-// still nothing to be read.
+// an event says so, and unless it came to nothing anyway a case lets a person
+// decide; it goes on meanwhile. It stays due while there is still nothing to be
+// read.
 func (s *Steps) Recheck(ctx context.Context, ref Ref) error {
 	for try := 1; ; try++ {
 		err := s.recheck(ctx, ref)
@@ -128,6 +130,18 @@ func (s *Steps) Recheck(ctx context.Context, ref Ref) error {
 			return err
 		}
 	}
+}
+
+// passedBlind is the case of a payment that risk would have refused; nil if it
+// came to nothing. What it brought can be returned if it has succeeded by now.
+// A wallet's money has moved on: a top-up's is for an operator to take back.
+func passedBlind(p payment.Payment, v risk.Verdict) *payment.OpenCase {
+	if p.Status.Terminal() && p.Status != payment.Paid {
+		return nil
+	}
+	return &payment.OpenCase{ID: exception.ID(p.ID, exception.RiskRecheck, stepAgain.String()), Book: p.Book, MerchantID: p.MerchantID, PaymentID: p.ID,
+		Kind: exception.RiskRecheck, Amount: p.Amount, Reason: "let through while risk's data couldn't be read; " + v.Rule + " would have refused it",
+		Booked: p.Status == payment.Paid && !p.TopUp()}
 }
 
 func (s *Steps) recheck(ctx context.Context, ref Ref) error {
@@ -156,11 +170,17 @@ func (s *Steps) recheck(ctx context.Context, ref Ref) error {
 			update.After.RiskFlag, update.Event = verdict.Rule, "risk.recheck_failed"
 			update.After.Sequence++
 			update.After.UpdatedAt = s.c.Now()
+			if k := passedBlind(p, verdict); k != nil {
+				changes = append(changes, *k)
+			}
 		}
 		update.Risk = asJSON(record)
 		changes = append(changes, update, risk.Count{Screening: screening, Decision: verdict.Decision, Passed: true})
 	}
 	_, err = s.c.Committer.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, stepAgain), Business: p.ID,
 		By: ledger.Service("risk-recheck"), Changes: changes})
+	if err == nil {
+		s.c.CaseOpened()
+	}
 	return err
 }

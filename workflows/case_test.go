@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,9 +17,9 @@ import (
 // given back, the ledger what stands on suspense, the audit the rest.
 func TestCasesOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withBlindChannel}})
+	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withBlindness}})
 	t.Run("sagas", func(t *testing.T) {
-		for _, p := range casePaths {
+		for _, p := range slices.Concat(casePaths, recheckPaths) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				walkCase(t, s, p)

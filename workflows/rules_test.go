@@ -27,7 +27,7 @@ func TestRulesOnRealParts(t *testing.T) {
 		for what, holds := range map[string]func(*testing.T, *stage.Stage){
 			"activated rules reroute the next payment":            reroutes,
 			"a circuit opens, probes, and closes":                 circuitOpens,
-			"a lone account's circuit closes too":                loneCircuitCloses,
+			"a lone account's circuit closes too":                 loneCircuitCloses,
 			"failover asks the circuits":                          failoverAsksTheCircuits,
 			"an operator's review over the API counts, also live": reviewsInLive,
 		} {
@@ -156,7 +156,7 @@ func failoverAsksTheCircuits(t *testing.T, s *stage.Stage) {
 			return c.Account == m.Sandboxes[1].Account && c.State != routing.Closed
 		})
 	})
-	m.Sandboxes[0].Admin(t, "/admin/pay", map[string]any{"reference": p.ID, "decline": true})
+	m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": p.ID, "decline": true})
 	stage.Eventually(t, "the payment goes on at the third account", func() bool { return at(t, m, p.ID, 2) == 1 })
 	if n := at(t, m, p.ID, 1); n != 0 {
 		t.Errorf("%d attempts at an account whose circuit had opened", n)

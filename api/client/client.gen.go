@@ -900,6 +900,7 @@ type CaseID = string
 // `refund_paid_after_all`: it was paid after it had ended another way. `payout_returned`, `payout_paid_after_all`: the same of a payout.
 // `chargeback`: a dispute took more than its merchant can bear, or than was left of the payment.
 // `rebate_refused`: a rebate's wallet is frozen or closed.
+// `risk_recheck`: it was let through while limits couldn't be read, and would have been refused.
 type CaseKind = exception.Kind
 
 // CaseList defines model for CaseList.

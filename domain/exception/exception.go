@@ -38,12 +38,15 @@ const (
 	// Chargeback is a dispute that somebody has to look at: its merchant can't bear
 	// it, or it took more than was left of the payment. The dispute says how much.
 	Chargeback Kind = "chargeback"
+	// RiskRecheck is a payment that was let through while the risk data couldn't be
+	// read, and that would have been refused.
+	RiskRecheck Kind = "risk_recheck"
 )
 
 // Kinds returns every kind once.
 func Kinds() []Kind {
 	return []Kind{PartialPayment, AmountMismatch, LateSuccess, DuplicatePayment, Contradiction, Orphan, RefundReturned, RefundPaidAfterAll,
-		PayoutReturned, PayoutPaidAfterAll, RebateRefused, Chargeback}
+		PayoutReturned, PayoutPaidAfterAll, RebateRefused, Chargeback, RiskRecheck}
 }
 
 // Decision is what becomes of a case.
@@ -167,6 +170,8 @@ func (c Case) fits() []Decision {
 		return []Decision{WriteOff}
 	case c.Kind == DuplicatePayment && c.Booked:
 		return []Decision{Return, Accept}
+	case c.Kind == RiskRecheck && c.Booked:
+		return []Decision{Return, Dismiss}
 	case !c.OnSuspense():
 		return []Decision{Dismiss}
 	case (c.Kind == AmountMismatch || c.Kind == PartialPayment) && !c.Holds(): // the payment goes its own way

@@ -138,6 +138,8 @@ func TestBlindJudgementsAreMadeGood(t *testing.T) {
 	require.Equal(t, small[2]+" two@1", h.text(`SELECT string_agg(id || ' ' || risk_flag, ',') FROM payments WHERE risk_flag IS NOT NULL`))
 	require.Equal(t, small[2], h.text(`SELECT string_agg(object_id, ',') FROM events WHERE type = 'risk.recheck_failed'`))
 	require.NotEmpty(t, h.open(0, small[2]).Key, "a flagged payment goes on")
+	require.Equal(t, "case/"+small[2]+"/risk_recheck/rv3 open false", h.text(`SELECT string_agg(id || ' ' || state || ' ' || booked::text, ',') FROM cases`))
+	require.EqualValues(t, 1, h.count(`SELECT count(*) FROM events WHERE type = 'case.opened'`))
 	lines, err := h.db.Store.Timeline(t.Context(), h.Book, h.MerchantID, small[2])
 	require.NoError(t, err)
 	var told []string
