@@ -33,7 +33,7 @@ dev-time: build devstack ## start everything, make a first payment, print how lo
 
 .PHONY: build
 build: ## build the paysaga binary into .build/
-	@go build -o $(BUILD)/paysaga ./cmd/paysaga
+	@go build -buildvcs=auto -o $(BUILD)/paysaga ./cmd/paysaga
 
 .PHONY: devstack
 devstack: ## build devstack (PostgreSQL + Temporal + Web UI for one machine): minutes, once

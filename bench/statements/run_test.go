@@ -26,5 +26,6 @@ func TestEveryParserReadsWhatIsGenerated(t *testing.T) {
 	for _, c := range res.Cells {
 		require.Positive(t, c.Rate, c.Kind)
 		require.Positive(t, c.Bytes, c.Kind)
+		require.GreaterOrEqual(t, c.PeakRSS, c.PeakOwn, c.Kind)
 	}
 }

@@ -64,7 +64,7 @@ func (c *benchLedger) Run(a *app) error {
 		Commit string    `json:"commit"`
 		At     time.Time `json:"finished_at"`
 		posting.Result
-	}{version().Commit, time.Now().UTC().Truncate(time.Second), res})
+	}{version().tree(), time.Now().UTC().Truncate(time.Second), res})
 }
 
 func (c *benchLedger) config(a *app) (posting.Config, error) {

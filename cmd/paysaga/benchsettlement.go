@@ -50,7 +50,7 @@ func (c *benchSettlement) Run(a *app) error {
 		Commit string    `json:"commit"`
 		At     time.Time `json:"finished_at"`
 		settling.Result
-	}{version().Commit, time.Now().UTC().Truncate(time.Second), res})
+	}{version().tree(), time.Now().UTC().Truncate(time.Second), res})
 }
 
 func (c *benchSettlement) measure(ctx context.Context, a *app, d *dev) (settling.Result, error) {

@@ -32,5 +32,5 @@ func (c *benchStatements) Run(a *app) error {
 		Commit string    `json:"commit"`
 		At     time.Time `json:"finished_at"`
 		statements.Result
-	}{version().Commit, time.Now().UTC().Truncate(time.Second), res})
+	}{version().tree(), time.Now().UTC().Truncate(time.Second), res})
 }

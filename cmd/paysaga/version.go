@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // release is set by the linker for a release; otherwise the commit says it.
@@ -29,6 +30,14 @@ func version() build {
 		}
 	}
 	return b
+}
+
+// tree is the commit, with a + behind it if the tree was changed since: what a measurement is of.
+func (b build) tree() string {
+	if strings.HasSuffix(b.Version, "+changes") {
+		return b.Commit + "+"
+	}
+	return b.Commit
 }
 
 type versionCommand struct{}
