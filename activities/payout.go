@@ -75,12 +75,16 @@ func (s *Steps) Payout(ctx context.Context, in OutCallInput) (Answer, error) {
 	})
 }
 
-// AskPayout asks the channel once, as Ask does of a charge.
+// AskPayout asks the channel once, as Ask does of a charge. What the payee has to do ends the question too, as long as
+// nothing of the try is booked: it is to be shown.
 func (s *Steps) AskPayout(ctx context.Context, in AskOutInput) (Answer, error) {
+	known := ""
 	a, err := s.callPayout(ctx, in.OutCallInput, channels.OpAskPayout, func(ctx context.Context, c channels.Channel, call channels.Call, i channels.PayoutIntent) (payment.Outcome, error) {
+		known = i.Attempt.ChannelID
 		return c.AskPayout(ctx, call, i.Request)
 	})
-	return answered(a, err, in.Final)
+	news := len(a.Sealed) > 0 && a.ChannelID != "" && known == ""
+	return answered(a, err, in.Final && !news)
 }
 
 func (s *Steps) callPayout(ctx context.Context, in OutCallInput, op channels.Operation,
@@ -99,7 +103,11 @@ func (s *Steps) callPayout(ctx context.Context, in OutCallInput, op channels.Ope
 // BookPayout commits what an outcome means for the payout: state, journals and
 // events in one Step. Repeated, it answers with what stands.
 func (s *Steps) BookPayout(ctx context.Context, in BookOutInput) (Sent, error) {
-	p, err := s.SettlePayout(ctx, OutSettlement{Out: in.Out, Ordinal: in.Ordinal, Outcome: in.Answer.Outcome})
+	out, err := s.unseal(in.Answer)
+	if err != nil {
+		return Sent{}, failure(ctx, err)
+	}
+	p, err := s.SettlePayout(ctx, OutSettlement{Out: in.Out, Ordinal: in.Ordinal, Outcome: out})
 	return sentPayout(p), failure(ctx, err)
 }
 

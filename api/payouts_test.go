@@ -9,6 +9,7 @@ import (
 
 	"paysaga/api"
 	"paysaga/domain/id"
+	"paysaga/domain/payment"
 	"paysaga/domain/payout"
 )
 
@@ -182,4 +183,38 @@ func TestPayoutBadInput(t *testing.T) {
 			t.Errorf("%d rows before, %d after", before, after)
 		}
 	})
+}
+
+// What the payee has to do is shown to the merchant and to the user whose wallet it leaves, as long as it is under way, and to nobody else.
+func TestWhatThePayeeHasToDoIsShown(t *testing.T) {
+	t.Parallel()
+	f := newFrontWith(t, api.Config{Deadline: 20 * time.Millisecond})
+	stuck := func(ctx context.Context, _ payout.Payout) error { <-ctx.Done(); return ctx.Err() }
+	f.sagas.acceptPayout.Store(&stuck)
+	user := f.user(t, "ada")
+	id := f.payout(t, payoutBody(fields{"user_id": `"`+user+`"`})).text(t, "id")
+	show := func(edit func(*payout.Payout)) {
+		f.store.mu.Lock()
+		defer f.store.mu.Unlock()
+		p := f.store.payouts[id]
+		edit(&p)
+		f.store.payouts[id] = p
+	}
+	show(func(p *payout.Payout) {
+		p.NextAction = &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{"package": "hidden"}}
+	})
+	path := "/v1/payouts/" + id
+	for who, a := range map[string]answer{"merchant": f.do(t, request(http.MethodGet, path, "")), "user": f.do(t, request(http.MethodGet, path, "", as(f.signIn(t, shop, user)))),
+		"list": f.do(t, request(http.MethodGet, "/v1/payouts", ""))} {
+		if !strings.Contains(string(a.body), `"next_action":{"type":"sdk","url":"","parameters":{"package":"hidden"}}`) {
+			t.Errorf("%s: %d %s", who, a.status, a.body)
+		}
+	}
+	if a := f.do(t, request(http.MethodGet, path, "", as(keyOfOther))); a.status != http.StatusNotFound || strings.Contains(string(a.body), "hidden") {
+		t.Errorf("another merchant: %d %s (I-25)", a.status, a.body)
+	}
+	show(func(p *payout.Payout) { p.Status = payout.Succeeded })
+	if a := f.do(t, request(http.MethodGet, path, "")); strings.Contains(string(a.body), "next_action") {
+		t.Errorf("after its end: %s", a.body)
+	}
 }

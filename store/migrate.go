@@ -95,7 +95,7 @@ GRANT INSERT ON transfers TO %[1]s;
 GRANT UPDATE (status, failure_code, sequence, updated_at, start_due_at, start_tries) ON transfers TO %[1]s;
 GRANT UPDATE (status) ON users TO %[1]s; -- and it may lock them
 GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, channel_id, effective_at, updated_at, opened_at,
-    start_due_at, start_tries) ON payouts TO %[1]s;
+    start_due_at, start_tries, next_action_sealed) ON payouts TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON payout_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
 GRANT INSERT ON channel_account_acts TO %[1]s;

@@ -16,6 +16,7 @@ import (
 type lockedPayout struct {
 	payout.Payout
 	attempts []remit.Tried
+	action   []byte // sealed: it is opened by whoever judges it
 }
 
 const sqlLockPayouts = `
@@ -33,11 +34,11 @@ func (b *batch) queuePayouts(m *pgx.Batch) {
 	m.Queue(sqlLockPayouts, b.book(), list).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var attempts []byte
-			p, err := scanPayout(rows, &attempts)
+			p, action, err := scanPayout(rows, &attempts)
 			if err != nil {
 				return err
 			}
-			locked := lockedPayout{Payout: p}
+			locked := lockedPayout{Payout: p, action: action}
 			if locked.attempts, err = tried(attempts); err != nil {
 				return err
 			}
@@ -136,12 +137,32 @@ func (r receivePayout) judge(w *work) error {
 		mine.UpdatedAt, mine.CreatedAt)
 	w.write(insertPayoutDetails, mine.ID, mine.ID, r.sealed)
 	w.b.found.payouts.put(mine.ID, lockedPayout{Payout: mine})
-	w.emitPayout("payout.created", mine)
+	return w.emitPayout("payout.created", mine)
+}
+
+// emitPayout leaves the event of a payout's move. The next action is a secret: it is sealed beside the data.
+func (w *work) emitPayout(kind string, p payout.Payout) error {
+	v := p.Public()
+	e := event{kind: kind, merchant: p.MerchantID, object: "payout", id: p.ID, sequence: p.Sequence}
+	if v.NextAction != nil {
+		var err error
+		if e.secret, err = w.sealJSON(v.NextAction); err != nil {
+			return err
+		}
+		v.NextAction = nil
+	}
+	e.data = v
+	w.out.events = append(w.out.events, e)
 	return nil
 }
 
-func (w *work) emitPayout(kind string, p payout.Payout) {
-	w.out.events = append(w.out.events, event{kind: kind, merchant: p.MerchantID, object: "payout", id: p.ID, sequence: p.Sequence, data: p.Public()})
+// sealJSON seals what a row or an event holds in secret.
+func (w *work) sealJSON(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fault.Internal("an action that is no JSON", err)
+	}
+	return w.s.Seal(text)
 }
 
 // intendPayout commits the intent of a try (I-13).

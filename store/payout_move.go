@@ -79,15 +79,18 @@ func (m movePayout) recovers() string {
 }
 
 var updatePayout = updating("payouts", `id text, status text, in_doubt boolean, parked text, failure_code text, paid_elsewhere boolean,
-	sequence bigint, channel_id text, effective_at timestamptz, updated_at timestamptz, ended boolean`, `id = n.id`, `
+	sequence bigint, channel_id text, effective_at timestamptz, updated_at timestamptz, ended boolean, action bytea`, `id = n.id`, `
 		status = n.status, in_doubt = n.in_doubt, parked = n.parked, failure_code = n.failure_code, paid_elsewhere = n.paid_elsewhere,
 		sequence = n.sequence, channel_id = n.channel_id, effective_at = n.effective_at, updated_at = n.updated_at,
-		start_due_at = CASE WHEN n.ended THEN NULL ELSE t.start_due_at END`)
+		next_action_sealed = n.action, start_due_at = CASE WHEN n.ended THEN NULL ELSE t.start_due_at END`)
 
 func (m movePayout) judge(w *work) error {
 	p := w.b.found.payouts.get(m.Payout.ID)
 	if p == nil {
 		return fault.NotFound("payout")
+	}
+	if err := w.s.openAction(&p.Payout, p.action); err != nil {
+		return err
 	}
 	s := m.settling(p.Payout)
 	s.Now, s.Followed, s.Told = dated(m.Now, w.at), m.Ordinal > 0 && m.Ordinal < len(p.attempts), remit.Told(p.attempts)
@@ -117,11 +120,25 @@ func (m movePayout) judge(w *work) error {
 	}
 	after := ruling.After
 	after.UpdatedAt, after.EffectiveAt = kept(after.UpdatedAt), kept(after.EffectiveAt)
+	action, err := w.sealAction(*p, after)
+	if err != nil {
+		return err
+	}
 	w.write(updatePayout, after.ID, after.ID, after.Status, after.InDoubt, orNull(after.Parked), orNull(after.FailureCode), after.Elsewhere,
-		after.Sequence, orNull(after.ChannelID), optional(after.EffectiveAt), after.UpdatedAt, after.Status.Terminal())
-	p.Payout = after
-	w.emitPayout(ruling.Event, after)
-	return nil
+		after.Sequence, orNull(after.ChannelID), optional(after.EffectiveAt), after.UpdatedAt, after.Status.Terminal(), action)
+	p.Payout, p.action = after, action
+	return w.emitPayout(ruling.Event, after)
+}
+
+// sealAction seals what the payee has to do; what stands sealed stays as it is.
+func (w *work) sealAction(before lockedPayout, after payout.Payout) ([]byte, error) {
+	switch {
+	case after.NextAction == nil:
+		return nil, nil
+	case before.NextAction != nil && before.NextAction.Equal(*after.NextAction):
+		return before.action, nil
+	}
+	return w.sealJSON(after.NextAction)
 }
 
 func (m movePayout) rule(s payout.Settling) (payout.Ruling, error) {

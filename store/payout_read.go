@@ -13,6 +13,7 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
+	"paysaga/domain/payment"
 	"paysaga/domain/payout"
 	"paysaga/domain/remit"
 )
@@ -21,20 +22,46 @@ const payoutColumns = `
 	p.book::text, p.id, p.merchant_id, coalesce(p.user_id, ''), p.channel, p.channel_account, p.lane, p.amount, p.currency,
 	p.destination_type, p.destination_last, coalesce(p.note, ''), p.metadata, p.created_at,
 	p.status, p.in_doubt, coalesce(p.parked, ''), coalesce(p.failure_code, ''), p.paid_elsewhere, p.sequence, coalesce(p.channel_id, ''),
-	p.effective_at, p.updated_at`
+	p.effective_at, p.updated_at, p.next_action_sealed`
 
-// scanPayout reads payoutColumns and then more.
-func scanPayout(row pgx.Row, more ...any) (payout.Payout, error) {
-	var p payout.Payout
+// scanPayout reads payoutColumns and then more. What the payee has to do comes sealed.
+func scanPayout(row pgx.Row, more ...any) (p payout.Payout, action []byte, err error) {
 	var effective *time.Time
-	err := row.Scan(append([]any{&p.Book, &p.ID, &p.MerchantID, &p.UserID, &p.Channel, &p.ChannelAccount, &p.Lane, &p.Amount.Minor, &p.Amount.Currency,
+	err = row.Scan(append([]any{&p.Book, &p.ID, &p.MerchantID, &p.UserID, &p.Channel, &p.ChannelAccount, &p.Lane, &p.Amount.Minor, &p.Amount.Currency,
 		&p.To.Type, &p.To.Last, &p.Note, &p.Metadata, &p.CreatedAt,
-		&p.Status, &p.InDoubt, &p.Parked, &p.FailureCode, &p.Elsewhere, &p.Sequence, &p.ChannelID, &effective, &p.UpdatedAt}, more...)...)
+		&p.Status, &p.InDoubt, &p.Parked, &p.FailureCode, &p.Elsewhere, &p.Sequence, &p.ChannelID, &effective, &p.UpdatedAt, &action}, more...)...)
 	p.EffectiveAt = value(effective)
+	return p, action, err
+}
+
+// openPayout reads payoutColumns, with what is sealed opened.
+func (s *Store) openPayout(row pgx.Row) (payout.Payout, error) {
+	p, action, err := scanPayout(row)
+	if err == nil {
+		err = s.openAction(&p, action)
+	}
 	return p, err
 }
 
-func collectPayout(row pgx.CollectableRow) (payout.Payout, error) { return scanPayout(row) }
+// openAction opens what the payee has to do; nil: nothing.
+func (s *Store) openAction(p *payout.Payout, sealed []byte) error {
+	if sealed == nil {
+		return nil
+	}
+	text, err := s.OpenSealed(sealed)
+	if err != nil {
+		return err
+	}
+	p.NextAction = new(payment.Action)
+	if json.Unmarshal(text, p.NextAction) != nil {
+		return fault.Internal("a payout's action can't be read", nil)
+	}
+	return nil
+}
+
+func (s *Store) collectPayout(row pgx.CollectableRow) (payout.Payout, error) {
+	return s.openPayout(row)
+}
 
 const sqlPayouts = `SELECT` + payoutColumns + ` FROM payouts p`
 
@@ -45,7 +72,7 @@ func (s *Store) Payout(ctx context.Context, book id.Book, merchantID, userID, pa
 	if err != nil {
 		return payout.Payout{}, err
 	}
-	p, err := scanPayout(db.pool.QueryRow(ctx, sqlPayouts+` WHERE p.book = $1 AND p.id = $2`, book, payoutID))
+	p, err := s.openPayout(db.pool.QueryRow(ctx, sqlPayouts+` WHERE p.book = $1 AND p.id = $2`, book, payoutID))
 	if err == pgx.ErrNoRows || (err == nil && ((merchantID != "" && p.MerchantID != merchantID) || (userID != "" && p.UserID != userID))) {
 		return payout.Payout{}, fault.NotFound("payout")
 	}
@@ -77,7 +104,7 @@ func (s *Store) Payouts(ctx context.Context, f payout.Filter) ([]payout.Payout, 
 	if err != nil {
 		return nil, false, failure(err)
 	}
-	list, err := pgx.CollectRows(rows, collectPayout)
+	list, err := pgx.CollectRows(rows, s.collectPayout)
 	if err != nil {
 		return nil, false, failure(err)
 	}
@@ -118,7 +145,7 @@ func (s *Store) PayoutDossier(ctx context.Context, book id.Book, payoutID string
 	}
 	b := &pgx.Batch{}
 	b.Queue(sqlPayouts+` WHERE p.book = $1 AND p.id = $2`, book, payoutID).QueryRow(func(row pgx.Row) (err error) {
-		d.Payout, err = scanPayout(row)
+		d.Payout, err = s.openPayout(row)
 		return noRows(err)
 	})
 	b.Queue(sqlPayoutAttempts, book, payoutID).Query(func(rows pgx.Rows) error {
@@ -197,7 +224,7 @@ const sqlClaimUnstartedPayouts = `
 
 // UnstartedPayouts claims payouts that were received olderThan ago and that no saga has opened, as Unstarted does payments.
 func (s *Store) UnstartedPayouts(ctx context.Context, olderThan time.Duration, limit int) ([]payout.Payout, error) {
-	return claimRows(ctx, s, sqlClaimUnstartedPayouts, olderThan, limit, collectPayout)
+	return claimRows(ctx, s, sqlClaimUnstartedPayouts, olderThan, limit, s.collectPayout)
 }
 
 // claimRows claims rows that are due since olderThan, of all books.

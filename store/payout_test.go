@@ -180,3 +180,49 @@ func TestPayoutsThatAreContradicted(t *testing.T) {
 		require.Equal(t, int64(2), d.Payout.Sequence, "it has one end (I-15)")
 	}
 }
+
+// What the payee has to do stands sealed, in the row and in its event, reaches whoever reads the payout, and is gone with its end: also
+// where a binary ends it that doesn't know of it.
+func TestThePayoutsAction(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	ada := h.user(200)
+	waits := payment.Outcome{Verdict: payment.Pending, ChannelID: "b1", Action: &payment.Action{Type: payment.ActionSDK,
+		Parameters: map[string]string{"package": "hidden-package"}}}
+	ends := []func(payoutID string){
+		func(one string) { h.commit(h.movePayout(one, said(given(100)))) },
+		func(one string) {
+			h.commit(h.movePayout(one, said(payment.Outcome{Verdict: payment.Closed, Dead: true})))
+		},
+	}
+	for _, end := range ends {
+		one := h.commit(h.takes(ada, 100)).Object
+		h.commit(h.sendPayout(one, 1))
+		h.commit(h.movePayout(one, said(waits)))
+		h.commit(h.movePayout(one, func(m *payout.Move) { m.Park, m.Ordinal = "long", 0 }))
+		p, err := h.s.Payout(t.Context(), h.Book, h.MerchantID, ada, one)
+		require.NoError(t, err)
+		require.Equal(t, waits.Action, p.NextAction)
+		list, _, err := h.s.Payouts(t.Context(), payout.Filter{Book: h.Book, UserID: ada, Status: payout.Processing, Limit: 5})
+		require.NoError(t, err)
+		require.Equal(t, waits.Action, list[0].NextAction)
+		var open, sealed int
+		count := `SELECT (SELECT count(*) FROM payouts x WHERE x::text LIKE '%hidden-package%') + (SELECT count(*) FROM events x WHERE x::text LIKE '%hidden-package%'),
+			(SELECT count(*) FROM payouts WHERE id = $1 AND next_action_sealed IS NOT NULL)`
+		require.NoError(t, h.db.Owner.QueryRow(t.Context(), count, one).Scan(&open, &sealed))
+		require.Equal(t, []int{0, 1}, []int{open, sealed}, "I-26")
+		var forgotten bool
+		tx, err := h.db.Owner.Begin(t.Context()) // what a binary does that doesn't know of it
+		require.NoError(t, err)
+		require.NoError(t, tx.QueryRow(t.Context(), `UPDATE payouts SET status = 'succeeded', parked = NULL WHERE id = $1 RETURNING next_action_sealed IS NULL`, one).Scan(&forgotten))
+		require.True(t, forgotten)
+		require.NoError(t, tx.Rollback(t.Context()))
+		end(one)
+		p, err = h.s.Payout(t.Context(), h.Book, h.MerchantID, ada, one)
+		require.NoError(t, err)
+		require.True(t, p.Status.Terminal())
+		require.Nil(t, p.NextAction)
+		require.NoError(t, h.db.Owner.QueryRow(t.Context(), count, one).Scan(&open, &sealed))
+		require.Zero(t, sealed)
+	}
+}

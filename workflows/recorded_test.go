@@ -27,7 +27,8 @@ var record = flag.Bool("record", false, "record the histories of paths that have
 // history leaves one.
 func TestOnRealParts(t *testing.T) {
 	t.Parallel()
-	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: withSpacing}, Risk: risk.Definition{Limits: []risk.Limit{{Currency: "CNY", MaxMinor: 50_000_00}}}})
+	tenpay := openTenpay(t)
+	s := stage.New(t, stage.Options{Wire: stage.Wire{Steps: tenpay.wire}, Risk: risk.Definition{Limits: []risk.Limit{{Currency: "CNY", MaxMinor: 50_000_00}}}})
 	t.Run("sagas", func(t *testing.T) {
 		for _, p := range slices.Concat(paths, captured, reviews, partPaths) {
 			t.Run(p.name, func(t *testing.T) {
@@ -73,6 +74,12 @@ func TestOnRealParts(t *testing.T) {
 			t.Run("payout/"+p.name, func(t *testing.T) {
 				t.Parallel()
 				walkPayout(t, s, p)
+			})
+		}
+		for _, p := range payeePaths {
+			t.Run("payout/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				tenpay.walkPayee(t, s, p)
 			})
 		}
 		for _, p := range partRefunds {

@@ -38,6 +38,9 @@ type Harness struct {
 	Waiting     *channels.ChargeRequest // is pending until the customer pays, see Pay
 	Payout      *channels.PayoutRequest // succeeds at once, or once FinishPayout says so
 
+	// PayoutConfirms are the parameters by which the payee's app confirms Payout, which waits for that. nil: nobody has to.
+	PayoutConfirms []string
+
 	// Ways are the other ways to pay, by name: each is pending until the customer has done what its action says, see Pay.
 	Ways map[string]Way
 

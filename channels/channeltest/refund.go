@@ -214,6 +214,41 @@ var payouts = []testCase{
 			require.Equal(k, payment.Unknown, got.Verdict, "%s", f)
 		}
 	}},
+	{"a payout that its payee has to confirm says how, until that is kept", func(h *Harness, d channels.Description) bool {
+		return canPayout(h, d) && h.PayoutConfirms != nil
+	}, func(k *kit) {
+		r := *k.h.Payout
+		says := func(out payment.Outcome, err error) payment.Outcome {
+			require.NoError(k, err)
+			require.Equal(k, payment.Pending, out.Verdict, "%+v", out)
+			require.NotNil(k, out.Action)
+			assert.Equal(k, payment.ActionSDK, out.Action.Type)
+			for _, name := range k.h.PayoutConfirms {
+				assert.NotEmpty(k, out.Action.Parameters[name], name)
+			}
+			return out
+		}
+		c := k.call(id.Payout, id.PayoutOut, r)
+		first := says(k.ch.Payout(k.Context(), c, r))
+		assert.Equal(k, first, says(k.ch.Payout(k.Context(), c, r)), "repeated")
+		assert.Equal(k, first, says(k.ch.AskPayout(k.Context(), c, r)), "asked, while nothing was kept")
+		lost := k.call(id.Payout, id.PayoutOut, r)
+		k.relay.next(http.MethodPost, cutAfter)
+		k.unknown(k.ch.Payout(k.Context(), lost, r))
+		says(k.ch.AskPayout(k.Context(), lost, r))
+		require.True(k, k.h.FinishPayout(lost.Key))
+		k.onceInBook(lost, r.AmountMinor)
+		c.ChannelID = first.ChannelID
+		kept, err := k.ch.AskPayout(k.Context(), c, r)
+		require.NoError(k, err)
+		assert.Equal(k, payment.Pending, kept.Verdict)
+		require.True(k, k.h.FinishPayout(c.Key))
+		done, err := k.ch.AskPayout(k.Context(), c, r)
+		require.NoError(k, err)
+		assert.Equal(k, payment.Succeeded, done.Verdict)
+		assert.Nil(k, done.Action)
+		k.onceInBook(c, r.AmountMinor)
+	}},
 	{"an old payout key sends nothing", canPayout, func(k *kit) {
 		r := *k.h.Payout
 		c := k.call(id.Payout, id.PayoutOut, r)

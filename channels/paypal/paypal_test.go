@@ -315,11 +315,11 @@ func TestEventsThatAreNotOursSayNothing(t *testing.T) {
 	f, adapter := open(t)
 	ch := adapter(wire.New(wire.Config{}))
 	for body, readable := range map[string]bool{
-		`{"id":"WH-1","event_type":"CUSTOMER.DISPUTE.CREATED","resource":{"dispute_id":"PP-1"}}`:                                     true,
-		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"1A","custom_id":"somebody else's"}}`:                true,
-		`{"id":"WH-1","event_type":"CHECKOUT.ORDER.APPROVED","resource":{"id":"1A","purchase_units":[{},{}]}}`:                       true,
-		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"1A","custom_id":7}}`: false,
-		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":[]}`:                                                       false,
+		`{"id":"WH-1","event_type":"CUSTOMER.DISPUTE.CREATED","resource":{"dispute_id":"PP-1"}}`:                      true,
+		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"1A","custom_id":"somebody else's"}}`: true,
+		`{"id":"WH-1","event_type":"CHECKOUT.ORDER.APPROVED","resource":{"id":"1A","purchase_units":[{},{}]}}`:        true,
+		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"1A","custom_id":7}}`:                 false,
+		`{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":[]}`:                                        false,
 		`{"id":"WH-1","event_type":"X"}`: false,
 		`[]`:                             false,
 		``:                               false,

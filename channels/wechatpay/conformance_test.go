@@ -62,9 +62,10 @@ func harness(t *testing.T, mode fake.Mode) *channeltest.Harness {
 		},
 		Payout: &channels.PayoutRequest{AmountMinor: 700, Currency: "CNY", Destination: "wallet:oPayee", Note: "返利",
 			CallbackURL: order.CallbackURL},
-		FinishPayout: func(k channels.Key) bool { return s.FinishTransfer(k.Reference, fake.Success, "") },
-		FinishRefund: func(k channels.Key, act string) bool { return s.FinishRefund(k.Reference, finish[act]) },
-		Pay:          func(k channels.Key) bool { return s.Pay(k.Reference) },
+		PayoutConfirms: []string{"mchId", "appId", "package"},
+		FinishPayout:   func(k channels.Key) bool { return s.FinishTransfer(k.Reference, fake.Success, "") },
+		FinishRefund:   func(k channels.Key, act string) bool { return s.FinishRefund(k.Reference, finish[act]) },
+		Pay:            func(k channels.Key) bool { return s.Pay(k.Reference) },
 		Book: func(k channels.Key) []channeltest.Entry {
 			var list []channeltest.Entry
 			for _, e := range s.Book(k.Reference) {

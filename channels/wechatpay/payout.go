@@ -42,7 +42,7 @@ type transfer struct {
 }
 
 // Payout sends money to a WeChat user, who has to confirm it: until then it is Pending, with what the user's app is
-// started with as its action. Only this answer has that.
+// started with as its action. Only this answer has that, and each time it is made again under its number.
 func (ch *Channel) Payout(ctx context.Context, c channels.Call, r channels.PayoutRequest) (payment.Outcome, error) {
 	s, err := ch.session(c.Account, c.Now)
 	if err != nil {
@@ -104,14 +104,31 @@ func (s session) conceal(ctx context.Context, name string) (text, serial string,
 	return text, serial, nil
 }
 
-// AskPayout reads what became of a transfer. WeChat shows those of the last 30 days.
-func (ch *Channel) AskPayout(ctx context.Context, c channels.Call, _ channels.PayoutRequest) (payment.Outcome, error) {
+// AskPayout reads what became of a transfer. WeChat shows those of the last 30 days. What its payee needs to confirm it is
+// in the answer to its making alone; as long as none was kept, a transfer that waits for them is made once more under its
+// number, which by WeChat's word is the same one and tells it again.
+func (ch *Channel) AskPayout(ctx context.Context, c channels.Call, r channels.PayoutRequest) (payment.Outcome, error) {
 	s, err := ch.session(c.Account, c.Now)
 	if err != nil {
 		return payment.Outcome{}, err
 	}
-	return s.askTransfer(ctx, c.Key)
+	t, found, err := s.find(ctx, c.Key)
+	switch {
+	case err != nil:
+		return payment.Outcome{}, err
+	case !found:
+		return payment.Outcome{Verdict: payment.Absent}, nil
+	}
+	if t.State == waitsForPayee && c.ChannelID == "" {
+		if again, err := ch.Payout(ctx, c, r); err == nil && again.ChannelID == t.BillNo {
+			return again, nil
+		}
+	}
+	return s.transferred(t)
 }
+
+// waitsForPayee: the user has to confirm the receipt in their app.
+const waitsForPayee = "WAIT_USER_CONFIRM"
 
 // shownFor is how far back WeChat answers questions about transfers: after it, that there is none proves nothing.
 const shownFor = 30 * 24 * time.Hour
@@ -180,7 +197,7 @@ func readTransfer(res answer, key channels.Key) (t transfer, err error) {
 
 func (s session) transferred(t transfer) (payment.Outcome, error) {
 	out, err := t.outcome()
-	if t.State == "WAIT_USER_CONFIRM" && t.Package != "" {
+	if t.State == waitsForPayee && t.Package != "" {
 		out.Action = &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{
 			"mchId": s.mchID, "appId": s.appID, "package": t.Package}}
 	}
@@ -190,7 +207,7 @@ func (s session) transferred(t transfer) (payment.Outcome, error) {
 func (t transfer) outcome() (payment.Outcome, error) {
 	out := payment.Outcome{ChannelID: t.BillNo}
 	switch t.State {
-	case "ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING":
+	case "ACCEPTED", "PROCESSING", waitsForPayee, "TRANSFERING", "CANCELING":
 		out.Verdict = payment.Pending
 	case "SUCCESS":
 		out.Verdict, out.AmountMinor, out.Currency = payment.Succeeded, t.Amount, currency

@@ -64,7 +64,11 @@ type Move struct {
 
 // Content implements ledger.Change.
 func (m Move) Content() any {
-	return []any{"move_payout", m.Payout.ID, m.Ordinal, m.Outcome.Verdict, m.Outcome.Dead, m.Outcome.AmountMinor, m.Decision, m.Contradicts, m.Park != ""}
+	content := []any{"move_payout", m.Payout.ID, m.Ordinal, m.Outcome.Verdict, m.Outcome.Dead, m.Outcome.AmountMinor, m.Decision, m.Contradicts, m.Park != ""}
+	if m.Outcome.Action != nil { // what was said without one keeps its hash of before there was any
+		content = append(content, m.Outcome.Action.Type)
+	}
+	return content
 }
 
 // Step is the move's place in the payout: a function of what was said and of

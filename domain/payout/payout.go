@@ -40,6 +40,9 @@ type Payout struct {
 	ChannelID   string
 	EffectiveAt time.Time
 	UpdatedAt   time.Time
+	// NextAction is what whoever is paid has to do before the channel pays, while it is processing; nil: nothing. A secret: it
+	// is kept sealed, and gone once the payout has ended.
+	NextAction *payment.Action
 }
 
 // Status is where a payout stands, as the API shows it.

@@ -1,6 +1,10 @@
 package payout
 
-import "time"
+import (
+	"time"
+
+	"paysaga/domain/payment"
+)
 
 // Public is a payout as the API and its events show it: schema Payout of
 // openapi.yaml.
@@ -25,6 +29,14 @@ type Public struct {
 	CreatedAt     time.Time         `json:"created_at"`
 	UpdatedAt     time.Time         `json:"updated_at"`
 	EffectiveAt   *time.Time        `json:"effective_at,omitempty"`
+	NextAction    *PublicAction     `json:"next_action,omitempty"`
+}
+
+// PublicAction is what whoever is paid has to do before the channel pays.
+type PublicAction struct {
+	Type       payment.ActionType `json:"type"`
+	URL        string             `json:"url"` // empty for an SDK
+	Parameters map[string]string  `json:"parameters,omitempty"`
 }
 
 // PublicDestination is what is shown of a destination.
@@ -41,6 +53,9 @@ func (p Payout) Public() Public {
 		Sequence: p.Sequence, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC()}
 	if v.Metadata == nil {
 		v.Metadata = map[string]string{}
+	}
+	if p.NextAction != nil && p.Status == Processing {
+		v.NextAction = &PublicAction{Type: p.NextAction.Type, URL: p.NextAction.URL, Parameters: p.NextAction.Parameters}
 	}
 	if !p.EffectiveAt.IsZero() {
 		at := p.EffectiveAt.UTC()

@@ -81,6 +81,12 @@ func Settle(s Settling) (Ruling, error) {
 	if !word.EffectiveAt.IsZero() {
 		r.After.EffectiveAt = word.EffectiveAt
 	}
+	switch {
+	case word.Verdict == payment.Pending && word.Action != nil:
+		r.After.NextAction = word.Action // a later answer without one takes nothing back: some channels say it once
+	case word.No():
+		r.After.NextAction = nil
+	}
 	switch word.Code(id.PayoutOut) {
 	case id.PayoutOut:
 		if word.Verdict == payment.Succeeded {
@@ -108,15 +114,22 @@ func Show(s Settling, why string) Ruling {
 // mark changes what its owner sees without moving money; what stands already is
 // quiet.
 func (s Settling) mark(r Ruling, event string, inDoubt bool, parked string) Ruling {
-	if s.Payout.InDoubt == inDoubt && s.Payout.Parked == parked {
+	if s.Payout.InDoubt == inDoubt && s.Payout.Parked == parked && sameAction(s.Payout.NextAction, r.After.NextAction) {
 		return Ruling{Quiet: true, After: s.Payout}
 	}
 	r.After.InDoubt, r.After.Parked = inDoubt, parked
 	return s.count(r, event)
 }
 
+func sameAction(a, b *payment.Action) bool {
+	return a == b || a != nil && b != nil && a.Equal(*b)
+}
+
 func (s Settling) count(r Ruling, event string) Ruling {
 	r.Event = event
+	if r.After.Status.Terminal() {
+		r.After.NextAction = nil
+	}
 	r.After.Sequence++
 	r.After.UpdatedAt = s.Now
 	return r

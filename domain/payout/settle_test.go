@@ -224,3 +224,38 @@ func TestNothingIsLost(t *testing.T) {
 		}
 	})
 }
+
+// What the payee has to do is told once, kept while the payout is under way, and gone with its end.
+func TestWhatThePayeeHasToDo(t *testing.T) {
+	t.Parallel()
+	p := open(t, 100)
+	waits := payment.Outcome{Verdict: payment.Pending, ChannelID: "b1", Action: &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{"package": "x"}}}
+	say := func(p Payout, o payment.Outcome) Ruling {
+		r, err := Settle(Settling{Payout: p, Ordinal: 1, Outcome: o, Now: noon})
+		require.NoError(t, err)
+		return r
+	}
+	r := say(p, waits)
+	require.Equal(t, "payout.updated", r.Event)
+	require.Equal(t, int64(2), r.After.Sequence)
+	require.Equal(t, &PublicAction{Type: payment.ActionSDK, Parameters: map[string]string{"package": "x"}}, r.After.Public().NextAction)
+	shown := r.After
+	require.True(t, say(shown, waits).Quiet)
+	require.True(t, say(shown, payment.Outcome{Verdict: payment.Pending, ChannelID: "b1"}).Quiet, "some channels say it once")
+	require.NotNil(t, say(shown, payment.Outcome{Verdict: payment.Unknown}).After.NextAction)
+	require.NotNil(t, Show(Settling{Payout: shown, Now: noon}, "long").After.NextAction)
+	other := waits
+	other.Action = &payment.Action{Type: payment.ActionSDK, Parameters: map[string]string{"package": "y"}}
+	require.Equal(t, "y", say(shown, other).After.NextAction.Parameters["package"])
+	for _, end := range []payment.Outcome{out(payment.Succeeded, 100, false), out(payment.Declined, 0, true), out(payment.Closed, 0, true)} {
+		r := say(shown, end)
+		require.True(t, r.After.Status.Terminal())
+		require.Nil(t, r.After.NextAction)
+		require.True(t, say(r.After, waits).Quiet)
+	}
+	require.Nil(t, say(shown, out(payment.Declined, 0, false)).After.NextAction, "what was refused isn't to be confirmed")
+	plain := Move{Payout: p, Outcome: payment.Outcome{Verdict: payment.Pending}}
+	require.Equal(t, []any{"move_payout", p.ID, 0, payment.Pending, false, int64(0), remit.Decision(""), false, false}, plain.Content(),
+		"the hash of what was said before there were actions")
+	require.NotEqual(t, plain.Content(), Move{Payout: p, Outcome: waits}.Content())
+}

@@ -35,7 +35,8 @@ type transfer struct {
 
 var billNumber = regexp.MustCompile(`^[0-9A-Za-z]{1,32}$`)
 
-// transfer sends money to a user, who has to confirm it; an openid with "unknown" in it is nobody.
+// transfer sends money to a user, who has to confirm it; an openid with "unknown" in it is nobody, and of one with "slow" in it
+// the bill is only accepted at first.
 func (s *Server) transfer(c call) reply {
 	var p sending
 	if !c.decode(&p) || p.AppID != AppID || !billNumber.MatchString(p.OutBillNo) || p.Scene != Scene || p.OpenID == "" ||
@@ -59,6 +60,9 @@ func (s *Server) transfer(c call) reply {
 	t := &transfer{sending: p, name: name, id: s.id("13300"), state: "WAIT_USER_CONFIRM", createdAt: c.now, updatedAt: c.now}
 	if strings.Contains(p.OpenID, "unknown") {
 		return refuse(http.StatusBadRequest, "INVALID_REQUEST", "收款用户不存在")
+	}
+	if strings.Contains(p.OpenID, "slow") {
+		t.state = "ACCEPTED"
 	}
 	s.transfers[p.OutBillNo] = t
 	s.flow(flow{at: c.now, business: t.id, name: "商家转账", kind: "商家转账", amount: -p.Amount, voucher: p.OutBillNo})
