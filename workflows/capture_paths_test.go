@@ -91,6 +91,17 @@ var captured = []path{
 		settled(t, m, id, done)
 		return id
 	}, status: payment.Paid, calls: 1},
+	{name: "captured_after_a_person_was_shown_the_doubt", accounts: silent, run: func(t *testing.T, m *stage.Merchant) string {
+		m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "500", "times": -1})
+		a := m.Pay(t, stage.Card("tok_timeout_after"), map[string]any{"capture_method": "manual"})
+		m.Until(t, a.ID, "shown to a person", func(a stage.Answer) bool { return a.NeedsOperator && a.InDoubt })
+		m.Sandboxes[0].ClearScripts(t)
+		m.UntilStatus(t, a.ID, payment.Reserved)
+		m.Stage.UntilDetails(t, a.ID, "authorized: waiting for a capture")
+		took(t, m, a.ID, nil, payment.Paid)
+		settled(t, m, a.ID, done)
+		return a.ID
+	}, status: payment.Paid, calls: 1},
 	{name: "captured_in_part_and_final", run: func(t *testing.T, m *stage.Merchant) string {
 		id := authorize(t, m)
 		a := took(t, m, id, map[string]any{"amount": "10.00", "final": true}, payment.Paid)

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"reflect"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -39,11 +40,11 @@ type sight struct {
 // and if that fails the same step as a regular activity, as often as it takes.
 // One that can't be done parks the run, and is tried again at a nudge.
 func (s *steady) commit(ctx workflow.Context, what string, step, in, out any) {
-	if workflow.ExecuteLocalActivity(bookLocally(ctx, what), step, in).Get(ctx, out) == nil {
+	if answer(ctx, workflow.ExecuteLocalActivity(bookLocally(ctx, what), step, in), out) == nil {
 		return
 	}
 	for {
-		err := workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out)
+		err := answer(ctx, workflow.ExecuteActivity(book(ctx, what), step, in), out)
 		if err == nil {
 			return
 		}
@@ -58,6 +59,26 @@ func (s *steady) read(ctx workflow.Context, what string, step, in, out any) erro
 		return nil
 	}
 	return refusal(workflow.ExecuteActivity(book(ctx, what), step, in).Get(ctx, out))
+}
+
+// answer reads a step's answer as it is. Get alone reads it over what out holds, so a mark that the answer leaves out, a doubt or
+// a parking that is over, would stay. Runs that have once gone on with such a mark keep it.
+func answer(ctx workflow.Context, f workflow.Future, out any) error {
+	if out == nil || reflect.ValueOf(out).Elem().IsZero() {
+		return f.Get(ctx, out)
+	}
+	held := reflect.ValueOf(out).Elem()
+	fresh := reflect.New(held.Type())
+	if err := f.Get(ctx, fresh.Interface()); err != nil {
+		return err
+	}
+	if err := f.Get(ctx, out); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(held.Interface(), fresh.Elem().Interface()) && since(ctx, "answers as they are") {
+		held.Set(fresh.Elem())
+	}
+	return nil
 }
 
 // refusal is a step's error as an Update answers it: final, by its kind.
