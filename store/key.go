@@ -19,7 +19,9 @@ type KeyGrant struct {
 	Book       id.Book
 	MerchantID string
 	OperatorID string
-	Scopes     []access.Scope // nil: access.MerchantScopes or access.OperatorScopes
+	Scopes     []access.Scope // nil: access.Usual
+	// By says who makes it and why; without a reason nothing is noted.
+	By ledger.Principal
 }
 
 // tokenLength is the random part of a token: 43 characters of 62 hold 256 bits.
@@ -52,23 +54,30 @@ func (s *Store) CreateKey(ctx context.Context, g KeyGrant) (keyID, token string,
 	if err != nil {
 		return "", "", err
 	}
-	scopes := g.Scopes
-	switch {
-	case (g.MerchantID == "") == (g.OperatorID == ""):
+	if (g.MerchantID == "") == (g.OperatorID == "") {
 		return "", "", fault.Invalid("key_without_principal", "", "a key is a merchant's or an operator's")
-	case scopes == nil && g.MerchantID != "":
-		scopes = access.MerchantScopes
-	case scopes == nil:
-		scopes = access.OperatorScopes
+	}
+	k := APIKey{Book: g.Book, ID: s.Mint(id.APIKey), MerchantID: g.MerchantID, OperatorID: g.OperatorID, Scopes: g.Scopes, CreatedAt: s.clock()}
+	if k.Scopes == nil {
+		k.Scopes = access.Usual(k.Kind())
 	}
 	token = newToken(g.Book)
-	hash := sha256.Sum256([]byte(token))
-	keyID = s.Mint(id.APIKey)
-	_, err = db.pool.Exec(ctx, sqlInsertKey, g.Book, keyID, hash[:], g.MerchantID, g.OperatorID, scopes, s.clock())
-	return keyID, token, failure(err)
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if err := insertKey(ctx, tx, k, token); err != nil || g.By.Reason == "" {
+			return err
+		}
+		return noteKeyAct(ctx, tx, k, KeyAct{Act: "create"}, g.By)
+	})
+	return k.ID, token, failure(err)
 }
 
-const sqlRevokeKey = `UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3) WHERE book = $1 AND id = $2`
+func insertKey(ctx context.Context, tx pgx.Tx, k APIKey, token string) error {
+	hash := sha256.Sum256([]byte(token))
+	_, err := tx.Exec(ctx, sqlInsertKey, k.Book, k.ID, hash[:], k.MerchantID, k.OperatorID, k.Scopes, k.CreatedAt)
+	return err
+}
+
+const sqlRevokeKey = `UPDATE api_keys SET revoked_at = least(revoked_at, $3) WHERE book = $1 AND id = $2`
 
 // RevokeKey ends a key, in this process at once and in others within CacheFor. Revoking twice is fine.
 func (s *Store) RevokeKey(ctx context.Context, book id.Book, keyID string) error {
@@ -87,7 +96,7 @@ func (s *Store) RevokeKey(ctx context.Context, book id.Book, keyID string) error
 const sqlAuthenticate = `
 	SELECT k.id, coalesce(k.merchant_id, ''), coalesce(k.operator_id, ''), k.scopes,
 		ARRAY(SELECT c.id FROM merchants c WHERE c.book = k.book AND c.parent_id = k.merchant_id ORDER BY c.id)
-	FROM api_keys k WHERE k.hash = $1 AND k.book = $2 AND k.revoked_at IS NULL`
+	FROM api_keys k WHERE k.hash = $1 AND k.book = $2 AND (k.revoked_at IS NULL OR k.revoked_at > $3)`
 
 // Authenticate finds out whose key a token is. An unknown, malformed or revoked one is Denied "key_unknown". What it says
 // may be CacheFor old.
@@ -100,7 +109,7 @@ func (s *Store) Authenticate(ctx context.Context, token string) (access.Principa
 	return s.cache.keys.get(hash, func() (access.Principal, error) {
 		p := access.Principal{Kind: ledger.ByMerchant, Book: book}
 		var operator string
-		err := s.books[book].pool.QueryRow(ctx, sqlAuthenticate, hash[:], book).Scan(&p.ID, &p.MerchantID, &operator, &p.Scopes, &p.Children)
+		err := s.books[book].pool.QueryRow(ctx, sqlAuthenticate, hash[:], book, s.clock()).Scan(&p.ID, &p.MerchantID, &operator, &p.Scopes, &p.Children)
 		if err == pgx.ErrNoRows {
 			return access.Principal{}, keyUnknown()
 		} else if err != nil {

@@ -98,6 +98,8 @@ GRANT UPDATE (status, in_doubt, parked, failure_code, paid_elsewhere, sequence, 
     start_due_at, start_tries, next_action_sealed) ON payouts TO %[1]s;
 GRANT UPDATE (verdict, dead, channel_id, decline_code, amount, amount_currency, effective_at) ON payout_attempts TO %[1]s;
 GRANT UPDATE (revoked_at) ON operators, api_keys TO %[1]s;
+GRANT UPDATE (scopes) ON api_keys TO %[1]s;
+GRANT INSERT ON api_key_acts TO %[1]s;
 GRANT INSERT ON channel_account_acts TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed, halt, halt_reason, acts, limits) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;

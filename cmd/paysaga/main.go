@@ -33,6 +33,7 @@ type commands struct {
 	Worker    workerCommand    `cmd:"" help:"Run workers alone, for all task queues or some."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this build's schema, and set the application role's rights."`
 	Merchant  merchantCommand  `cmd:"" help:"Create merchants and their API keys."`
+	APIKey    apiKeyCommand    `cmd:"" name:"api-key" help:"API keys: what each may do, new ones, successors, ends."`
 	Keys      keysCommand      `cmd:"" help:"Keys that seal secrets at rest: rotate them."`
 	Channel   channelCommand   `cmd:"" help:"Accounts at payment channels: open, list, test them."`
 	Statement statementCommand `cmd:"" help:"Channels' statements: keep them, list them, show their sums and lines."`
