@@ -13,8 +13,7 @@ func (c *camt) inEntry(e event, in []byte) error {
 	case !tx:
 		return c.ofEntry(string(in))
 	case len(in) > len(inTx) && e == end:
-		c.inTx(string(in[len(inTx):]))
-		return nil
+		return c.inTx(string(in[len(inTx):]))
 	case len(in) > len(inTx):
 		return nil
 	case e == end:
@@ -35,16 +34,20 @@ func (c *camt) ofEntry(in string) (err error) {
 	m := &c.e
 	switch in {
 	case "/Amt":
-		c.raw, m.currency = c.value(), c.attr
+		m.currency = c.attr
+		return c.once(&c.raw)
 	case "/CdtDbtInd":
-		c.direction = c.value()
+		return c.once(&c.direction)
 	case "/RvslInd":
 		m.reversal = truth(c.value())
 	case "/Sts", "/Sts/Cd", "/Sts/Prtry":
-		if v := c.value(); v != "" {
-			c.status = v
+		if c.value() != "" {
+			return c.once(&c.status)
 		}
 	case "/BookgDt/Dt", "/BookgDt/DtTm":
+		if !m.at.IsZero() {
+			return c.flaw(twice)
+		}
 		m.at, m.dayOnly, err = c.time(c.value())
 	case "/AcctSvcrRef":
 		m.entryRef = c.value()
@@ -52,6 +55,17 @@ func (c *camt) ofEntry(in string) (err error) {
 		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
 	}
 	return err
+}
+
+const twice = "an amount, direction, status or day stands twice"
+
+// once keeps the text of an element that an entry, or a transaction, has once. With a second one nobody could say which counts.
+func (c *camt) once(into *string) error {
+	if *into != "" {
+		return c.flaw(twice)
+	}
+	*into = c.value()
+	return nil
 }
 
 // coded joins the parts of a bank's transaction code. A proprietary one stands
@@ -71,15 +85,17 @@ func coded(code, in, value string) string {
 func truth(text string) bool { return text == "true" || text == "1" }
 
 // inTx reads a transaction of an entry. What isn't named here isn't looked at.
-func (c *camt) inTx(in string) {
+func (c *camt) inTx(in string) error {
 	m := &c.t
 	switch in {
 	case "/Amt":
-		c.txRaw, c.txCurrency = c.value(), c.attr
+		c.txCurrency = c.attr
+		return c.once(&c.txRaw)
 	case "/AmtDtls/TxAmt/Amt":
-		c.altRaw, c.altCurrency = c.value(), c.attr
+		c.altCurrency = c.attr
+		return c.once(&c.altRaw)
 	case "/CdtDbtInd":
-		c.direction2 = c.value()
+		return c.once(&c.direction2)
 	case "/Refs/AcctSvcrRef":
 		m.ref = c.value()
 	case "/Refs/EndToEndId":
@@ -113,6 +129,7 @@ func (c *camt) inTx(in string) {
 	case "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd":
 		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
 	}
+	return nil
 }
 
 // head is complete once the details of an entry begin, or the entry ends.

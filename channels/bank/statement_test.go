@@ -153,6 +153,7 @@ func TestBrokenStatementsAreRefused(t *testing.T) {
 		"a statement has entries in two currencies":                                    change(`<Amt Ccy="EUR">3.50`, `<Amt Ccy="CHF">3.50`),
 		"it has no statement":                                                          `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.04"><BkToCstmrStmt></BkToCstmrStmt></Document>`,
 		"a count isn't a number":                                                       change("<NbOfNtries>3", "<NbOfNtries>three"),
+		"an amount, direction, status or day stands twice":                             change("<Sts>BOOK", `<Amt Ccy="EUR">10.00</Amt><Sts>BOOK`),
 	} {
 		_, _, err := lines(t, bank.KindStatement, content)
 		assert.True(t, fault.Is(err, fault.KindInvalid, "statement_broken"), "%s: %v", reason, err)
@@ -162,9 +163,18 @@ func TestBrokenStatementsAreRefused(t *testing.T) {
 			assert.NotContains(t, err.Error(), secret)
 		}
 	}
+	for _, again := range []string{"<Sts>BOOK</Sts>", "<CdtDbtInd>CRDT</CdtDbtInd>", "<BookgDt><DtTm>2026-11-17T09:00:00Z</DtTm></BookgDt>",
+		`<NtryDtls><TxDtls><Amt Ccy="EUR">10.00</Amt><Amt Ccy="EUR">10.00</Amt></TxDtls></NtryDtls>`} {
+		_, _, err := lines(t, bank.KindStatement, change("<AcctSvcrRef>", again+"<AcctSvcrRef>"))
+		assert.ErrorContains(t, err, "stands twice", again)
+	}
 	_, _, err = lines(t, bank.KindNotification, good)
 	assert.ErrorContains(t, err, "it is a camt.053, and not a camt.054")
 	for name, content := range map[string]string{"empty": "", "text": "hello", "zip": "PK\x03\x04", "utf-16": "\xff\xfe<\x00D\x00", "doubled": good + good[38:],
+		"ISO-8859-1 that says UTF-8": change("R1", "R\xe9"),
+		"GBK that says UTF-8":        change("R1", "\xb2\xe8<"), "an entry twice": good[:strings.Index(good, "<Ntry>")] + entry + good[strings.Index(good, "<Ntry>"):],
+		"an entry lost": change(entry[:strings.Index(entry, "</Ntry>")+7], ""), "details before the amount": change(`<Amt Ccy="EUR">10.00</Amt>`, ""),
+		"a bomb of entities":        `<!DOCTYPE a [<!ENTITY b "` + strings.Repeat("x", 1000) + `"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>` + good,
 		"amount beyond all measure": change("10.00", "99999999999999999999"), "amount too fine": change("10.00", "10.001")} {
 		_, _, err := lines(t, bank.KindStatement, content)
 		if name == "doubled" { // two documents one after the other are read as two statements
@@ -172,6 +182,18 @@ func TestBrokenStatementsAreRefused(t *testing.T) {
 			continue
 		}
 		assert.True(t, fault.Is(err, fault.KindInvalid, "statement_broken"), "%s: %v", name, err)
+	}
+}
+
+// Cut anywhere, a day is refused; only the space behind it may be missing.
+func TestADayCutAnywhereIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{dayOf("04", entry), strings.Replace(dayOf("04", entry), "UTF-8", "ISO-8859-1", 1)} {
+		for n := range len(good) {
+			_, _, err := lines(t, bank.KindStatement, good[:n])
+			require.True(t, fault.Is(err, fault.KindInvalid, "statement_broken"), "%d: %v", n, err)
+			require.ErrorContains(t, err, "it ends before it is complete", "%d", n)
+		}
 	}
 }
 

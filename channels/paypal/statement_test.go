@@ -124,6 +124,10 @@ func TestAReportThatDoesNotAddUpIsRefused(t *testing.T) {
 		"a column twice":            {strings.Replace(one(), "\"Consumer ID\"", "\"Custom Field\"", 1), "twice"},
 		"a short row":               {strings.Replace(one(), ",\"\",\"B\"\n", "\n", 1), "fewer fields"},
 		"UTF-16":                    {"\xff\xfe\"\x00R\x00H\x00", "isn't CSV"},
+		"packed":                    {"PK\x03\x04" + one(), ""},
+		"an id in GBK":              {strings.Replace(one(), "\"1AB\"", "\"\xb2\xe8\"", 1), "no id"},
+		"half a character":          {strings.Replace(one(), "\"1AB\"", "\"1AB\x81\"", 1), "no id"},
+		"NUL":                       {strings.Replace(one(), "\"1AB\"", "\"1\x00AB\"", 1), "no id"},
 		"an open quote":             {one()[:len(one())-8] + "\"" + strings.Repeat("x", 3<<20), "too long"},
 		"a quote inside":            {strings.Replace(one(), "\"1AB\"", "\"1\"AB", 1), "isn't CSV"},
 		"something behind":          {one() + "\"SB\"\n", "can't follow"},
@@ -133,6 +137,16 @@ func TestAReportThatDoesNotAddUpIsRefused(t *testing.T) {
 			assert.ErrorContains(t, err, settlement.Name, what)
 			assert.ErrorContains(t, err, c.says, what)
 		}
+	}
+}
+
+func TestAReportCutAnywhereIsRefused(t *testing.T) {
+	t.Parallel()
+	text := one()
+	for n := range strings.LastIndex(text, "\"FF\"") + len("\"FF") { // the footer's own end says nothing more
+		_, _, err := readReport(strings.NewReader(text[:n]))
+		require.True(t, fault.Is(err, fault.KindInvalid, "statement_broken"), "%d: %v", n, err)
+		require.ErrorContains(t, err, settlement.Name)
 	}
 }
 

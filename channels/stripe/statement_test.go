@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,13 @@ func TestAReportThatCannotBeIsRefused(t *testing.T) {
 		"a formula":           strings.Replace(good, "txn_1", "=1+1", 1),
 		"no category":         strings.Replace(good, ",charge,", ",,", 1),
 		"half a row":          good[:len(good)-60] + "\n",
+		"UTF-16":              "\xff\xfe" + strings.Join(strings.Split(good, ""), "\x00"),
+		"packed":              "PK\x03\x04" + good,
+		"an id in GBK":        strings.Replace(good, "txn_1", "\xb2\xe8", 1),
+		"half a character":    strings.Replace(good, "txn_1", "txn\x81", 1),
+		"NUL":                 strings.Replace(good, "txn_1", "txn_\x00", 1),
+		"a cell more":         strings.Replace(good, "ch_1,", "ch_1,,", 1),
+		"the head again":      good + itemizedHead,
 		"an open quote":       itemizedHead + "\"" + strings.Repeat("x", 3<<20),
 		"the other's amount":  strings.Replace(good, "12.34,usd", "x,eur", 1),
 		"the other's nothing": strings.Replace(good, "12.34,usd", "0,eur", 1),
@@ -140,6 +148,23 @@ func TestAReportThatCannotBeIsRefused(t *testing.T) {
 			assert.ErrorContains(t, err, itemized.Name, what)
 		}
 	}
+}
+
+// Columns go by their names. The report states no sums: a row that stands twice comes out twice under one identity, and the import points at it.
+func TestColumnsMayStandOtherwiseAndRowsTwice(t *testing.T) {
+	t.Parallel()
+	want, _, err := readItemized(strings.NewReader(itemizedHead + itemizedRow + itemizedRow))
+	require.NoError(t, err)
+	require.Len(t, want, 2)
+	assert.Equal(t, want[0].Identity, want[1].Identity)
+	turned := func(line string) string {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), ",")
+		slices.Reverse(cells)
+		return strings.Join(cells, ",") + "\n"
+	}
+	got, _, err := readItemized(strings.NewReader(turned(itemizedHead) + turned(itemizedRow) + turned(itemizedRow)))
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
 }
 
 func BenchmarkItemized(b *testing.B) {

@@ -169,6 +169,9 @@ func TestBrokenBillsAreRefused(t *testing.T) {
 		"an injected cell":       {"trade", swap(trade, "茶", "茶,`x"), "number of cells"},
 		"another encoding":       {"trade", swap(trade, "交易时间", "\xbd\xbb\xd2\xd7"), "column is missing"},
 		"UTF-16":                 {"trade", "\xff\xfe" + strings.Join(strings.Split(trade, ""), "\x00"), ""},
+		"a half character":       {"trade", swap(trade, "`SUCCESS", "`\x81"), "state"},
+		"packed":                 {"trade", "PK\x03\x04" + trade, "column is missing"},
+		"a number in GBK":        {"trade", swap(trade, "`12.34", "`\xa3\xb1\xa3\xb2"), "amount"},
 		"an unknown state":       {"trade", swap(trade, "`SUCCESS", "`SETTLED"), "state"},
 		"an unknown refund":      {"trade", swap(trade, "`PROCESSING", "`PONDERING"), "state"},
 		"another currency":       {"trade", swap(trade, "`CNY", "`USD"), "currency"},
@@ -180,6 +183,8 @@ func TestBrokenBillsAreRefused(t *testing.T) {
 		"the other kind":         {"fundflow", trade, "column is missing"},
 		"fund flow, a direction": {"fundflow", swap(flow, "收入", "流入"), "direction"},
 		"fund flow, a sum":       {"fundflow", swap(flow, "`支出", "`收入"), ""},
+		"fund flow, a row twice": {"fundflow", swap(flow, strings.SplitAfter(flow, "\r\n")[1], strings.Repeat(strings.SplitAfter(flow, "\r\n")[1], 2)), "number of rows"},
+		"fund flow, GBK":         {"fundflow", swap(flow, "收入", "\xca\xd5\xc8\xeb"), "direction"},
 		"fund flow, cut":         {"fundflow", flow[:len(flow)/3], ""},
 		"fund flow, negative":    {"fundflow", swap(flow, "收入,`", "收入,`-"), "amount"},
 	} {
@@ -189,6 +194,21 @@ func TestBrokenBillsAreRefused(t *testing.T) {
 		assert.ErrorContains(t, err, c.reason, name)
 		assert.NotContains(t, err.Error(), "12.34", name)
 		_ = control
+	}
+}
+
+// Cut anywhere, a bill is refused: its sums are its end.
+func TestABillCutAnywhereIsRefused(t *testing.T) {
+	t.Parallel()
+	_, b := day(t)
+	for _, kind := range []string{wechatpay.Trade, wechatpay.FundFlow} {
+		text := bytes.TrimRight(fetch(t, b, kind), "\r\n")
+		last := bytes.LastIndexByte(text, ',') // of the last sum a digit may be missing that says nothing, as in 0.00
+		for n := 0; n < last; n += 5 {
+			_, _, err := parse(kind, text[:n])
+			require.True(t, fault.Is(err, fault.KindInvalid, "statement_broken"), "%s, %d: %v", kind, n, err)
+			require.ErrorContains(t, err, "bill.csv")
+		}
 	}
 }
 
