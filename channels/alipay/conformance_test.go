@@ -81,6 +81,18 @@ func harness(t *testing.T, c fake.Config) *channeltest.Harness {
 		WrongAmount: edit(func(v map[string]any) {
 			v["total_amount"] = strings.Replace(v["total_amount"].(string), "12.34", "12.35", 1)
 		}),
+		Falsified: map[channels.Operation]channeltest.Falsified{
+			channels.OpRefund: {
+				UnknownState:   edit(func(v map[string]any) { v["refund_status"], v["gmt_refund_pay"] = "REFUND_LIMBO", "some day" }),
+				WrongReference: edit(func(v map[string]any) { v["out_trade_no"] = "somebodyelses" }),
+				WrongAmount:    edit(func(v map[string]any) { v["refund_amount"] = "1.01" }),
+			},
+			channels.OpPayout: {
+				UnknownState:   edit(func(v map[string]any) { v["status"] = "TRANSFER_LIMBO" }),
+				WrongReference: edit(func(v map[string]any) { v["out_biz_no"] = "somebodyelses" }),
+				WrongAmount:    edit(func(v map[string]any) { v["trans_amount"] = "7.01" }),
+			},
+		},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -156,7 +157,9 @@ var callbacks = []testCase{
 		}
 		k.denied(c.Account, channels.RawCallback{Body: raw.Body, Now: raw.Now})
 		for name := range raw.Header {
-			for _, values := range [][]string{nil, {""}, {"t=1"}, {"t=,v1="}, {"v1=00"}, {"\x00"}} {
+			genuine := raw.Header[name]
+			for _, values := range [][]string{nil, {""}, {"t=1"}, {"t=,v1="}, {"v1=00"}, {"\x00"}, {strings.Repeat("A", 1<<20)}, slices.Concat(genuine, genuine),
+				slices.Concat(genuine, []string{"x"}), slices.Concat([]string{"x"}, genuine), {strings.Join(genuine, "") + "x"}, {strings.ToUpper(strings.Join(genuine, ""))}} {
 				bare := raw
 				bare.Header = maps.Clone(raw.Header)
 				bare.Header[name] = values

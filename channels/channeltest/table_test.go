@@ -102,7 +102,7 @@ func table(t *testing.T) string {
 	t.Helper()
 	files, err := filepath.Glob("../*/" + ProofFile)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 5)
+	require.GreaterOrEqual(t, len(files), 6)
 	var list []column
 	for _, file := range files {
 		list = append(list, readColumn(t, file))

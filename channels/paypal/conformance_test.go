@@ -83,8 +83,28 @@ func TestConformance(t *testing.T) {
 			WrongAmount: captures(func(_, c map[string]any) {
 				c["amount"].(map[string]any)["value"] = "123.46"
 			}),
+			Falsified: map[channels.Operation]channeltest.Falsified{channels.OpRefund: {
+				UnknownState:   refunds(func(m map[string]any) { m["status"] = "PATIENT" }),
+				WrongReference: refunds(func(m map[string]any) { m["custom_id"] = "r00000000000000000000000000rf1" }),
+				WrongAmount:    refunds(func(m map[string]any) { m["amount"].(map[string]any)["value"] = "1.01" }),
+			}},
 		}
 	})
+}
+
+// refunds edits a refund, or those of an order.
+func refunds(edit func(map[string]any)) func(map[string]any) {
+	return func(v map[string]any) {
+		units, isOrder := v["purchase_units"].([]any)
+		if !isOrder {
+			edit(v)
+			return
+		}
+		list, _ := units[0].(map[string]any)["payments"].(map[string]any)["refunds"].([]any)
+		for _, m := range list {
+			edit(m.(map[string]any))
+		}
+	}
 }
 
 // captures edits an order's unit and its first capture.

@@ -94,7 +94,19 @@ func harness(t *testing.T) *channeltest.Harness {
 		UnknownState:   func(v map[string]any) { v["state"] = "settling_sideways" },
 		WrongReference: func(v map[string]any) { v["reference"] = "somebodyelses" },
 		WrongAmount:    func(v map[string]any) { v["amount_minor"] = v["amount_minor"].(float64) + 1 },
+		Falsified:      map[channels.Operation]channeltest.Falsified{channels.OpRefund: lies, channels.OpPayout: lies},
 	}
+}
+
+// lies falsify what the sandbox says of refunds and payouts, which look as charges do.
+var lies = channeltest.Falsified{
+	UnknownState:   func(v map[string]any) { v["state"] = "settling_sideways" },
+	WrongReference: func(v map[string]any) { v["reference"] = "somebodyelses" },
+	WrongAmount: func(v map[string]any) {
+		if n, ok := v["amount_minor"].(float64); ok {
+			v["amount_minor"] = n + 1
+		}
+	},
 }
 
 func entries(b server.Book) []channeltest.Entry {

@@ -61,6 +61,13 @@ func TestConformance(t *testing.T) {
 				pi["metadata"] = map[string]any{"paysaga_key": "pay_other:ch1", "paysaga_reference": "pother"}
 			}),
 			WrongAmount: intents(func(pi map[string]any) { pi["amount_received"] = pi["amount_received"].(float64) + 1 }),
+			Falsified: map[channels.Operation]channeltest.Falsified{channels.OpRefund: {
+				UnknownState: refunds(func(re map[string]any) { re["status"] = "requires_patience" }),
+				WrongReference: refunds(func(re map[string]any) {
+					re["metadata"] = map[string]any{"paysaga_key": "rfd_other:rf1", "paysaga_reference": "rother"}
+				}),
+				WrongAmount: refunds(func(re map[string]any) { re["amount"] = re["amount"].(float64) + 1 }),
+			}},
 		}
 	})
 }
@@ -76,6 +83,15 @@ func intents(edit func(map[string]any)) func(map[string]any) {
 			edit(item.(map[string]any))
 		}
 	}
+}
+
+// refunds edits the refunds of an answer, and nothing else.
+func refunds(edit func(map[string]any)) func(map[string]any) {
+	return intents(func(o map[string]any) {
+		if o["object"] == "refund" {
+			edit(o)
+		}
+	})
 }
 
 // under is the intent that was made under a key.

@@ -90,6 +90,21 @@ func harness(t *testing.T, mode fake.Mode) *channeltest.Harness {
 			a := v["amount"].(map[string]any)
 			a["total"] = a["total"].(float64) + 1
 		},
+		Falsified: map[channels.Operation]channeltest.Falsified{
+			channels.OpRefund: {
+				UnknownState:   func(v map[string]any) { v["status"] = "SETTLING_SIDEWAYS" },
+				WrongReference: func(v map[string]any) { v["out_refund_no"] = "somebodyelses" },
+				WrongAmount: func(v map[string]any) {
+					a := v["amount"].(map[string]any)
+					a["refund"] = a["refund"].(float64) + 1
+				},
+			},
+			channels.OpPayout: {
+				UnknownState:   func(v map[string]any) { v["state"] = "SETTLING_SIDEWAYS" },
+				WrongReference: func(v map[string]any) { v["out_bill_no"] = "somebodyelses" },
+				WrongAmount:    func(v map[string]any) { v["transfer_amount"] = v["transfer_amount"].(float64) + 1 },
+			},
+		},
 		Sealed: s.Seal,
 	}
 }
