@@ -114,7 +114,7 @@ func (m movePayout) judge(w *work) error {
 		}
 	}
 	if ruling.Case != nil {
-		if err := (openCase{*ruling.Case}).judge(w); err != nil || m.Contradicts {
+		if err := (openCase{*ruling.Case}).judge(w); err != nil || ruling.Event == "" {
 			return err
 		}
 	}

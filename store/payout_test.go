@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
+	"paysaga/domain/notice"
 	"paysaga/domain/payment"
 	"paysaga/domain/payout"
 	"paysaga/store/storetest"
@@ -173,11 +175,15 @@ func TestPayoutsThatAreContradicted(t *testing.T) {
 	h.commit(h.movePayout(back, contradicts(given(100))))
 	require.True(t, h.commit(again).Replayed)
 	require.Equal(t, []int64{200, 0, 100}, []int64{h.wallet(ada), h.transit(), h.balance("suspense/" + h.ChannelAccount + "/payout_paid_after_all")})
-	for _, one := range []string{done, back} {
+	for one, want := range map[string]struct {
+		status payout.Status
+		told   []string
+	}{done: {payout.Succeeded, []string{"payout.created", "payout.succeeded", "payout.returned"}}, back: {payout.Failed, []string{"payout.created", "payout.failed"}}} {
 		d, err := h.s.PayoutDossier(t.Context(), h.Book, one)
 		require.NoError(t, err)
-		require.True(t, d.Payout.Status.Terminal())
-		require.Equal(t, int64(2), d.Payout.Sequence, "it has one end (I-15)")
+		require.Equal(t, want.status, d.Payout.Status, "it has one end (I-15)")
+		require.Equal(t, want.told, h.types(one), "I-23")
+		require.Equal(t, int64(len(want.told)), d.Payout.Sequence)
 	}
 }
 
@@ -225,4 +231,39 @@ func TestThePayoutsAction(t *testing.T) {
 		require.NoError(t, h.db.Owner.QueryRow(t.Context(), count, one).Scan(&open, &sealed))
 		require.Zero(t, sealed)
 	}
+}
+
+// types are the types of an object's events, in sequence.
+func (h *shop) types(object string) (list []string) {
+	h.t.Helper()
+	rows, err := h.db.Owner.Query(h.t.Context(), `SELECT type FROM events WHERE object_id = $1 ORDER BY sequence`, object)
+	require.NoError(h.t, err)
+	list, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(h.t, err)
+	return list
+}
+
+// Whose payout came back is told by every medium, in their language: their money is in the wallet again.
+func TestWhosePayoutCameBackIsTold(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	h.tells(notice.Media()...)
+	ada := h.user(100)
+	h.prefers(ada, notice.Preferences{})
+	p := h.commit(h.takes(ada, 100)).Object
+	h.commit(h.sendPayout(p, 1))
+	h.commit(h.movePayout(p, said(given(100))))
+	h.commit(h.movePayout(p, func(m *payout.Move) {
+		m.Outcome, m.Contradicts = payment.Outcome{Verdict: payment.Declined, Dead: true, ChannelID: "re_1"}, true
+	}))
+	h.plan()
+	media := map[notice.Medium]string{}
+	for _, r := range h.notices() {
+		if r.Type == "payout.returned" {
+			f, err := notice.FactsOf(r, notice.Settings{})
+			require.NoError(t, err)
+			media[r.Medium] = f.Amount + " " + f.Currency + " " + string(r.Language)
+		}
+	}
+	require.Equal(t, map[notice.Medium]string{notice.Mail: "1.00 CNY zh", notice.SMS: "1.00 CNY zh", notice.Push: "1.00 CNY zh"}, media)
 }

@@ -285,5 +285,8 @@ func Contradict(s Settling) (Ruling, error) {
 	}
 	j, err := post(id.Key(p.ID, step), posting)
 	r.Journals = []ledger.Journal{j}
+	if kind == exception.PayoutReturned { // its owner has the money again, and hears of it
+		r = s.count(r, "payout.returned")
+	}
 	return r, err
 }

@@ -134,6 +134,7 @@ func TestContradict(t *testing.T) {
 		require.Equal(t, c.kind, r.Case.Kind, name)
 		require.Equal(t, c.legs, legs(r.Journals), name)
 		require.Equal(t, c.p.Status, r.After.Status, "%s: it has one end (I-15)", name)
+		require.Equal(t, c.kind == exception.PayoutReturned, r.Event == "payout.returned", "%s: its owner hears of money that is there again", name)
 	}
 	for name, s := range map[string]Settling{
 		"said again":          {Payout: done, Outcome: out(payment.Succeeded, 100, false)},
