@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -110,7 +111,8 @@ func newFrontWith(t testing.TB, cfg api.Config) *front {
 		return tokenOf(t, f.store, session, f.clock.Now())
 	}
 	f.store.keys = principals()
-	f.store.open = []channels.OpenAccount{{ID: f.account, Channel: "sandbox"}, {ID: mint(id.ChannelAccount), Channel: "cards", Priority: 1}}
+	f.store.open = []channels.OpenAccount{{ID: f.account, Channel: "sandbox", Lane: payment.Standard},
+		{ID: mint(id.ChannelAccount), Channel: "cards", Lane: payment.Standard, Priority: 1}}
 	f.store.accounts[f.account] = channels.Account{ID: f.account, Channel: "sandbox", Book: id.Test}
 	var mu sync.Mutex
 	pokes := 0
@@ -234,7 +236,15 @@ func checkAnswer(t testing.TB, r *http.Request, a answer) {
 	if err != nil {
 		t.Fatalf("%s %s answered %d, which the document doesn't describe: %v\n%s", r.Method, r.URL.Path, a.status, err, a.body)
 	}
+	for _, empty := range emptyField.FindAllSubmatch(a.body, -1) {
+		if name := string(empty[1]); strings.HasSuffix(media, "json") && name != "description" { // an endpoint's, which it was given
+			t.Errorf("%s %s answered %s empty, instead of leaving it out: %s", r.Method, r.URL.Path, name, a.body)
+		}
+	}
 }
+
+// emptyField finds what has nothing to say.
+var emptyField = regexp.MustCompile(`"([a-z_]+)":""`)
 
 // fields are the raw JSON values of an object.
 type fields map[string]string

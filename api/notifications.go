@@ -17,6 +17,8 @@ type Notices interface {
 	Notices(ctx context.Context, f notice.Filter) (page []notice.Row, more bool, err error)
 	NoticeSettings(ctx context.Context, book id.Book, merchantID string) (notice.Settings, error)
 	PutNoticeSettings(ctx context.Context, s notice.Settings, by ledger.Principal) (notice.Settings, error)
+	Notice(ctx context.Context, book id.Book, merchantID, noticeID string) (notice.Row, error)
+	Resend(ctx context.Context, r notice.Resend) (notice.Resent, error)
 }
 
 // Writer writes messages out, as people read them.

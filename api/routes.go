@@ -104,6 +104,8 @@ var operations = map[string]operation{
 	"removeRiskEntry": {scope: access.RiskWrite},
 	"reviewPayment":   {scope: access.RiskReview},
 
+	"resendNotification":  {scope: access.NotificationsWrite, key: true, merchant: true},
+	"resendNotifications": {scope: access.NotificationsWrite, key: true, merchant: true},
 	"listNotifications": {scope: access.NotificationsRead, merchant: true, query: []string{"user_id", "status", "medium", "limit", "starting_after"},
 		after: isNotice, values: map[string]func(string) bool{"user_id": isUser, "status": isNoticeState, "medium": isNoticeMedium}},
 	"listUserNotifications": {scope: access.NotificationsRead, merchant: true, user: true, query: []string{"status", "medium", "limit", "starting_after"},

@@ -1363,6 +1363,32 @@ type NotificationList struct {
 // NotificationMedium defines model for NotificationMedium.
 type NotificationMedium = notice.Medium
 
+// NotificationResend defines model for NotificationResend.
+type NotificationResend struct {
+	// Count How many are told again.
+	Count int `json:"count"`
+
+	// HasMore As many were found as one request tells again.
+	HasMore bool `json:"has_more"`
+}
+
+// NotificationResendRequest defines model for NotificationResendRequest.
+type NotificationResendRequest struct {
+	// From Only messages made at this time or later.
+	From  *time.Time            `json:"from,omitempty"`
+	Media *[]NotificationMedium `json:"media,omitempty"`
+
+	// Statuses `failed`, `skipped`. Left out, those that have failed.
+	Statuses *[]NotificationStatus `json:"statuses,omitempty"`
+
+	// To Only messages made at this time or before.
+	To    *time.Time `json:"to,omitempty"`
+	Types *[]string  `json:"types,omitempty"`
+
+	// UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	UserID *UserID `json:"user_id,omitempty"`
+}
+
 // NotificationSettings defines model for NotificationSettings.
 type NotificationSettings = notice.PublicSettings
 
@@ -3170,6 +3196,28 @@ type ListNotificationsParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ResendNotificationsParams defines parameters for ResendNotifications.
+type ResendNotificationsParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ResendNotificationParams defines parameters for ResendNotification.
+type ResendNotificationParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // CreateOrderParams defines parameters for CreateOrder.
 type CreateOrderParams struct {
 	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
@@ -4092,6 +4140,12 @@ type ResolveCaseJSONRequestBody = CaseResolution
 // PutNotificationSettingsJSONRequestBody defines body for PutNotificationSettings for application/json ContentType.
 type PutNotificationSettingsJSONRequestBody = NotificationSettingsRequest
 
+// ResendNotificationsJSONRequestBody defines body for ResendNotifications for application/json ContentType.
+type ResendNotificationsJSONRequestBody = NotificationResendRequest
+
+// ResendNotificationJSONRequestBody defines body for ResendNotification for application/json ContentType.
+type ResendNotificationJSONRequestBody = WebhookTestRequest
+
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = OrderRequest
 
@@ -4499,6 +4553,12 @@ type ServerInterface interface {
 	// ListNotifications List what people were told
 	// (GET /v1/notifications)
 	ListNotifications(ctx echo.Context, params ListNotificationsParams) error
+	// ResendNotifications Tell again what a filter chooses
+	// (POST /v1/notifications/resend)
+	ResendNotifications(ctx echo.Context, params ResendNotificationsParams) error
+	// ResendNotification Tell a message again that wasn't told
+	// (POST /v1/notifications/{notification_id}/resend)
+	ResendNotification(ctx echo.Context, notificationID NotificationID, params ResendNotificationParams) error
 	// CreateOrder Create an order
 	// (POST /v1/orders)
 	CreateOrder(ctx echo.Context, params CreateOrderParams) error
@@ -6299,6 +6359,105 @@ func (w *ServerInterfaceWrapper) ListNotifications(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListNotifications(ctx, params)
+	return err
+}
+
+// ResendNotifications converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendNotifications(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendNotificationsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendNotifications(ctx, params)
+	return err
+}
+
+// ResendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendNotification(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "notification_id" -------------
+	var notificationID NotificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "notification_id", ctx.Param("notification_id"), &notificationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter notification_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendNotificationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendNotification(ctx, notificationID, params)
 	return err
 }
 
@@ -9934,6 +10093,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/events/:event_id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
 	router.GET(options.BaseURL+"/v1/notifications", wrapper.ListNotifications, options.OperationMiddlewares["listNotifications"]...)
 	router.GET(options.BaseURL+"/v1/users/:user_id/notifications", wrapper.ListUserNotifications, options.OperationMiddlewares["listUserNotifications"]...)
+	router.POST(options.BaseURL+"/v1/notifications/:notification_id/resend", wrapper.ResendNotification, options.OperationMiddlewares["resendNotification"]...)
+	router.POST(options.BaseURL+"/v1/notifications/resend", wrapper.ResendNotifications, options.OperationMiddlewares["resendNotifications"]...)
 	router.GET(options.BaseURL+"/v1/notification_settings", wrapper.GetNotificationSettings, options.OperationMiddlewares["getNotificationSettings"]...)
 	router.PUT(options.BaseURL+"/v1/notification_settings", wrapper.PutNotificationSettings, options.OperationMiddlewares["putNotificationSettings"]...)
 	router.GET(options.BaseURL+"/v1/webhook_deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)

@@ -143,6 +143,7 @@ GRANT UPDATE (status, after, looked, left_alone, sequence, updated_at, ended_at,
 GRANT UPDATE, DELETE ON user_details, payment_details, payout_details TO %[1]s; -- erasable on request
 GRANT INSERT, UPDATE, DELETE ON notice_events TO %[1]s;
 GRANT INSERT, UPDATE ON notice_settings TO %[1]s;
+GRANT INSERT ON notice_resends TO %[1]s;
 GRANT INSERT, UPDATE (status, reason, tries, due_at, tried_at, sent_at) ON notifications TO %[1]s;
 GRANT INSERT, UPDATE (breaker, changed_at) ON circuits TO %[1]s;
 GRANT EXECUTE ON FUNCTION make_statement_month(date) TO %[1]s;

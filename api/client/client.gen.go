@@ -1369,6 +1369,32 @@ type NotificationList struct {
 // NotificationMedium defines model for NotificationMedium.
 type NotificationMedium = notice.Medium
 
+// NotificationResend defines model for NotificationResend.
+type NotificationResend struct {
+	// Count How many are told again.
+	Count int `json:"count"`
+
+	// HasMore As many were found as one request tells again.
+	HasMore bool `json:"has_more"`
+}
+
+// NotificationResendRequest defines model for NotificationResendRequest.
+type NotificationResendRequest struct {
+	// From Only messages made at this time or later.
+	From  *time.Time            `json:"from,omitempty"`
+	Media *[]NotificationMedium `json:"media,omitempty"`
+
+	// Statuses `failed`, `skipped`. Left out, those that have failed.
+	Statuses *[]NotificationStatus `json:"statuses,omitempty"`
+
+	// To Only messages made at this time or before.
+	To    *time.Time `json:"to,omitempty"`
+	Types *[]string  `json:"types,omitempty"`
+
+	// UserID Example: usr_01kahxr3v0c9m6r5w2z8t4y7qe
+	UserID *UserID `json:"user_id,omitempty"`
+}
+
 // NotificationSettings defines model for NotificationSettings.
 type NotificationSettings = notice.PublicSettings
 
@@ -3176,6 +3202,28 @@ type ListNotificationsParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// ResendNotificationsParams defines parameters for ResendNotifications.
+type ResendNotificationsParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ResendNotificationParams defines parameters for ResendNotification.
+type ResendNotificationParams struct {
+	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
+	// and operation, and for money it never expires.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // CreateOrderParams defines parameters for CreateOrder.
 type CreateOrderParams struct {
 	// IdempotencyKey Your name for this request: 1 to 255 visible ASCII characters, bare or in double quotes. It counts per merchant
@@ -4098,6 +4146,12 @@ type ResolveCaseJSONRequestBody = CaseResolution
 // PutNotificationSettingsJSONRequestBody defines body for PutNotificationSettings for application/json ContentType.
 type PutNotificationSettingsJSONRequestBody = NotificationSettingsRequest
 
+// ResendNotificationsJSONRequestBody defines body for ResendNotifications for application/json ContentType.
+type ResendNotificationsJSONRequestBody = NotificationResendRequest
+
+// ResendNotificationJSONRequestBody defines body for ResendNotification for application/json ContentType.
+type ResendNotificationJSONRequestBody = WebhookTestRequest
+
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = OrderRequest
 
@@ -4966,6 +5020,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
 	ListNotifications(ctx context.Context, params *ListNotificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendNotificationsWithBody Tell again what a filter chooses
+	//
+	// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+	// those that have failed. A key needs the scope `notifications:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+	ResendNotificationsWithBody(ctx context.Context, params *ResendNotificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendNotifications Tell again what a filter chooses
+	//
+	// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+	// those that have failed. A key needs the scope `notifications:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+	ResendNotifications(ctx context.Context, params *ResendNotificationsParams, body ResendNotificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendNotificationWithBody Tell a message again that wasn't told
+	//
+	// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+	// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+	// `notifications:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+	ResendNotificationWithBody(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendNotification Tell a message again that wasn't told
+	//
+	// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+	// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+	// `notifications:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+	ResendNotification(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, body ResendNotificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateOrderWithBody Create an order
 	//
@@ -7199,6 +7295,88 @@ func (c *Client) PutNotificationSettings(ctx context.Context, params *PutNotific
 // Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
 func (c *Client) ListNotifications(ctx context.Context, params *ListNotificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListNotificationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendNotificationsWithBody Tell again what a filter chooses
+//
+// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+// those that have failed. A key needs the scope `notifications:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+func (c *Client) ResendNotificationsWithBody(ctx context.Context, params *ResendNotificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendNotificationsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendNotifications Tell again what a filter chooses
+//
+// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+// those that have failed. A key needs the scope `notifications:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+func (c *Client) ResendNotifications(ctx context.Context, params *ResendNotificationsParams, body ResendNotificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendNotificationsRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendNotificationWithBody Tell a message again that wasn't told
+//
+// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+// `notifications:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+func (c *Client) ResendNotificationWithBody(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendNotificationRequestWithBody(c.Server, notificationID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendNotification Tell a message again that wasn't told
+//
+// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+// `notifications:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+func (c *Client) ResendNotification(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, body ResendNotificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendNotificationRequest(c.Server, notificationID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12219,6 +12397,141 @@ func NewListNotificationsRequest(server string, params *ListNotificationsParams)
 			}
 
 			req.Header.Set("Paysaga-Merchant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResendNotificationsRequest calls the generic ResendNotifications builder with application/json body
+func NewResendNotificationsRequest(server string, params *ResendNotificationsParams, body ResendNotificationsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendNotificationsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewResendNotificationsRequestWithBody constructs an http.Request for the ResendNotifications method, with any body, and a specified content type
+func NewResendNotificationsRequestWithBody(server string, params *ResendNotificationsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notifications/resend")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		if params.PaysagaMerchant != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResendNotificationRequest calls the generic ResendNotification builder with application/json body
+func NewResendNotificationRequest(server string, notificationID NotificationID, params *ResendNotificationParams, body ResendNotificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendNotificationRequestWithBody(server, notificationID, params, "application/json", bodyReader)
+}
+
+// NewResendNotificationRequestWithBody constructs an http.Request for the ResendNotification method, with any body, and a specified content type
+func NewResendNotificationRequestWithBody(server string, notificationID NotificationID, params *ResendNotificationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "notification_id", notificationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notifications/%s/resend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		if params.PaysagaMerchant != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam1)
 		}
 
 	}
@@ -18586,6 +18899,48 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
 	ListNotificationsWithResponse(ctx context.Context, params *ListNotificationsParams, reqEditors ...RequestEditorFn) (*ListNotificationsResponse, error)
+
+	// ResendNotificationsWithBodyWithResponse Tell again what a filter chooses
+	//
+	// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+	// those that have failed. A key needs the scope `notifications:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+	ResendNotificationsWithBodyWithResponse(ctx context.Context, params *ResendNotificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendNotificationsResponse, error)
+
+	// ResendNotificationsWithResponse Tell again what a filter chooses
+	//
+	// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+	// those that have failed. A key needs the scope `notifications:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+	ResendNotificationsWithResponse(ctx context.Context, params *ResendNotificationsParams, body ResendNotificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendNotificationsResponse, error)
+
+	// ResendNotificationWithBodyWithResponse Tell a message again that wasn't told
+	//
+	// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+	// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+	// `notifications:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+	ResendNotificationWithBodyWithResponse(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendNotificationResponse, error)
+
+	// ResendNotificationWithResponse Tell a message again that wasn't told
+	//
+	// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+	// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+	// `notifications:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+	ResendNotificationWithResponse(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, body ResendNotificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendNotificationResponse, error)
 
 	// CreateOrderWithBodyWithResponse Create an order
 	//
@@ -26188,6 +26543,388 @@ func (r ListNotificationsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListNotificationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendNotificationsResponse202Headers the declared response headers of an HTTP 202 response for ResendNotifications
+type ResendNotificationsResponse202Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ResendNotificationsResponse400Headers the declared response headers of an HTTP 400 response for ResendNotifications
+type ResendNotificationsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse401Headers the declared response headers of an HTTP 401 response for ResendNotifications
+type ResendNotificationsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ResendNotificationsResponse403Headers the declared response headers of an HTTP 403 response for ResendNotifications
+type ResendNotificationsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse404Headers the declared response headers of an HTTP 404 response for ResendNotifications
+type ResendNotificationsResponse404Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse409Headers the declared response headers of an HTTP 409 response for ResendNotifications
+type ResendNotificationsResponse409Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse413Headers the declared response headers of an HTTP 413 response for ResendNotifications
+type ResendNotificationsResponse413Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse415Headers the declared response headers of an HTTP 415 response for ResendNotifications
+type ResendNotificationsResponse415Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse422Headers the declared response headers of an HTTP 422 response for ResendNotifications
+type ResendNotificationsResponse422Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse500Headers the declared response headers of an HTTP 500 response for ResendNotifications
+type ResendNotificationsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationsResponse503Headers the declared response headers of an HTTP 503 response for ResendNotifications
+type ResendNotificationsResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type ResendNotificationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *NotificationResend
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *WrongType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ResendNotificationsResponse202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ResendNotificationsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ResendNotificationsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ResendNotificationsResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ResendNotificationsResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ResendNotificationsResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ResendNotificationsResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ResendNotificationsResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ResendNotificationsResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ResendNotificationsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ResendNotificationsResponse503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ResendNotificationsResponse) GetJSON202() *NotificationResend {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON415() *WrongType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ResendNotificationsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendNotificationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendNotificationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendNotificationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendNotificationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendNotificationResponse202Headers the declared response headers of an HTTP 202 response for ResendNotification
+type ResendNotificationResponse202Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ResendNotificationResponse400Headers the declared response headers of an HTTP 400 response for ResendNotification
+type ResendNotificationResponse400Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse401Headers the declared response headers of an HTTP 401 response for ResendNotification
+type ResendNotificationResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ResendNotificationResponse403Headers the declared response headers of an HTTP 403 response for ResendNotification
+type ResendNotificationResponse403Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse404Headers the declared response headers of an HTTP 404 response for ResendNotification
+type ResendNotificationResponse404Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse409Headers the declared response headers of an HTTP 409 response for ResendNotification
+type ResendNotificationResponse409Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse413Headers the declared response headers of an HTTP 413 response for ResendNotification
+type ResendNotificationResponse413Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse415Headers the declared response headers of an HTTP 415 response for ResendNotification
+type ResendNotificationResponse415Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse422Headers the declared response headers of an HTTP 422 response for ResendNotification
+type ResendNotificationResponse422Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse500Headers the declared response headers of an HTTP 500 response for ResendNotification
+type ResendNotificationResponse500Headers struct {
+	XRequestID *string
+}
+
+// ResendNotificationResponse503Headers the declared response headers of an HTTP 503 response for ResendNotification
+type ResendNotificationResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type ResendNotificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Notification
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *WrongType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ResendNotificationResponse202Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ResendNotificationResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ResendNotificationResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ResendNotificationResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ResendNotificationResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ResendNotificationResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ResendNotificationResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ResendNotificationResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ResendNotificationResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ResendNotificationResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ResendNotificationResponse503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ResendNotificationResponse) GetJSON202() *Notification {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON415() *WrongType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ResendNotificationResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendNotificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendNotificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendNotificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendNotificationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -40638,6 +41375,72 @@ func (c *ClientWithResponses) ListNotificationsWithResponse(ctx context.Context,
 	return ParseListNotificationsResponse(rsp)
 }
 
+// ResendNotificationsWithBodyWithResponse Tell again what a filter chooses
+//
+// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+// those that have failed. A key needs the scope `notifications:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+func (c *ClientWithResponses) ResendNotificationsWithBodyWithResponse(ctx context.Context, params *ResendNotificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendNotificationsResponse, error) {
+	rsp, err := c.ResendNotificationsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendNotificationsResponse(rsp)
+}
+
+// ResendNotificationsWithResponse Tell again what a filter chooses
+//
+// Oldest first, 1,000 at most per request; `has_more` says that this many were found: ask again, under another key. Left out, `statuses` is
+// those that have failed. A key needs the scope `notifications:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notifications/resend (the `ResendNotifications` operationId).
+func (c *ClientWithResponses) ResendNotificationsWithResponse(ctx context.Context, params *ResendNotificationsParams, body ResendNotificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendNotificationsResponse, error) {
+	rsp, err := c.ResendNotifications(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendNotificationsResponse(rsp)
+}
+
+// ResendNotificationWithBodyWithResponse Tell a message again that wasn't told
+//
+// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+// `notifications:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+func (c *ClientWithResponses) ResendNotificationWithBodyWithResponse(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendNotificationResponse, error) {
+	rsp, err := c.ResendNotificationWithBody(ctx, notificationID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendNotificationResponse(rsp)
+}
+
+// ResendNotificationWithResponse Tell a message again that wasn't told
+//
+// One that failed or was skipped is tried again at once, and from the beginning of its schedule; whoever has opted out still isn't told. One
+// that waits is tried anyway. 409 `notification_sent`: a carrier has taken it, and it isn't told twice. A key needs the scope
+// `notifications:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notifications/{notification_id}/resend (the `ResendNotification` operationId).
+func (c *ClientWithResponses) ResendNotificationWithResponse(ctx context.Context, notificationID NotificationID, params *ResendNotificationParams, body ResendNotificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendNotificationResponse, error) {
+	rsp, err := c.ResendNotification(ctx, notificationID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendNotificationResponse(rsp)
+}
+
 // CreateOrderWithBodyWithResponse Create an order
 //
 // Creates an order to be paid later, in one payment or in several. Its total is the sum of its lines and adjustments,
@@ -49964,6 +50767,466 @@ func ParseListNotificationsResponse(rsp *http.Response) (*ListNotificationsRespo
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListNotificationsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResendNotificationsResponse parses an HTTP response from a ResendNotificationsWithResponse call
+func ParseResendNotificationsResponse(rsp *http.Response) (*ResendNotificationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendNotificationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest NotificationResend
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WrongType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ResendNotificationsResponse202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers ResendNotificationsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ResendNotificationsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ResendNotificationsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ResendNotificationsResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ResendNotificationsResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ResendNotificationsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers ResendNotificationsResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers ResendNotificationsResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers ResendNotificationsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ResendNotificationsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResendNotificationResponse parses an HTTP response from a ResendNotificationWithResponse call
+func ParseResendNotificationResponse(rsp *http.Response) (*ResendNotificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendNotificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Notification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WrongType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ResendNotificationResponse202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 400:
+		var headers ResendNotificationResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ResendNotificationResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ResendNotificationResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ResendNotificationResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ResendNotificationResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ResendNotificationResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers ResendNotificationResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers ResendNotificationResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers ResendNotificationResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ResendNotificationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

@@ -49,7 +49,7 @@ type PublicSettings struct {
 	Livemode bool     `json:"livemode"`
 	Media    []Medium `json:"media"`
 	Language Language `json:"language"`
-	Sender   string   `json:"sender"`
+	Sender   string   `json:"sender,omitempty"`
 	Quiet    *Quiet   `json:"quiet_hours,omitempty"`
 	TimeZone string   `json:"time_zone,omitempty"`
 }

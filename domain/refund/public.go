@@ -10,7 +10,7 @@ type Public struct {
 	Livemode      bool              `json:"livemode"`
 	MerchantID    string            `json:"merchant_id"`
 	PaymentID     string            `json:"payment_id"`
-	OrderID       string            `json:"order_id"`
+	OrderID       string            `json:"order_id,omitempty"`
 	UserID        string            `json:"user_id,omitempty"`
 	CaseID        string            `json:"case_id,omitempty"`
 	Amount        string            `json:"amount"`
