@@ -26,6 +26,17 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	who := callerOf(c)
 	ctx, cancel := s.durable(c)
 	defer cancel()
+	key, err := idempotency(c, who, body)
+	if err != nil {
+		return err
+	}
+	first, found, err := s.Book.Replayed(ctx, who.Book, key)
+	if err != nil {
+		return err
+	}
+	if found { // a repeat isn't judged anew: its destination may be forgotten by now
+		return s.answerPayout(c, deadline, first, true)
+	}
 	if err := s.opened(ctx, who, &r); err != nil {
 		return err
 	}
@@ -36,18 +47,9 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	if err := s.conforms("createPayout", body); err != nil {
 		return err
 	}
-	if received.Idempotency, err = idempotency(c, who, body); err != nil {
-		return err
-	}
+	received.Idempotency = key
 	p := &received.Payout
 	about(c, p.ID)
-	first, found, err := s.Book.Replayed(ctx, p.Book, received.Idempotency)
-	if err != nil {
-		return err
-	}
-	if found { // a repeat isn't judged anew
-		return s.answerPayout(c, deadline, first, true)
-	}
 	if err := s.payable(ctx, p, value(r.Channel)); err != nil {
 		return err
 	}

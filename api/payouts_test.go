@@ -192,7 +192,7 @@ func TestWhatThePayeeHasToDoIsShown(t *testing.T) {
 	stuck := func(ctx context.Context, _ payout.Payout) error { <-ctx.Done(); return ctx.Err() }
 	f.sagas.acceptPayout.Store(&stuck)
 	user := f.user(t, "ada")
-	id := f.payout(t, payoutBody(fields{"user_id": `"`+user+`"`})).text(t, "id")
+	id := f.payout(t, payoutBody(fields{"user_id": `"` + user + `"`})).text(t, "id")
 	show := func(edit func(*payout.Payout)) {
 		f.store.mu.Lock()
 		defer f.store.mu.Unlock()
@@ -216,5 +216,30 @@ func TestWhatThePayeeHasToDoIsShown(t *testing.T) {
 	show(func(p *payout.Payout) { p.Status = payout.Succeeded })
 	if a := f.do(t, request(http.MethodGet, path, "")); strings.Contains(string(a.body), "next_action") {
 		t.Errorf("after its end: %s", a.body)
+	}
+}
+
+// What was paid out to a kept destination is answered the same when that is forgotten; only what is new has nowhere to go.
+func TestAPayoutIsRepeatedAfterItsDestinationWasForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	u := f.do(t, sent(http.MethodPost, "/v1/users", `{"reference":"c-1"}`)).text(t, "id")
+	mine := f.asUser(t, shop, u)
+	target := "/v1/users/" + u + "/destinations"
+	kept := f.do(t, sent(http.MethodPost, target, `{"type":"wallet","account":"w-1"}`, mine)).text(t, "id")
+	body := `{"amount":"1.00","currency":"CNY","destination":{"type":"kept","account":"` + kept + `"}}`
+	first := f.payout(t, body, mine, with("Idempotency-Key", "p-1"))
+	if first.status != http.StatusCreated {
+		t.Fatalf("%d %s", first.status, first.body)
+	}
+	if a := f.do(t, request(http.MethodDelete, target+"/"+kept, "", mine)); a.status != 204 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	again := f.payout(t, body, mine, with("Idempotency-Key", "p-1"))
+	if again.status != first.status || string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%d %s", again.status, again.body)
+	}
+	if a := f.payout(t, body, mine, with("Idempotency-Key", "p-2")); a.status != 422 || a.text(t, "param") != "destination.account" {
+		t.Errorf("a new one: %d %s", a.status, a.body)
 	}
 }

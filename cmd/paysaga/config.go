@@ -158,9 +158,13 @@ func (c temporalConfig) check() error {
 type apiConfig struct {
 	HTTPAddress string        `name:"http-address" setting:"PAYSAGA_HTTP_ADDRESS" default:":8080" help:"Where the API listens, host:port."`
 	Deadline    time.Duration `name:"deadline" setting:"PAYSAGA_DEADLINE" default:"3s" help:"How long a POST waits for a payment's first stable state before it answers 202. Keep it below the time-outs of clients and proxies."`
+	LoginRate   float64       `name:"login-rate" setting:"PAYSAGA_LOGIN_RATE" default:"20" help:"How many requests about log-ins an address may make per second, in the long run; ten times as many at once. Behind a proxy all come from its address: set it high, and limit at the proxy."`
 }
 
 func (c apiConfig) check() error {
+	if !(c.LoginRate > 0 && c.LoginRate <= 1e6) {
+		return wrong("PAYSAGA_LOGIN_RATE", "must be more than nothing and at most a million per second, 20 for example")
+	}
 	if c.Deadline <= 0 {
 		return wrong("PAYSAGA_DEADLINE", "must be more than nothing, 3s for example")
 	}

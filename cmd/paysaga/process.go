@@ -127,7 +127,7 @@ func (p *process) handler(front *apiConfig, w *work, poke func()) (http.Handler,
 	if err != nil {
 		return nil, "", err
 	}
-	h, err := api.New(api.Config{Deadline: front.Deadline}, api.Parts{Keys: p.store, Sessions: p.store, Users: p.store, Logins: p.store, Destinations: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Payouts: p.store, Ledger: p.store,
+	h, err := api.New(api.Config{Deadline: front.Deadline, LoginRate: front.LoginRate}, api.Parts{Keys: p.store, Sessions: p.store, Users: p.store, Logins: p.store, Destinations: p.store, Accounts: p.store, Book: p.store, Reader: p.store, Refunds: p.store, Payouts: p.store, Ledger: p.store,
 		Cases: p.store, Judge: activities.New(activities.Config{Committer: p.store, Files: p.store, Cases: p.store, Settlements: p.store, Sealer: p.store}),
 		Transfers: p.store,
 		Rebates:   p.store, Settler: activities.New(activities.Config{Committer: p.store, Settlements: p.store}),
