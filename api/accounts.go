@@ -125,13 +125,6 @@ func sideOf(minor int64, currency money.Currency) (ledger.Side, string) {
 
 func isAccount(text string) bool { return id.Is(id.Account, text) }
 
-func pageSize(limit *int) int {
-	if limit == nil {
-		return defaultPage
-	}
-	return *limit
-}
-
 // instant reports whether text is a time that the books can tell.
 func instant(text string) bool {
 	t, err := time.Parse(time.RFC3339, text)

@@ -29,24 +29,11 @@ func isCaseStatus(text string) bool {
 func (s *server) ListCases(c echo.Context, p ListCasesParams) error {
 	who := callerOf(c)
 	filter := exception.Filter{Book: who.Book, MerchantID: who.merchant, State: value(p.Status), Kind: value(p.Kind),
-		PaymentID: value(p.PaymentID), Limit: defaultPage}
+		PaymentID: value(p.PaymentID), Limit: pageSize(p.Limit)}
 	if p.StartingAfter != nil {
 		filter.After, _ = exception.FromPath(*p.StartingAfter) // the guard has judged it
 	}
-	if p.Limit != nil {
-		filter.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Cases.Cases(ctx, filter)
-	if err != nil {
-		return err
-	}
-	views := make([]Case, 0, len(list))
-	for _, k := range list {
-		views = append(views, k.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, CaseList{Data: views, HasMore: more})
+	return listed(s, c, filter, s.Cases.Cases, exception.Case.Public)
 }
 
 // GetCase reads a case.

@@ -30,21 +30,8 @@ func (s *server) GetDispute(c echo.Context, disputeID DisputeID, _ GetDisputePar
 func (s *server) ListDisputes(c echo.Context, p ListDisputesParams) error {
 	who := callerOf(c)
 	f := dispute.Filter{Book: who.Book, MerchantID: who.merchant, PaymentID: value(p.PaymentID), Status: value(p.Status),
-		After: value(p.StartingAfter), Limit: defaultPage}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Refunds.Disputes(ctx, f)
-	if err != nil {
-		return err
-	}
-	views := make([]Dispute, 0, len(list))
-	for _, d := range list {
-		views = append(views, d.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, DisputeList{Data: views, HasMore: more})
+		After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Refunds.Disputes, dispute.Dispute.Public)
 }
 
 func isDispute(text string) bool { return id.Is(id.Dispute, text) }

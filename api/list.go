@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -103,16 +104,47 @@ func (s *server) ListPayments(c echo.Context, p ListPaymentsParams) error {
 	who := callerOf(c)
 	filter := payment.Filter{
 		Book: who.Book, MerchantID: who.merchant, Status: value(p.Status), OrderID: value(p.OrderID), Channel: value(p.Channel),
-		CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage,
+		CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: pageSize(p.Limit),
 	}
-	if p.Limit != nil {
-		filter.Limit = *p.Limit
-	}
+	return listed(s, c, filter, s.Reader.Payments, payment.Payment.Public)
+}
+
+// page is what every list answers: a page of views, and whether more follow.
+type page[V any] struct {
+	Data    []V  `json:"data"`
+	HasMore bool `json:"has_more"`
+}
+
+// listed answers a page: what the store has for a filter, each as it is shown. An empty one is [], not null.
+func listed[F, T, V any](s *server, c echo.Context, filter F, read func(context.Context, F) ([]T, bool, error), show func(T) V) error {
 	ctx, cancel := s.reading(c)
 	defer cancel()
-	list, more, err := s.Reader.Payments(ctx, filter)
+	list, more, err := read(ctx, filter)
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, mediaJSON, PaymentList{Data: public(list), HasMore: more})
+	p := page[V]{Data: make([]V, len(list)), HasMore: more}
+	for i, one := range list {
+		p.Data[i] = show(one)
+	}
+	return reply(c, http.StatusOK, mediaJSON, p)
+}
+
+// pageSize is the limit that was given, or the default.
+func pageSize(limit *int) int {
+	if limit == nil {
+		return defaultPage
+	}
+	return *limit
+}
+
+// whose is the user whose things are listed: to a user their own (I-25), to anybody else whoever is named; empty: all of the merchant's.
+func (w caller) whose(userID *string) (string, error) {
+	if userID == nil {
+		return w.user, nil
+	}
+	if err := w.owns("user", *userID); err != nil {
+		return "", fault.As(err).WithParam("user_id")
+	}
+	return *userID, nil
 }

@@ -90,12 +90,7 @@ func (s *server) answerPayout(c echo.Context, deadline time.Time, payoutID strin
 	if err != nil {
 		return err
 	}
-	code := http.StatusCreated
-	if !p.Status.Terminal() {
-		code = http.StatusAccepted
-	}
-	c.Response().Header().Set("Location", "/v1/payouts/"+p.ID)
-	return reply(c, code, mediaJSON, p.Public())
+	return ended(c, p.Status.Terminal(), "/v1/payouts/"+p.ID, p.Public())
 }
 
 // payout judges the fields of a request. What is there to take out is settled under its account's lock.
@@ -141,19 +136,11 @@ func (in intake) payout(r PayoutRequest, who caller) (payout.Receive, error) {
 
 // joinPayout brings a received payout to its end, or as far as it gets until the deadline, and reads it.
 func (s *server) joinPayout(ctx context.Context, deadline time.Time, who caller, payoutID string) (payout.Payout, error) {
-	read := func() (payout.Payout, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.StoreTimeout)
-		defer cancel()
-		return s.Payouts.Payout(ctx, who.Book, who.merchant, who.user, payoutID)
-	}
-	p, err := read()
-	if err != nil || p.Status.Terminal() {
-		return p, err
-	}
-	waiting, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	s.unexpected(s.Starter.AcceptPayout(waiting, p), p.ID, "accept")
-	return read()
+	return joined(ctx, s, deadline, underWay[payout.Payout]{id: payoutID, accept: s.Starter.AcceptPayout,
+		read: func(ctx context.Context) (payout.Payout, error) {
+			return s.Payouts.Payout(ctx, who.Book, who.merchant, who.user, payoutID)
+		},
+		ended: func(p payout.Payout) bool { return p.Status.Terminal() }})
 }
 
 // GetPayout reads a payout.
@@ -175,28 +162,13 @@ func (s *server) GetPayout(c echo.Context, payoutID PayoutID, _ GetPayoutParams)
 // ListPayouts lists payouts, newest first. A user sees their own.
 func (s *server) ListPayouts(c echo.Context, p ListPayoutsParams) error {
 	who := callerOf(c)
-	f := payout.Filter{Book: who.Book, MerchantID: who.merchant, UserID: value(p.UserID), Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
-		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage}
-	if f.UserID == "" {
-		f.UserID = who.user
-	}
-	if err := who.owns("user", f.UserID); err != nil {
-		return err
-	}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Payouts.Payouts(ctx, f)
+	of, err := who.whose(p.UserID)
 	if err != nil {
 		return err
 	}
-	views := make([]Payout, 0, len(list))
-	for _, one := range list {
-		views = append(views, one.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, PayoutList{Data: views, HasMore: more})
+	f := payout.Filter{Book: who.Book, MerchantID: who.merchant, UserID: of, Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Payouts.Payouts, payout.Payout.Public)
 }
 
 func isPayout(text string) bool { return id.Is(id.Payout, text) }

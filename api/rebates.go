@@ -48,31 +48,16 @@ func isRunStatus(text string) bool {
 // ListRebates lists rebates of a user or of an order, newest first. A user sees their own.
 func (s *server) ListRebates(c echo.Context, p ListRebatesParams) error {
 	who := callerOf(c)
-	f := accrual.Filter{Book: who.Book, MerchantID: who.merchant, User: value(p.UserID), OrderID: value(p.OrderID), CampaignID: value(p.CampaignID),
-		Status: value(p.Status), After: value(p.StartingAfter), Limit: defaultPage}
-	if who.user != "" {
-		if f.User != "" && f.User != who.user {
-			return fault.NotFound("user")
-		}
-		f.User = who.user
-	}
-	if f.User == "" && f.OrderID == "" {
-		return fault.Invalid("parameter_required", "user_id", "name the user or the order whose rebates you want")
-	}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Rebates.Rebates(ctx, f)
+	of, err := who.whose(p.UserID)
 	if err != nil {
 		return err
 	}
-	views := make([]Rebate, 0, len(list))
-	for _, a := range list {
-		views = append(views, a.Public())
+	f := accrual.Filter{Book: who.Book, MerchantID: who.merchant, User: of, OrderID: value(p.OrderID), CampaignID: value(p.CampaignID),
+		Status: value(p.Status), After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	if f.User == "" && f.OrderID == "" {
+		return fault.Invalid("parameter_required", "user_id", "name the user or the order whose rebates you want")
 	}
-	return reply(c, http.StatusOK, mediaJSON, RebateList{Data: views, HasMore: more})
+	return listed(s, c, f, s.Rebates.Rebates, accrual.Accrual.Public)
 }
 
 // GetRebate reads a rebate.
@@ -162,21 +147,8 @@ func (s *server) begin(ctx context.Context, who caller, b accrual.Begin, by ledg
 func (s *server) ListSettlements(c echo.Context, p ListSettlementsParams) error {
 	who := callerOf(c)
 	f := accrual.RunFilter{Book: who.Book, MerchantID: who.merchant, CampaignID: value(p.CampaignID), Status: value(p.Status),
-		After: value(p.StartingAfter), Limit: defaultPage}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Rebates.Settlements(ctx, f)
-	if err != nil {
-		return err
-	}
-	views := make([]Settlement, 0, len(list))
-	for _, r := range list {
-		views = append(views, r.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, SettlementList{Data: views, HasMore: more})
+		After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Rebates.Settlements, accrual.Run.Public)
 }
 
 // GetSettlement reads a settlement and how far it is.

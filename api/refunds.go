@@ -68,12 +68,7 @@ func (s *server) createRefund(c echo.Context, operation string, find func() (pay
 	if err != nil {
 		return err
 	}
-	code := http.StatusCreated
-	if !mine.Status.Terminal() {
-		code = http.StatusAccepted
-	}
-	c.Response().Header().Set("Location", "/v1/refunds/"+mine.ID)
-	return reply(c, code, mediaJSON, mine.Public())
+	return ended(c, mine.Status.Terminal(), "/v1/refunds/"+mine.ID, mine.Public())
 }
 
 // refundable refuses what can be refused without a lock. A repeat isn't judged anew.
@@ -134,19 +129,11 @@ func (in intake) refund(r RefundRequest, p payment.Payment) (refund.Receive, err
 
 // joinRefund brings a received refund to its end, or as far as it gets until the deadline, and reads it.
 func (s *server) joinRefund(ctx context.Context, deadline time.Time, p payment.Payment, refundID string) (refund.Refund, error) {
-	read := func() (refund.Refund, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.StoreTimeout)
-		defer cancel()
-		return s.Refunds.Refund(ctx, p.Book, p.MerchantID, refundID)
-	}
-	r, err := read()
-	if err != nil || r.Status.Terminal() {
-		return r, err
-	}
-	waiting, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	s.unexpected(s.Starter.AcceptRefund(waiting, r), r.ID, "accept")
-	return read()
+	return joined(ctx, s, deadline, underWay[refund.Refund]{id: refundID, accept: s.Starter.AcceptRefund,
+		read: func(ctx context.Context) (refund.Refund, error) {
+			return s.Refunds.Refund(ctx, p.Book, p.MerchantID, refundID)
+		},
+		ended: func(r refund.Refund) bool { return r.Status.Terminal() }})
 }
 
 // GetRefund reads a refund.
@@ -191,21 +178,8 @@ func (s *server) ListTopUpRefunds(c echo.Context, topUpID TopUpID, p ListTopUpRe
 
 func (s *server) listRefunds(c echo.Context, f refund.Filter, limit *int) error {
 	who := callerOf(c)
-	f.Book, f.MerchantID, f.Limit = who.Book, who.merchant, defaultPage
-	if limit != nil {
-		f.Limit = *limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Refunds.Refunds(ctx, f)
-	if err != nil {
-		return err
-	}
-	views := make([]Refund, 0, len(list))
-	for _, r := range list {
-		views = append(views, r.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, RefundList{Data: views, HasMore: more})
+	f.Book, f.MerchantID, f.Limit = who.Book, who.merchant, pageSize(limit)
+	return listed(s, c, f, s.Refunds.Refunds, refund.Refund.Public)
 }
 
 func isRefund(text string) bool { return id.Is(id.Refund, text) }

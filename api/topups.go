@@ -150,28 +150,13 @@ func (s *server) CancelTopUp(c echo.Context, topUpID TopUpID, _ CancelTopUpParam
 // ListTopUps lists top-ups, newest first; a user's own to a user.
 func (s *server) ListTopUps(c echo.Context, p ListTopUpsParams) error {
 	who := callerOf(c)
-	f := payment.Filter{Book: who.Book, MerchantID: who.merchant, TopUps: true, UserID: value(p.UserID), Status: value(p.Status),
-		Channel: value(p.Channel), CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage}
-	if f.UserID == "" {
-		f.UserID = who.user
-	}
-	if err := who.owns("user", f.UserID); err != nil {
-		return fault.As(err).WithParam("user_id")
-	}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Reader.Payments(ctx, f)
+	of, err := who.whose(p.UserID)
 	if err != nil {
 		return err
 	}
-	views := make([]TopUp, 0, len(list))
-	for _, one := range list {
-		views = append(views, one.PublicTopUp())
-	}
-	return reply(c, http.StatusOK, mediaJSON, TopUpList{Data: views, HasMore: more})
+	f := payment.Filter{Book: who.Book, MerchantID: who.merchant, TopUps: true, UserID: of, Status: value(p.Status),
+		Channel: value(p.Channel), CreatedFrom: value(p.CreatedFrom), CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Reader.Payments, payment.Payment.PublicTopUp)
 }
 
 func isTopUp(text string) bool { return id.Is(id.TopUp, text) }

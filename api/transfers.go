@@ -60,12 +60,7 @@ func (s *server) CreateTransfer(c echo.Context, _ CreateTransferParams) error {
 	if t, err = s.joinTransfer(context.WithoutCancel(ctx), deadline, t, transferID); err != nil {
 		return err
 	}
-	code := http.StatusCreated
-	if !t.Status.Terminal() {
-		code = http.StatusAccepted
-	}
-	c.Response().Header().Set("Location", "/v1/transfers/"+t.ID)
-	return reply(c, code, mediaJSON, t.Public())
+	return ended(c, t.Status.Terminal(), "/v1/transfers/"+t.ID, t.Public())
 }
 
 // transferable refuses whom nobody knows before anything is opened for them. A repeat isn't judged anew.
@@ -123,19 +118,11 @@ func (in intake) transfer(r TransferRequest) (transfer.Receive, error) {
 
 // joinTransfer brings a received transfer to its end, or as far as it gets until the deadline, and reads it.
 func (s *server) joinTransfer(ctx context.Context, deadline time.Time, of transfer.Transfer, transferID string) (transfer.Transfer, error) {
-	read := func() (transfer.Transfer, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.StoreTimeout)
-		defer cancel()
-		return s.Transfers.Transfer(ctx, of.Book, of.MerchantID, transferID)
-	}
-	t, err := read()
-	if err != nil || t.Status.Terminal() {
-		return t, err
-	}
-	waiting, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	s.unexpected(s.Starter.AcceptTransfer(waiting, t), t.ID, "accept")
-	return read()
+	return joined(ctx, s, deadline, underWay[transfer.Transfer]{id: transferID, accept: s.Starter.AcceptTransfer,
+		read: func(ctx context.Context) (transfer.Transfer, error) {
+			return s.Transfers.Transfer(ctx, of.Book, of.MerchantID, transferID)
+		},
+		ended: func(t transfer.Transfer) bool { return t.Status.Terminal() }})
 }
 
 // GetTransfer reads a transfer.
@@ -162,28 +149,13 @@ func (s *server) GetTransfer(c echo.Context, transferID TransferID, _ GetTransfe
 // ListTransfers lists transfers, newest first; a user's own to a user.
 func (s *server) ListTransfers(c echo.Context, p ListTransfersParams) error {
 	who := callerOf(c)
-	f := transfer.Filter{Book: who.Book, MerchantID: who.merchant, UserID: value(p.UserID), Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
-		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: defaultPage}
-	if f.UserID == "" {
-		f.UserID = who.user
-	}
-	if err := who.owns("user", f.UserID); err != nil {
-		return fault.As(err).WithParam("user_id")
-	}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Transfers.Transfers(ctx, f)
+	of, err := who.whose(p.UserID)
 	if err != nil {
 		return err
 	}
-	views := make([]Transfer, 0, len(list))
-	for _, t := range list {
-		views = append(views, t.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, TransferList{Data: views, HasMore: more})
+	f := transfer.Filter{Book: who.Book, MerchantID: who.merchant, UserID: of, Status: value(p.Status), CreatedFrom: value(p.CreatedFrom),
+		CreatedBefore: value(p.CreatedBefore), After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Transfers.Transfers, transfer.Transfer.Public)
 }
 
 func isTransfer(text string) bool { return id.Is(id.Transfer, text) }
