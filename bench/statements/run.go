@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -45,8 +46,12 @@ type Cell struct {
 	Bytes   int64   `json:"bytes"`
 	Rate    float64 `json:"lines_per_second"`
 	Floor   float64 `json:"floor_lines_per_second"` // of the standard library, on the same bytes
-	FloorOf string  `json:"floor"`
-	Making  float64 `json:"generated_lines_per_second"` // what making the bytes alone takes; it is in both figures
+	// PerCPU and FloorPerCPU are per second of a core that the process really had, the garbage collector's included: on a machine that others
+	// use too, these say more than the clock.
+	PerCPU      float64 `json:"lines_per_cpu_second"`
+	FloorPerCPU float64 `json:"floor_lines_per_cpu_second"`
+	FloorOf     string  `json:"floor"`
+	Making      float64 `json:"generated_lines_per_second"` // what making the bytes alone takes; it is in both figures
 	// PeakOwn is the most memory that the process had of its own while it parsed: heap, stacks and what the runtime keeps for them, all of the
 	// process's, not the parser's only. OwnBefore was there before it began.
 	PeakOwn   int64 `json:"peak_own_bytes"`
@@ -87,7 +92,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	bar := gauge.NewBar(c.Progress, 3*len(subjects))
 	defer bar.End()
 	t := tabwriter.NewWriter(c.Out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "CHANNEL\tKIND\tLINES\tLINES/S\tFLOOR\tOF IT\tOWN MEMORY\tWITH THE BINARY\t")
+	fmt.Fprintln(t, "CHANNEL\tKIND\tLINES\tLINES/S\tPER CPU SECOND\tFLOOR\tOF IT\tOWN MEMORY\tWITH THE BINARY\t")
 	for i, s := range subjects {
 		n := c.Others
 		if i == 0 {
@@ -98,8 +103,8 @@ func Run(ctx context.Context, c Config) (Result, error) {
 			return res, fmt.Errorf("%s %s: %w", s.channel, s.kind, err)
 		}
 		res.Cells = append(res.Cells, cell)
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.0f\t%.0f %s\t%.2f\t%.1f MB\t%.1f MB\t\n", cell.Channel, cell.Kind, cell.Lines, cell.Rate, cell.Floor, cell.FloorOf,
-			cell.Rate/cell.Floor, float64(cell.PeakOwn)/1e6, float64(cell.PeakRSS)/1e6)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.0f\t%.0f\t%.0f %s\t%.2f\t%.1f MB\t%.1f MB\t\n", cell.Channel, cell.Kind, cell.Lines, cell.Rate, cell.PerCPU, cell.FloorPerCPU,
+			cell.FloorOf, cell.PerCPU/cell.FloorPerCPU, float64(cell.PeakOwn)/1e6, float64(cell.PeakRSS)/1e6)
 	}
 	return res, t.Flush()
 }
@@ -111,13 +116,13 @@ func (s subject) measure(ctx context.Context, registry channels.Registry, n int,
 		return cell, err
 	}
 	made := func() io.Reader { return generate(s.form(n), n) }
-	rate := func(do func() error) (float64, error) {
-		began := time.Now()
-		err := do()
+	rate := func(do func() error) (perSecond, perCPU float64, err error) {
+		began, had := time.Now(), processor()
+		err = do()
 		bar.Step(s.channel + " " + s.kind)
-		return float64(n) / time.Since(began).Seconds(), err
+		return float64(n) / time.Since(began).Seconds(), float64(n) / max(processor()-had, time.Microsecond).Seconds(), err
 	}
-	cell.Making, err = rate(func() (err error) { cell.Bytes, err = io.Copy(io.Discard, struct{ io.Reader }{made()}); return err })
+	cell.Making, _, err = rate(func() (err error) { cell.Bytes, err = io.Copy(io.Discard, struct{ io.Reader }{made()}); return err })
 	if err != nil {
 		return cell, err
 	}
@@ -125,14 +130,14 @@ func (s subject) measure(ctx context.Context, registry channels.Registry, n int,
 	if s.xml {
 		floor, cell.FloorOf = cutXML, "encoding/xml"
 	}
-	if cell.Floor, err = rate(func() error { return floor(made()) }); err != nil {
+	if cell.Floor, cell.FloorPerCPU, err = rate(func() error { return floor(made()) }); err != nil {
 		return cell, err
 	}
 	debug.FreeOSMemory()
 	cell.RSSBefore, cell.OwnBefore = resetPeak(), memory("RssAnon:")
 	file := reconcile.File{Name: "generated", Kind: s.kind, Account: "cha_bench", Book: id.Test, Hash: strings.Repeat("0", 64)}
 	lines := 0
-	cell.Rate, err = rate(func() error {
+	cell.Rate, cell.PerCPU, err = rate(func() error {
 		sum, err := ch.ReadStatement(file, made(), func(*reconcile.Line) error {
 			if lines++; lines%sampled == 0 {
 				cell.PeakOwn = max(cell.PeakOwn, memory("RssAnon:")) // the kernel keeps no peak of it; what is freed stays for seconds
@@ -150,6 +155,13 @@ func (s subject) measure(ctx context.Context, registry channels.Registry, n int,
 
 // sampled is after how many lines memory is looked at: tens of times a second.
 const sampled = 10_000
+
+// processor is how long this process has had a core.
+func processor() time.Duration {
+	var used syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used) // of ourselves it can't fail
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
 
 // cutCSV cuts lines into cells, and that is all.
 func cutCSV(r io.Reader) error {
