@@ -105,9 +105,15 @@ func (r *Run) resolvePayout(payoutID string, d remit.Decision) error {
 	}
 }
 
-// decidesPayout lets a payout park, and decides.
+// decidesPayout lets a payout park, and decides. What isn't to be tried again stays abnormal: else a call that is only repeated, since its
+// worker's answer was lost, would pay it.
 func decidesPayout(d remit.Decision) func(*Run) error {
 	return paidThen("tok_ok", func(r *Run, _ string) error {
+		if d != payout.Retry {
+			if err := r.script("", map[string]any{"operation": "payout", "fault": "abnormal", "times": -1}); err != nil {
+				return err
+			}
+		}
 		y, err := r.Withdraw("dest_abnormal")
 		if err == nil {
 			err = r.UntilPayout(y, parkedPayout)

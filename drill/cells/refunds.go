@@ -151,9 +151,14 @@ func scripted(operation, fault string, times int, then func(*Run, string) error)
 	}
 }
 
-// decidesRefund lets a refund park, and decides.
+// decidesRefund lets a refund park, and decides, as decidesPayout does.
 func decidesRefund(d refund.Decision) func(*Run, string) error {
 	return func(r *Run, paymentID string) error {
+		if d != refund.Retry {
+			if err := r.script("", map[string]any{"operation": "refund", "fault": "abnormal", "times": -1}); err != nil {
+				return err
+			}
+		}
 		f, err := r.Refund(paymentID, "10.00")
 		if err == nil {
 			err = r.UntilRefund(f, parked)
