@@ -32,7 +32,7 @@ func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
 		return Booked{}, failure(ctx, err)
 	}
 	p := d.Payment
-	if p.Status.Terminal() || p.Parked != "" {
+	if p.Status.Terminal() || p.Parked != "" || (in.CaptureID == "" && s.awaitsCustomer(p)) {
 		return booked(p), nil
 	}
 	after := p
@@ -51,6 +51,14 @@ func (s *Steps) Park(ctx context.Context, in ParkInput) (Booked, error) {
 		return booked(p), nil
 	}
 	return booked(after), failure(ctx, err)
+}
+
+// awaitsCustomer: the channel's word stands, and it is the customer's turn. A
+// workflow task that was lost with its worker may have booked that: who does it
+// over, and has to ask, knows nothing of it, and nobody would take the mark of a
+// doubt off again that the book never had.
+func (s *Steps) awaitsCustomer(p payment.Payment) bool {
+	return p.Status == payment.RequiresAction && !p.InDoubt && p.CancelRequested.IsZero() && s.c.Now().Before(p.ExpiresAt)
 }
 
 // ResolveInput is an operator's decision, as typed or as the API passed it.

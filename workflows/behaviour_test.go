@@ -16,6 +16,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"paysaga/activities"
 	"paysaga/domain/id"
 	"paysaga/domain/payment"
 	"paysaga/drill/stage"
@@ -35,9 +36,35 @@ var behaviours = map[string]func(*testing.T, *stage.Stage){
 	"a settlement delay keeps money pending until it matures":    matures,
 	"forged, stale and foreign callbacks change nothing":         forgedCallbacks,
 	"an unknown reference becomes an orphan's case":              orphanCallback,
+	"what waits for its customer isn't unknown":                  customersTurn,
 	"a decision waits for the run that it is ahead of":           earlyDecision,
 	"a decision whose answer got lost is repeated":               repeatedDecision,
 	"an unsigned decision is refused in the live book":           unsignedInLive,
+}
+
+// customersTurn: a run that was done over asks what the book knows already. If
+// that takes long nobody is called, since nothing is unknown; while a close
+// hasn't been answered, somebody is.
+func customersTurn(t *testing.T, s *stage.Stage) {
+	m := s.Merchant(t, payment.Terms{})
+	a := m.Pay(t, stage.QR, nil)
+	m.UntilStatus(t, a.ID, payment.RequiresAction)
+	late := activities.ParkInput{Ref: activities.Ref{Book: m.Book, PaymentID: a.ID}, Ordinal: 1, Reason: "the outcome at sandbox is unknown for 5s"}
+	if b, err := s.Steps.Park(context.Background(), late); err != nil || b.Parked != "" || m.Get(t, a.ID).NeedsOperator {
+		t.Errorf("it waits for its customer, and a person was called: %+v %v", b, err)
+	}
+	m.Sandboxes[0].Admin(t, "pay", map[string]any{"reference": a.ID})
+	m.UntilStatus(t, a.ID, payment.Paid)
+	m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "cancel", "fault": "timeout_before", "times": 3})
+	m.Sandboxes[0].Admin(t, "script", map[string]any{"operation": "ask", "fault": "timeout_before", "times": 8})
+	b := m.Pay(t, stage.QR, nil)
+	m.UntilStatus(t, b.ID, payment.RequiresAction)
+	cancel(t, m, b.ID)
+	if after, err := s.Steps.Park(context.Background(), activities.ParkInput{Ref: activities.Ref{Book: m.Book, PaymentID: b.ID}, Ordinal: 1, Reason: "unknown"}); err != nil || (after.Parked == "" && after.Status != payment.Canceled) {
+		t.Errorf("a close that isn't answered calls nobody: %+v %v", after, err)
+	}
+	m.Sandboxes[0].ClearScripts(t)
+	m.UntilStatus(t, b.ID, payment.Canceled)
 }
 
 func fiftyEqualRequests(t *testing.T, s *stage.Stage) {
