@@ -2,12 +2,10 @@ package activities
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
 	"paysaga/channels"
-	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
@@ -93,10 +91,8 @@ func (s *Steps) callPayout(ctx context.Context, in OutCallInput, op channels.Ope
 	if err != nil {
 		return Answer{}, unsent(ctx, err)
 	}
-	line := channels.CallLine{Book: in.Book, BusinessID: in.PayoutID, Key: in.Key, Channel: i.Attempt.Channel,
-		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
-	return s.make(ctx, line, i.Account.Limits, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
-		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
+	return s.callOut(ctx, in, op, outgoing{i.Account, i.Key, i.Attempt}, func(ctx context.Context, c channels.Channel, call channels.Call) (payment.Outcome, error) {
+		return do(ctx, c, call, i)
 	})
 }
 
@@ -118,33 +114,19 @@ func (s *Steps) SettlePayout(ctx context.Context, in OutSettlement) (payout.Payo
 	if in.By.Kind == "" {
 		in.By = ledger.Service("payout-saga")
 	}
-	for try := 1; ; try++ {
+	return settleOut(s, func() (payout.Payout, ruled[payout.Payout], error) {
 		d, err := s.c.Payouts.PayoutDossier(ctx, in.Book, in.PayoutID)
 		if err != nil {
-			return d.Payout, err
+			return d.Payout, ruled[payout.Payout]{}, err
 		}
 		m := payout.Move{Payout: d.Payout, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: s.c.Now()}
 		told, err := payout.Settle(payout.Settling{Payout: d.Payout, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: m.Now,
 			Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)})
-		switch {
-		case fault.Is(err, fault.KindConflict, "contradicts_state"):
-			m.Contradicts = true
-		case err != nil:
-			return d.Payout, err
-		case told.Quiet:
-			return d.Payout, nil
-		}
-		p, err := s.movePayout(ctx, m, in.By)
-		switch {
-		case m.Contradicts && (fault.Is(err, fault.KindConflict, "cause_conflict") || fault.Is(err, fault.KindConflict, "case_exists")):
-			return d.Payout, nil // the case stands; other words add nothing to it
-		case m.Contradicts && err == nil:
-			s.c.CaseOpened()
-		case fault.Of(err) == fault.KindConflict && try < staleTries: // it moved since it was read
-			continue
-		}
-		return p, err
-	}
+		return d.Payout, ruled[payout.Payout]{told.Quiet, func(contradicts bool) (payout.Payout, error) {
+			m.Contradicts = contradicts
+			return s.movePayout(ctx, m, in.By)
+		}}, err
+	})
 }
 
 // movePayout commits one move, and reads what it came to.

@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"paysaga/channels"
-	"paysaga/domain/fault"
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
@@ -133,10 +132,8 @@ func (s *Steps) callRefund(ctx context.Context, in OutCallInput, op channels.Ope
 	if err != nil {
 		return Answer{}, unsent(ctx, err)
 	}
-	line := channels.CallLine{Book: in.Book, BusinessID: in.RefundID, Key: in.Key, Channel: i.Attempt.Channel,
-		ChannelAccount: i.Attempt.ChannelAccount, Operation: op}
-	return s.make(ctx, line, i.Account.Limits, func(ctx context.Context, c channels.Channel, now time.Time) (payment.Outcome, error) {
-		return do(ctx, c, channels.Call{Account: i.Account, Key: i.Key, ChannelID: i.Attempt.ChannelID, Now: now}, i)
+	return s.callOut(ctx, in, op, outgoing{i.Account, i.Key, i.Attempt}, func(ctx context.Context, c channels.Channel, call channels.Call) (payment.Outcome, error) {
+		return do(ctx, c, call, i)
 	})
 }
 
@@ -154,31 +151,19 @@ func (s *Steps) SettleRefund(ctx context.Context, in OutSettlement) (refund.Refu
 	if in.By.Kind == "" {
 		in.By = ledger.Service("refund-saga")
 	}
-	for try := 1; ; try++ {
+	return settleOut(s, func() (refund.Refund, ruled[refund.Refund], error) {
 		d, err := s.c.Refunds.RefundDossier(ctx, in.Book, in.RefundID)
 		if err != nil {
-			return d.Refund, err
+			return d.Refund, ruled[refund.Refund]{}, err
 		}
 		m := refund.Move{Refund: d.Refund, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: s.c.Now()}
 		told, err := refund.Settle(refund.Settling{Refund: d.Refund, Ordinal: in.Ordinal, Outcome: in.Outcome, Now: m.Now,
 			Followed: in.Ordinal > 0 && in.Ordinal < len(d.Attempts)})
-		switch {
-		case fault.Is(err, fault.KindConflict, "contradicts_state"):
-			m.Contradicts = true
-		case err != nil:
-			return d.Refund, err
-		case told.Quiet:
-			return d.Refund, nil
-		}
-		r, err := s.moveRefund(ctx, m, in.By)
-		switch {
-		case m.Contradicts && (fault.Is(err, fault.KindConflict, "cause_conflict") || fault.Is(err, fault.KindConflict, "case_exists")):
-			return d.Refund, nil // the case stands; other words add nothing to it
-		case fault.Of(err) == fault.KindConflict && try < staleTries: // it moved since it was read
-			continue
-		}
-		return r, err
-	}
+		return d.Refund, ruled[refund.Refund]{told.Quiet, func(contradicts bool) (refund.Refund, error) {
+			m.Contradicts = contradicts
+			return s.moveRefund(ctx, m, in.By)
+		}}, err
+	})
 }
 
 // moveRefund commits one move, and reads what it came to.
