@@ -1,11 +1,8 @@
 package bank
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,36 +76,6 @@ func (m *movement) rf() string {
 	return rf
 }
 
-// id is the bank's name of a movement, the same in each file that tells of it.
-// Banks give one reference to all transactions of an entry: amount, references
-// and the place among equal ones tell them apart.
-func (m *movement) id() string {
-	to := append(make([]byte, 0, 256), m.entryRef...)
-	to = append(append(append(to, '|'), m.ref...), '|')
-	to = append(strconv.AppendInt(to, m.minor, 10), '|')
-	to = append(append(to, m.currency...), '|')
-	to = append(m.at.AppendFormat(to, time.DateOnly), '|')
-	to = append(append(append(to, m.endToEnd...), '|'), m.reference...)
-	sum := sha256.Sum256(strconv.AppendInt(append(to, '|'), int64(m.occurrence), 10))
-	var name [16]byte
-	hex.Encode(name[:], sum[:8])
-	if m.ref != "" && len(m.ref) <= 35 && bare(m.ref) {
-		return m.ref + "-" + string(name[:])
-	}
-	return string(name[:])
-}
-
-// print is a movement's print without its day: two of a file with the same one are told apart by their place.
-func (m *movement) print() [8]byte {
-	to := append(make([]byte, 0, 256), m.entryRef...)
-	to = append(append(append(to, '|'), m.ref...), '|')
-	to = append(strconv.AppendInt(to, m.minor, 10), '|')
-	to = append(append(to, m.currency...), '|')
-	to = append(append(append(to, m.endToEnd...), '|'), m.reference...)
-	sum := sha256.Sum256(to)
-	return [8]byte(sum[:8])
-}
-
 // camt reads one file.
 type camt struct {
 	*document
@@ -126,13 +93,14 @@ type camt struct {
 	bal                           struct{ code, raw, currency, direction, day string }
 	txs, told, bare               int
 	sum                           int64
-	held                          *movement
+	held                          movement // the one transaction without an amount of its own
+	holds                         bool
 	day                           struct { // the last one read
 		text string
 		at   time.Time
 	}
 	rows    int
-	equal   map[[8]byte]int
+	equal   map[uint64]int
 	each    func(*movement) error
 	done    func(*report) error
 	reports int
@@ -141,7 +109,7 @@ type camt struct {
 // readCamt hands out each booked movement of a file, and each of its reports once
 // it has been held against itself. The movement is the reader's again afterwards.
 func readCamt(r io.Reader, limit int64, zone *time.Location, each func(*movement) error, done func(*report) error) (message string, err error) {
-	c := &camt{document: read(r, limit), zone: zone, each: each, done: done, equal: map[[8]byte]int{}}
+	c := &camt{document: read(r, limit), zone: zone, each: each, done: done, equal: map[uint64]int{}}
 	if c.zone == nil {
 		c.zone = time.UTC
 	}
@@ -192,7 +160,7 @@ func (c *camt) step(e event) error {
 	if string(c.path) == c.entry {
 		c.within = c.depth
 		c.e = movement{line: c.line()}
-		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.held = "", "", "", 0, 0, 0, 0, nil
+		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.holds = "", "", "", 0, 0, 0, 0, false
 		return nil
 	}
 	if in := c.below(c.root); in != nil && e == end {

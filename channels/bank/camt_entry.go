@@ -161,8 +161,7 @@ func (c *camt) txDone() error {
 	m.ref = or(m.ref, c.e.entryRef)
 	if c.txRaw == "" || c.txCurrency != c.e.currency {
 		if c.bare++; c.bare == 1 && c.txs == 1 {
-			held := *m
-			c.held = &held
+			c.held, c.holds = *m, true
 		}
 		return nil
 	}
@@ -204,9 +203,9 @@ func (c *camt) entryDone() error {
 		return c.flaw("the transactions of an entry don't add up to it")
 	case c.told > 0:
 		return nil
-	case c.txs == 1 && c.held != nil:
+	case c.txs == 1 && c.holds:
 		c.held.minor = c.e.minor
-		return c.tell(c.held)
+		return c.tell(&c.held)
 	}
 	c.e.ref = c.e.entryRef
 	return c.tell(&c.e)
