@@ -29,6 +29,7 @@ type committer struct {
 	lanes  int // how many are running
 	closed bool
 	idle   atomic.Int32 // lanes that wait for a Step
+	flying atomic.Int32 // Steps that lanes have taken and not yet answered
 	ended  sync.WaitGroup
 
 	known known
@@ -107,7 +108,9 @@ func (c *committer) next() *work {
 }
 
 // gather takes what is there, in arrival order. A lane that was busy waits a little until about as many Steps have come as
-// last time: their callers have just had their answers, and are on their way back. An idle one doesn't wait.
+// last time: their callers have just had their answers, and are on their way back. And it waits for its share of all that are under
+// way: what a batch costs by itself is a journal's twentyfold, so lanes that are busy at once do better with two large ones than with
+// many small ones. An idle one doesn't wait.
 func (c *committer) gather(batch []*work, expected int) []*work {
 	bytes, journals := 0, 0
 	for _, w := range batch {
@@ -119,7 +122,7 @@ func (c *committer) gather(batch []*work, expected int) []*work {
 		select {
 		case w = <-c.queue:
 		default:
-			if len(batch) >= expected {
+			if len(batch) >= max(expected, (int(c.flying.Load())+len(batch))/2) {
 				return batch
 			}
 			if late == nil {

@@ -28,7 +28,7 @@ type Config struct {
 	URLs map[id.Book]string
 	// MaxConns bounds the connections that read each database. Default 16.
 	MaxConns int
-	// Lanes bounds the connections that write each book, beside those that read. Default 3.
+	// Lanes bounds the connections that write each book, beside those that read. Default 2: one commits while the other is judged.
 	Lanes int
 	// MaxBatch bounds the Steps that are committed together. Default 512.
 	MaxBatch int
@@ -93,7 +93,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{books: map[id.Book]*database{}, now: c.Now, seal: sealer, cache: newCaches(c.CacheFor, c.Now),
-		limits: limits{lanes: cmp.Or(c.Lanes, 3), batch: cmp.Or(c.MaxBatch, 512), queue: cmp.Or(c.Queue, 8192)}}
+		limits: limits{lanes: cmp.Or(c.Lanes, 2), batch: cmp.Or(c.MaxBatch, 512), queue: cmp.Or(c.Queue, 8192)}}
 	byURL := map[string]*database{}
 	for _, url := range append([]string{c.URL}, urls(c)...) {
 		if byURL[url] != nil {
@@ -152,6 +152,7 @@ func connect(ctx context.Context, url string, c Config) (*pgxpool.Pool, error) {
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		registerColumns(conn.TypeMap())
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

@@ -42,62 +42,40 @@ type found struct {
 	causes   map[string]*causeRow
 	keys     map[access.Idempotency]*keyRow
 	reversed map[string]*reversedJournal
+
+	touched []interface{ settle(keep bool) } // shelves that hold something of the Step that is being judged
 }
 
 func newFound() *found {
 	f := &found{causes: map[string]*causeRow{}, keys: map[access.Idempotency]*keyRow{}, reversed: map[string]*reversedJournal{}}
-	f.orders.init()
-	f.payments.init()
-	f.wholes.init()
-	f.attempts.init()
-	f.refunds.init()
-	f.payouts.init()
-	f.captures.init()
-	f.transfers.init()
-	f.disputes.init()
-	f.rebates.init()
-	f.runs.init()
-	f.openRuns.init()
-	f.lastRuns.init()
-	f.reratings.init()
-	f.rerated.init()
-	f.cases.init()
-	f.callbacks.init()
-	f.counters.init()
-	f.caps.init()
-	f.rules.init()
-	f.campaigns.init()
-	f.accounts.init()
-	f.users.init()
-	f.holders.init()
-	f.placed.init()
+	for _, s := range []interface{ init(*found) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts,
+		&f.transfers, &f.disputes, &f.rebates, &f.runs, &f.openRuns, &f.lastRuns, &f.reratings, &f.rerated, &f.cases, &f.callbacks,
+		&f.counters, &f.caps, &f.rules, &f.campaigns, &f.accounts, &f.users, &f.holders, &f.placed} {
+		s.init(f)
+	}
 	return f
 }
 
-func (f *found) shelves() []interface{ settle(keep bool) } {
-	return []interface{ settle(keep bool) }{&f.orders, &f.payments, &f.wholes, &f.attempts, &f.captures, &f.refunds, &f.payouts, &f.transfers, &f.disputes, &f.cases, &f.callbacks, &f.counters, &f.caps, &f.rules, &f.campaigns,
-		&f.rebates, &f.runs, &f.openRuns, &f.lastRuns, &f.reratings, &f.rerated,
-		&f.accounts, &f.users, &f.holders, &f.placed}
-}
-
 // keep makes what a Step has changed true for the Steps after it.
-func (f *found) keep() {
-	for _, s := range f.shelves() {
-		s.settle(true)
-	}
-}
+func (f *found) keep() { f.settle(true) }
 
 // drop forgets what a Step has changed.
-func (f *found) drop() {
-	for _, s := range f.shelves() {
-		s.settle(false)
+func (f *found) drop() { f.settle(false) }
+
+func (f *found) settle(keep bool) {
+	for _, s := range f.touched {
+		s.settle(keep)
 	}
+	f.touched = f.touched[:0]
 }
 
 // shelf holds rows by key. A Step that is being judged works on copies of its own.
-type shelf[K comparable, V any] struct{ base, mine map[K]*V }
+type shelf[K comparable, V any] struct {
+	base, mine map[K]*V
+	found      *found
+}
 
-func (s *shelf[K, V]) init() { s.base, s.mine = map[K]*V{}, map[K]*V{} }
+func (s *shelf[K, V]) init(f *found) { s.base, s.mine, s.found = map[K]*V{}, map[K]*V{}, f }
 
 // get is the Step's own copy of a row; nil: there is none. What it changes there counts once the Step is accepted. The
 // copy is shallow: a slice has to be cloned before its elements change.
@@ -110,11 +88,18 @@ func (s *shelf[K, V]) get(key K) *V {
 		return nil
 	}
 	mine := *v
-	s.mine[key] = &mine
+	s.own(key, &mine)
 	return &mine
 }
 
-func (s *shelf[K, V]) put(key K, v V) { s.mine[key] = &v }
+func (s *shelf[K, V]) put(key K, v V) { s.own(key, &v) }
+
+func (s *shelf[K, V]) own(key K, v *V) {
+	if len(s.mine) == 0 {
+		s.found.touched = append(s.found.touched, s)
+	}
+	s.mine[key] = v
+}
 
 // find puts what the database holds.
 func (s *shelf[K, V]) find(key K, v V) { s.base[key] = &v }

@@ -57,7 +57,9 @@ func (l *lane) run() {
 		}
 		batch := l.c.gather([]*work{first}, expected)
 		expected = len(batch) - len(batch)/4
+		l.c.flying.Add(int32(len(batch)))
 		l.settle(batch, mode{locked: locked})
+		l.c.flying.Add(-int32(len(batch)))
 		if locked {
 			l.c.turn.Unlock()
 		}
