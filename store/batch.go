@@ -27,13 +27,14 @@ type batch struct {
 	flight   *flight                // nil: not judged yet
 	after    map[*flight]bool       // whose balances it believes
 	accepted []*work
-	rest     []*work // from the first Step on that came short by what is only believed: to be judged on locked accounts
+	rest     []*work // from the first Step on that was refused by what is only believed: to be judged on what stands
 	out      writes
 }
 
 // mode is how a batch is tried.
 type mode struct {
 	locked  bool // accounts are locked before it is judged; else their balances are believed, and held against the rows at the end
+	asked   bool // causes are looked up before it is judged; else they are believed to be new, which their key proves at the end
 	hurried bool // it waits for locks only shortly
 }
 
@@ -114,7 +115,7 @@ func (b *batch) judgeAll() error {
 	b.number()
 	for i, w := range b.works {
 		b.judge(w)
-		if w.short && !b.locked { // nobody is refused for a balance that is only believed, nor overtaken because of it
+		if w.unsure { // nobody is refused for what is only believed, nor overtaken because of it
 			b.works, b.rest = b.works[:i], b.works[i:]
 			break
 		}
@@ -140,16 +141,18 @@ func (b *batch) number() {
 
 // judge accepts a Step, or settles what its caller will hear. A Step that is refused changes nothing for those after it.
 func (b *batch) judge(w *work) {
-	w.verdict, w.reply, w.short = nil, ledger.Receipt{}, false
+	w.verdict, w.reply, w.short, w.unsure = nil, ledger.Receipt{}, false, false
 	if err := w.ctx.Err(); err != nil && !w.inDoubt {
 		w.verdict = err
 		return
 	}
 	if receipt, stands, err := w.first(); stands || err != nil {
 		w.reply, w.verdict = receipt, err
+		w.unsure = !b.asked && b.found.causes[w.step.Cause] == nil // its key came before: did its cause?
 		return
 	}
 	if w.verdict = w.judge(); w.verdict != nil || (w.short && !b.locked) {
+		w.unsure = !b.asked || w.short && !b.locked
 		b.found.drop()
 		return
 	}

@@ -12,13 +12,14 @@ import (
 //
 //	callers ──► queue ──► lane: gather
 //	                ──► message 1  begin; lock what the Steps move, in the one order: orders, payments, attempts, cases, callbacks;
-//	                               by primary key within each. Then read what the second message may insert: causes and keys
+//	                               by primary key within each. Then read what the second message may insert: keys, and causes
+//	                               unless they are believed to be new
 //	                ──► judge in Go, in arrival order: causes, states, sums, floors, dates
 //	                ──► message 2  write journals, entries, events; move the balances; insert causes and keys; block; lane's head; COMMIT
 //	callers ◄── a receipt or a refusal each ◄──
 //
 // Balances are believed, not locked, until message 2 holds them against the rows (known.go); after another process has moved one,
-// message 1 locks them, too. What message 1 didn't find and message 2 inserts is decided by unique keys: if somebody else was
+// message 1 locks them, too. That causes are new is believed, until one comes again; then message 1 looks for them. What message 1 didn't find and message 2 inserts is decided by unique keys: if somebody else was
 // first, the whole batch rolls back and is judged again. Whoever waits for a unique key holds all its rows already and takes
 // keys in one order, so nobody waits in a circle. A refused Step writes nothing. Nothing here leans on more than READ COMMITTED.
 

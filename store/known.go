@@ -17,16 +17,35 @@ import (
 type known struct {
 	sync.Mutex
 	accounts map[int64]accountState
-	until    time.Time     // the book is contended: accounts are locked first
-	pause    time.Duration // how long, the next time
+	moving   spell // accounts are locked first: other processes move them
+	coming   spell // causes are looked up first: some come again
 }
+
+// spell is a while in which nothing is believed. Each that follows soon after another one lasts twice as long.
+type spell struct {
+	until time.Time
+	last  time.Duration
+}
+
+func (s *spell) begin() {
+	now := time.Now()
+	if now.Sub(s.until) > longestSpell {
+		s.last = shortestSpell
+	} else {
+		s.last = min(2*s.last, longestSpell)
+	}
+	s.until = now.Add(s.last)
+}
+
+func (s *spell) holds() bool { return time.Now().Before(s.until) }
 
 const (
 	// maxKnown bounds the accounts that are remembered.
 	maxKnown = 1 << 18
-	// shortest and longest are for how long accounts are locked first, after another process has moved one.
-	shortestContention = 100 * time.Millisecond
-	longestContention  = 5 * time.Second
+	// shortestSpell and longestSpell are for how long accounts are locked first, after another process has moved one, and causes
+	// are looked up first, after one came again.
+	shortestSpell = 100 * time.Millisecond
+	longestSpell  = 5 * time.Second
 )
 
 // errForgotten asks for the batch to be tried anew: what it wanted to believe was given up meanwhile.
@@ -95,23 +114,30 @@ func (k *known) forget(moved bool) {
 	k.Lock()
 	defer k.Unlock()
 	k.accounts = map[int64]accountState{}
-	if !moved {
-		return
+	if moved {
+		k.moving.begin()
 	}
-	now := time.Now()
-	if now.Sub(k.until) > longestContention {
-		k.pause = shortestContention
-	} else {
-		k.pause = min(2*k.pause, longestContention)
-	}
-	k.until = now.Add(k.pause)
 }
 
 // contended reports whether other processes were seen to move the same accounts lately.
 func (k *known) contended() bool {
 	k.Lock()
 	defer k.Unlock()
-	return time.Now().Before(k.until)
+	return k.moving.holds()
+}
+
+// asking reports whether causes have come again lately.
+func (k *known) asking() bool {
+	k.Lock()
+	defer k.Unlock()
+	return k.coming.holds()
+}
+
+// ask has causes looked up for a while: one came again, or a Step was refused that may only have come again.
+func (k *known) ask() {
+	k.Lock()
+	defer k.Unlock()
+	k.coming.begin()
 }
 
 // believe gives b the accounts that its Steps move: as they are locked, as they are believed, or as they were read.
@@ -145,6 +171,12 @@ func (b *batch) believe(k *known) error {
 func moved(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == "all_moved"
+}
+
+// repeated reports that a cause stood already.
+func repeated(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.ConstraintName == "causes_pkey"
 }
 
 // misjudged reports that the database has refused what Go had accepted.

@@ -58,7 +58,7 @@ func (l *lane) run() {
 		batch := l.c.gather([]*work{first}, expected)
 		expected = len(batch) - len(batch)/4
 		l.c.flying.Add(int32(len(batch)))
-		l.settle(batch, mode{locked: locked})
+		l.settle(batch, mode{locked: locked, asked: l.c.known.asking()})
 		l.c.flying.Add(-int32(len(batch)))
 		if locked {
 			l.c.turn.Unlock()
@@ -72,20 +72,16 @@ func (l *lane) settle(list []*work, m mode) {
 	for try := 1; ; try++ {
 		b := newBatch(l, list, m)
 		stage, err := b.try()
-		if b.flight != nil {
-			b.flight.end(err != nil)
-		}
-		if err != nil {
-			l.c.known.forget(moved(err))
-		}
+		l.learn(b, err)
+		asked := m.asked
+		m.asked = m.asked || err != nil || b.rest != nil // whatever is tried again is tried on what stands
 		switch {
 		case err == nil:
 			b.deliver()
 			if list = b.rest; list == nil {
 				return
 			}
-			m.locked = true
-			try = 0
+			m.locked, try = m.locked || list[0].short, 0
 			continue
 		case stage == stageCommit && lost(err):
 			// Not guessed: the next try locks what the Step moves and then reads its cause, or waits at the cause's key, until
@@ -100,10 +96,10 @@ func (l *lane) settle(list []*work, m mode) {
 			races++
 			try--
 		case raced(err), err == errForgotten:
-			err = fault.Unavailable("store_busy", "others bring the same changes all the time", err)
-			try = maxTries
+			err, try = fault.Unavailable("store_busy", "others bring the same changes all the time", err), maxTries
 		case !m.locked && misjudged(err): // by what was only believed: an account was made hot or closed since, or is lower
-			m.locked = true
+			m.locked, try = true, try-1
+		case !asked && b.flight != nil && fault.Of(failure(err)) != fault.KindUnavailable: // perhaps what its cause stands for has happened
 			try--
 		case len(list) > 1: // one of them is poison, or wants what somebody holds: the others mustn't suffer
 			l.rollback()
@@ -126,6 +122,19 @@ func (l *lane) settle(list []*work, m mode) {
 		if l.conn == nil {
 			l.pause(time.Duration(try*try) * 20 * time.Millisecond)
 		}
+	}
+}
+
+// learn tells those who believe what b leaves how it ended, and how careful to be for a while.
+func (l *lane) learn(b *batch, err error) {
+	if b.flight != nil {
+		b.flight.end(err != nil)
+	}
+	if err != nil {
+		l.c.known.forget(moved(err))
+	}
+	if repeated(err) || b.rest != nil && !b.rest[0].short {
+		l.c.known.ask()
 	}
 }
 

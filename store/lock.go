@@ -44,8 +44,8 @@ type locks struct {
 	changed     []string // users who are changed themselves
 }
 
-// lockBatch is the first message. What is locked comes first, in the one lock order; causes and keys are read when nobody
-// who holds the same rows can be about to insert them.
+// lockBatch is the first message. What is locked comes first, in the one lock order; keys, and causes that aren't believed to be new,
+// are read when nobody who holds the same rows can be about to insert them.
 func (b *batch) lockBatch() *pgx.Batch {
 	m := &pgx.Batch{}
 	m.Queue("begin isolation level read committed")
@@ -98,7 +98,12 @@ const sqlReadCauses = `
 	FROM unnest($2::text[]) AS n(cause) CROSS JOIN LATERAL (
 		SELECT cause, hash, step IS NULL, at FROM causes WHERE book = $1 AND cause = n.cause OFFSET 0) c`
 
+// queueCauses looks for the causes, unless they are believed to be new. Nearly always they are: a cause comes again when an answer was
+// lost, or somebody asks twice.
 func (b *batch) queueCauses(m *pgx.Batch) {
+	if !b.asked {
+		return
+	}
 	var list []string
 	for _, w := range b.works {
 		list = append(list, w.causes...)

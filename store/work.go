@@ -42,6 +42,7 @@ type work struct {
 	late    []ledger.Journal // that posters have made
 	verdict error
 	short   bool // the verdict is about a balance
+	unsure  bool // the verdict stands on what is only believed: a balance, or that the cause is new
 	reply   ledger.Receipt
 }
 
