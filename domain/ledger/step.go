@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"paysaga/domain/id"
@@ -66,35 +67,63 @@ type Receipt struct {
 // ContentHash is the hex SHA-256 over what the Step would do. The same cause
 // with another hash is a Conflict (I-05).
 func (s Step) ContentHash() string {
-	type leg struct {
-		Code     string
-		Currency string
-		Amount   int64
-	}
-	type post struct {
-		Cause, Kind, Reverses string
-		Legs                  []leg
-	}
-	c := struct {
-		Book     id.Book
-		Cause    string
-		Changes  []any
-		Journals []post
-	}{Book: s.Book, Cause: s.Cause}
-	for _, ch := range s.Changes {
-		c.Changes = append(c.Changes, ch.Content())
-	}
-	for _, j := range s.Journals {
-		p := post{Cause: j.cause, Kind: j.kind, Reverses: j.reverses}
-		for _, e := range j.entries {
-			p.Legs = append(p.Legs, leg{e.Account.Code, string(e.Account.Currency), e.Amount})
-		}
-		c.Journals = append(c.Journals, p)
-	}
-	b, err := json.Marshal(c)
-	if err != nil { // only a Change whose Content can't be JSON: a bug of ours
-		panic("ledger: content of a step: " + err.Error())
-	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(s.content(make([]byte, 0, 512)))
 	return hex.EncodeToString(sum[:])
+}
+
+// content appends the JSON that is hashed: as encoding/json would write
+//
+//	{Book, Cause, Changes: […], Journals: [{Cause, Kind, Reverses, Legs: [{Code, Currency, Amount}]}]}
+//
+// What stands in the book was hashed so, and a repeat has to come to the same.
+func (s Step) content(buf []byte) []byte {
+	buf = quoted(append(buf, `{"Book":`...), string(s.Book))
+	buf = quoted(append(buf, `,"Cause":`...), s.Cause)
+	buf = append(buf, `,"Changes":`...)
+	buf = listed(buf, s.Changes, func(buf []byte, c Change) []byte {
+		b, err := json.Marshal(c.Content())
+		if err != nil { // only a Change whose Content can't be JSON: a bug of ours
+			panic("ledger: content of a step: " + err.Error())
+		}
+		return append(buf, b...)
+	})
+	buf = append(buf, `,"Journals":`...)
+	buf = listed(buf, s.Journals, func(buf []byte, j Journal) []byte {
+		buf = quoted(append(buf, `{"Cause":`...), j.cause)
+		buf = quoted(append(buf, `,"Kind":`...), j.kind)
+		buf = quoted(append(buf, `,"Reverses":`...), j.reverses)
+		buf = append(buf, `,"Legs":`...)
+		return append(listed(buf, j.entries, func(buf []byte, e Entry) []byte {
+			buf = quoted(append(buf, `{"Code":`...), e.Account.Code)
+			buf = quoted(append(buf, `,"Currency":`...), string(e.Account.Currency))
+			return append(strconv.AppendInt(append(buf, `,"Amount":`...), e.Amount, 10), '}')
+		}), '}')
+	})
+	return append(buf, '}')
+}
+
+// listed appends a JSON array; null where there is nothing.
+func listed[T any](buf []byte, list []T, element func([]byte, T) []byte) []byte {
+	if len(list) == 0 {
+		return append(buf, "null"...)
+	}
+	for i, v := range list {
+		c := byte(',')
+		if i == 0 {
+			c = '['
+		}
+		buf = element(append(buf, c), v)
+	}
+	return append(buf, ']')
+}
+
+// quoted appends a JSON string.
+func quoted(buf []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			b, _ := json.Marshal(text) // what has to be escaped is rare here
+			return append(buf, b...)
+		}
+	}
+	return append(append(append(buf, '"'), text...), '"')
 }
