@@ -33,21 +33,26 @@ type ChaosResult struct {
 	Seconds                                  float64
 }
 
+// Agrees: what we believe is what the channel's book shows.
+func (r ChaosResult) Agrees() bool { return r.ChargedTwice+r.RefundedTwice+r.Lost == 0 }
+
 // Whole: everything finished, once.
 func (r ChaosResult) Whole() bool {
-	return r.Paid == r.Payments && r.Refunded == r.Refunds && r.ChargedTwice+r.RefundedTwice+r.Lost == 0
+	return r.Paid == r.Payments && r.Refunded == r.Refunds && r.Agrees()
 }
 
 // Table is the result for people.
 func (r ChaosResult) Table() []string {
 	row := func(what string, n, of int) string { return fmt.Sprintf("  %-44s %4d of %d", what, n, of) }
+	late := r.Payments + r.Refunds - r.Paid - r.Refunded
 	return []string{
 		"", fmt.Sprintf("  %-44s %4d", "workers killed with kill -9", r.Kills),
 		row("payments that succeeded", r.Paid, r.Payments),
 		row("refunds that succeeded", r.Refunded, r.Refunds),
+		fmt.Sprintf("  %-44s %4d", "still under way when the time was over", late),
 		fmt.Sprintf("  %-44s %4d", "charged twice, in the channel's book", r.ChargedTwice),
 		fmt.Sprintf("  %-44s %4d", "refunded twice, in the channel's book", r.RefundedTwice),
-		fmt.Sprintf("  %-44s %4d", "booked, and unknown to the channel", r.Lost),
+		fmt.Sprintf("  %-44s %4d", "succeeded here, and unknown to the channel", r.Lost),
 		fmt.Sprintf("  %-44s %4.0f s", "it took", r.Seconds), "",
 	}
 }
@@ -70,7 +75,7 @@ type chaos struct {
 
 	paid, refunded, kills atomic.Int64
 	mu                    sync.Mutex
-	ids                   map[string]string // payment → refund
+	given                 map[string]bool // payments that succeeded, and whether their refund has
 }
 
 // Run runs it on processes of its own.
@@ -85,7 +90,7 @@ func (c Chaos) Run(ctx context.Context) (ChaosResult, error) {
 	if err != nil {
 		return ChaosResult{}, err
 	}
-	d := &chaos{Chaos: c, set: s, http: &http.Client{Timeout: 10 * time.Second}, secret: merchants[1].Key, ids: map[string]string{}}
+	d := &chaos{Chaos: c, set: s, http: &http.Client{Timeout: 10 * time.Second}, secret: merchants[1].Key, given: map[string]bool{}}
 	began := time.Now()
 	running, stop := context.WithTimeout(ctx, chaosFor)
 	defer stop()
@@ -126,12 +131,13 @@ func (d *chaos) one(ctx context.Context, r *rand.Rand, n int) {
 	d.paid.Add(1)
 	d.show()
 	refund := d.post(ctx, "/v1/payments/"+payment+"/refunds", fmt.Sprintf("refund-%d", n), map[string]any{"amount": "5.00"})
-	d.mu.Lock()
-	d.ids[payment] = refund
-	d.mu.Unlock()
-	if refund != "" && d.until(ctx, "/v1/refunds/"+refund) {
+	given := refund != "" && d.until(ctx, "/v1/refunds/"+refund)
+	if given {
 		d.refunded.Add(1)
 	}
+	d.mu.Lock()
+	d.given[payment] = given
+	d.mu.Unlock()
 	d.show()
 }
 
@@ -212,7 +218,7 @@ func (d *chaos) send(ctx context.Context, method, path, key string, body []byte)
 // judge holds what we believe against the channel's book.
 func (d *chaos) judge() ChaosResult {
 	r := ChaosResult{Payments: d.Payments, Refunds: d.Payments, Paid: int(d.paid.Load()), Refunded: int(d.refunded.Load()), Kills: int(d.kills.Load())}
-	for payment, refund := range d.ids {
+	for payment, given := range d.given {
 		var book server.Book
 		raw, err := fetch(context.Background(), d.set.sandboxURL+"/admin/book?reference="+payment)
 		if err != nil || json.Unmarshal(raw, &book) != nil {
@@ -235,7 +241,7 @@ func (d *chaos) judge() ChaosResult {
 			r.ChargedTwice++
 		case refunds > 1:
 			r.RefundedTwice++
-		case charges == 0, refund != "" && refunds == 0:
+		case charges == 0, given && refunds == 0:
 			r.Lost++
 		}
 	}
