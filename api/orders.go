@@ -214,7 +214,8 @@ func orderView(o trade.Order, payments []payment.Payment) Order {
 	return Order{
 		ID: v.ID, Object: v.Object, Livemode: v.Livemode, MerchantID: v.MerchantID, Reference: v.Reference,
 		Type: OrderType(v.Type), Currency: v.Currency, AmountTotal: v.AmountTotal, AmountAuthorized: v.AmountAuthorized,
-		AmountPaid: v.AmountPaid, AmountRefunded: v.AmountRefunded, AmountUnpaid: v.AmountUnpaid, Status: v.Status,
+		AmountPaid: v.AmountPaid, AmountRefunded: v.AmountRefunded,
+		AmountDisputed: v.AmountDisputed, AmountNet: v.AmountNet, AmountUnpaid: v.AmountUnpaid, Status: v.Status,
 		Lines: v.Lines, Adjustments: v.Adjustments, Sequence: v.Sequence, CreatedAt: v.CreatedAt, ReceivedAt: v.ReceivedAt, Payments: public(payments),
 	}
 }

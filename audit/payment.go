@@ -165,16 +165,16 @@ const sqlPartsAgree = `
 	HAVING sum(t.captured) <> p.captured OR sum(t.refunded) <> p.refunded`
 
 const sqlOrderSums = `
-	SELECT format('%s: paid %s of payments %s, authorized %s of %s, refunded %s of %s', o.id, o.paid, s.paid, o.authorized, s.authorized,
-		o.refunded, s.refunded)
+	SELECT format('%s: paid %s of payments %s, authorized %s of %s, refunded %s of %s, disputed %s of %s', o.id, o.paid, s.paid, o.authorized,
+		s.authorized, o.refunded, s.refunded, o.disputed, s.disputed)
 	FROM orders o CROSS JOIN LATERAL (
-		SELECT coalesce(sum(p.captured), 0) AS paid, coalesce(sum(p.refunded), 0) AS refunded,
+		SELECT coalesce(sum(p.captured), 0) AS paid, coalesce(sum(p.refunded), 0) AS refunded, coalesce(sum(p.disputed), 0) AS disputed,
 			coalesce(sum((SELECT sum(t.authorized - t.captured) FROM payment_parts t WHERE t.book = p.book AND t.payment_id = p.id))
 				FILTER (WHERE p.status = 'authorized'), 0) AS authorized
 		FROM payments p WHERE p.book = o.book AND p.order_id = o.id) s
 	WHERE (@since_at::timestamptz IS NULL OR EXISTS (
 			SELECT FROM payments p WHERE p.book = o.book AND p.order_id = o.id AND p.updated_at >= @since_at))
-		AND (o.paid <> s.paid OR o.authorized <> s.authorized OR o.refunded <> s.refunded)`
+		AND (o.paid <> s.paid OR o.authorized <> s.authorized OR o.refunded <> s.refunded OR o.disputed <> s.disputed)`
 
 const sqlAcknowledged = `
 	SELECT format('%s: %s', i.operation, i.object)

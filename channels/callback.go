@@ -14,7 +14,8 @@ const (
 	SubjectRefund Subject = "refund"
 	SubjectPayout Subject = "payout"
 	// SubjectDispute: a customer's bank takes the money of a charge back, or has
-	// decided about it. Reference is the charge's.
+	// decided about it. Reference is the charge's; a channel that doesn't know it
+	// there names the charge by its own id of it, Outcome.ChannelID.
 	SubjectDispute Subject = "dispute"
 	SubjectOther   Subject = "other" // understood, verified, and nothing to do
 )
@@ -26,7 +27,7 @@ const (
 type Callback struct {
 	EventID   string  // the channel's id of this delivery; empty: the hash of the body serves
 	Subject   Subject //
-	Reference string  // ours, see Key
+	Reference string  // ours, see Key; empty where a dispute names its charge by Outcome.ChannelID alone
 	Outcome   payment.Outcome
 	Dispute   *dispute.Word // of SubjectDispute, and of no other; checked (Word.Check)
 }

@@ -10,6 +10,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
+	"paysaga/domain/trade"
 )
 
 const sqlLockDisputes = `
@@ -55,6 +56,9 @@ func (w *work) newHearDispute(c dispute.Hear) (move, error) {
 
 func (h hearDispute) claim(l *locks) {
 	d := h.Dispute
+	if d.OrderID != "" {
+		l.orders = append(l.orders, d.OrderID)
+	}
 	l.payments = append(l.payments, d.PaymentID)
 	l.wholes = append(l.wholes, d.PaymentID)
 	l.disputes = append(l.disputes, d.ID)
@@ -131,7 +135,15 @@ func (h hearDispute) judge(w *work) error {
 		return nil
 	}
 	w.write(touchRebatesOf, d.PaymentID, d.PaymentID, w.at)
-	return w.moveDisputed(p, ruling.Payment)
+	by := ruling.Payment.Disputed.Minor - p.Disputed.Minor
+	if err := w.moveDisputed(p, ruling.Payment); err != nil || d.OrderID == "" {
+		return err
+	}
+	o := w.b.found.orders.get(d.OrderID)
+	if o == nil || p.OrderID != d.OrderID {
+		return fault.Internal("a dispute of another order than its payment's", nil)
+	}
+	return w.changeOrder(o, trade.Change{Disputed: by})
 }
 
 // hearing is what the word is judged by.

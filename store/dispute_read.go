@@ -27,6 +27,26 @@ func scanDispute(row pgx.Row) (dispute.Dispute, error) {
 
 func collectDispute(row pgx.CollectableRow) (dispute.Dispute, error) { return scanDispute(row) }
 
+const sqlChargeReference = `
+	SELECT payment_id, ordinal FROM attempts WHERE channel_id = $3 AND channel_account = $2 AND book = $1 ORDER BY payment_id LIMIT 1`
+
+// ChargeReference is our reference of the charge that a channel account knows by an id of its own; one that it doesn't is NotFound.
+func (s *Store) ChargeReference(ctx context.Context, book id.Book, channelAccount, channelID string) (string, error) {
+	db, err := s.db(book)
+	if err != nil {
+		return "", err
+	}
+	var paymentID string
+	var ordinal int
+	err = db.pool.QueryRow(ctx, sqlChargeReference, book, channelAccount, channelID).Scan(&paymentID, &ordinal)
+	if err == pgx.ErrNoRows {
+		return "", fault.NotFound("charge")
+	} else if err != nil {
+		return "", failure(err)
+	}
+	return id.Reference(id.Key(paymentID, id.Step{Code: id.Charge, Ordinal: ordinal}))
+}
+
 const sqlDisputes = `SELECT` + disputeColumns + ` FROM disputes d`
 
 // Dispute reads one dispute as it is now. Another merchant's is NotFound (I-25); an empty merchantID is an operator's view.

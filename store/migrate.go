@@ -104,7 +104,7 @@ GRANT INSERT ON channel_account_acts TO %[1]s;
 GRANT UPDATE (status, priority, lane, base_url, credentials_sealed, currencies, cost_basis_points, cost_fixed, halt, halt_reason, acts, limits) ON channel_accounts TO %[1]s;
 GRANT UPDATE (balance, last, hot, closed_at) ON accounts TO %[1]s;
 GRANT UPDATE (epoch, number, hash, last) ON lanes TO %[1]s;
-GRANT UPDATE (authorized, paid, refunded, status, sequence, received_at) ON orders TO %[1]s;
+GRANT UPDATE (authorized, paid, refunded, disputed, status, sequence, received_at) ON orders TO %[1]s;
 GRANT UPDATE (outcome, tries, due_at, disposition, disposed_at) ON callbacks TO %[1]s;
 GRANT UPDATE (delivered_at) ON events TO %[1]s;
 GRANT INSERT, UPDATE, DELETE ON event_leases TO %[1]s;

@@ -19,7 +19,7 @@ import (
 type orderRow struct{ trade.Order }
 
 const orderColumns = `
-	o.book::text, o.id, o.merchant_id, o.reference, o.type, o.currency, o.total, o.authorized, o.paid, o.refunded, o.status, o.sequence,
+	o.book::text, o.id, o.merchant_id, o.reference, o.type, o.currency, o.total, o.authorized, o.paid, o.refunded, o.disputed, o.status, o.sequence,
 	o.created_at, o.received_at,
 	(SELECT json_agg(json_build_array(l.sku, l.description, l.quantity, l.unit_price, l.discount, l.tax, l.category) ORDER BY l.line)
 		FROM order_lines l WHERE l.book = o.book AND l.order_id = o.id),
@@ -31,12 +31,12 @@ func scanOrder(row pgx.CollectableRow) (*orderRow, error) {
 	var lines, adjustments []byte
 	var received *time.Time
 	err := row.Scan(&o.Book, &o.ID, &o.MerchantID, &o.Reference, &o.Type, &o.Currency, &o.Total.Minor, &o.Authorized.Minor,
-		&o.Paid.Minor, &o.Refunded.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &received, &lines, &adjustments)
+		&o.Paid.Minor, &o.Refunded.Minor, &o.Disputed.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &received, &lines, &adjustments)
 	if err != nil {
 		return nil, err
 	}
 	o.ReceivedAt = value(received)
-	for _, a := range []*money.Amount{&o.Total, &o.Authorized, &o.Paid, &o.Refunded} {
+	for _, a := range []*money.Amount{&o.Total, &o.Authorized, &o.Paid, &o.Refunded, &o.Disputed} {
 		a.Currency = o.Currency
 	}
 	return o, o.readContent(lines, adjustments)
@@ -199,8 +199,13 @@ func (m moveOrder) judge(w *work) error {
 	if o == nil {
 		return fault.NotFound("order")
 	}
+	return w.changeOrder(o, m.Change)
+}
+
+// changeOrder writes what a Step does to an order's sums, and tells it. Disputed follows from the payment's row, by a trigger.
+func (w *work) changeOrder(o *orderRow, by trade.Change) error {
 	before := o.Order
-	after, err := before.Apply(m.Change)
+	after, err := before.Apply(by)
 	if err != nil {
 		return err
 	}

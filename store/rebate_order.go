@@ -38,7 +38,7 @@ func (s *Store) RebateOrder(ctx context.Context, book id.Book, merchantID, order
 	o := &orderRow{}
 	var lines, adjustments []byte
 	err = db.pool.QueryRow(ctx, sqlRebateOrder, book, orderID).Scan(&o.Book, &o.ID, &o.MerchantID, &o.Reference, &o.Type, &o.Currency,
-		&o.Total.Minor, &o.Authorized.Minor, &o.Paid.Minor, &o.Refunded.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &received, &lines, &adjustments,
+		&o.Total.Minor, &o.Authorized.Minor, &o.Paid.Minor, &o.Refunded.Minor, &o.Disputed.Minor, &o.Status, &o.Sequence, &o.CreatedAt, &received, &lines, &adjustments,
 		&zone, &buyer, &metadata, &last, &details)
 	if err == pgx.ErrNoRows || err == nil && merchantID != "" && o.MerchantID != merchantID {
 		return rebate.Order{}, fault.NotFound("order")

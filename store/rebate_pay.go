@@ -35,7 +35,7 @@ func (p payRebates) posts() posts {
 		}
 		list.accounts = append(list.accounts, c.Recoverable(r.CampaignID), c.Budget(r.CampaignID))
 		// Its ordinal is known by the sequence alone: whatever is named mustn't stand, so the next one is.
-		if r.Recovery <= id.MaxOrdinal {
+		if r.Recovery <= accrual.MaxMoves {
 			list.causes = append(list.causes, id.Key(r.ID, id.Step{Code: id.Recover, Ordinal: r.Recovery}))
 		}
 	}

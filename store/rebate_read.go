@@ -95,10 +95,11 @@ const sqlRebatesOfOrder = `SELECT` + rebateColumns + ` FROM rebates r WHERE r.bo
 
 // A chargeback takes back what a refund would. What the merchant has again of an order's refunds: until somebody says that the channel's word was wrong, the customer hasn't got it.
 const sqlOrderFile = `
-	SELECT o.merchant_id, o.total, o.paid, o.refunded + coalesce((SELECT sum(p.disputed) FROM payments p
-			WHERE p.book = o.book AND p.order_id = o.id), 0)::bigint, w.rated_at IS NOT NULL, w.paid_at, (o.received_at AT TIME ZONE m.time_zone)::date,
-		coalesce((SELECT sum(c.amount) FROM payments p JOIN cases c ON c.book = p.book AND c.payment_id = p.id
-			WHERE p.book = o.book AND p.order_id = o.id AND c.kind = 'refund_returned' AND c.decision IS DISTINCT FROM 'dismiss'), 0)::bigint
+	SELECT o.merchant_id, o.total, o.paid, o.refunded + o.disputed, w.rated_at IS NOT NULL, w.paid_at, (o.received_at AT TIME ZONE m.time_zone)::date,
+		coalesce((SELECT sum(c.amount) FROM payments p CROSS JOIN LATERAL (
+				SELECT amount FROM cases
+				WHERE book = p.book AND payment_id = p.id AND kind = 'refund_returned' AND decision IS DISTINCT FROM 'dismiss' OFFSET 0) c
+			WHERE p.book = o.book AND p.order_id = o.id), 0)::bigint
 	FROM orders o JOIN rebate_orders w ON w.book = o.book AND w.order_id = o.id JOIN merchants m ON m.book = o.book AND m.id = o.merchant_id
 	WHERE o.book = $1 AND o.id = $2`
 

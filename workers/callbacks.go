@@ -20,7 +20,11 @@ import (
 // opens a case; a reference nobody knows is tried for an hour, and then is an
 // orphan's case.
 func (r *Relays) place(ctx context.Context, cb channels.Received) error {
-	business, step, err := id.ParseReference(cb.Reference)
+	reference, err := r.referenceOf(ctx, cb)
+	if err != nil {
+		return err
+	}
+	business, step, err := id.ParseReference(reference)
 	if err == nil && (id.Is(id.Refund, business) || id.Is(id.Payout, business)) {
 		return r.placeOut(ctx, cb, business, step)
 	}
@@ -62,6 +66,18 @@ func (r *Relays) place(ctx context.Context, cb channels.Received) error {
 		return err
 	}
 	return r.see(ctx, cb, "settled")
+}
+
+// referenceOf is our reference in a callback, looked up where a dispute names its charge as the channel does; empty: nobody knows it.
+func (r *Relays) referenceOf(ctx context.Context, cb channels.Received) (string, error) {
+	if cb.Subject != channels.SubjectDispute || cb.Reference != "" {
+		return cb.Reference, nil
+	}
+	reference, err := r.c.Payments.ChargeReference(ctx, cb.Book, cb.ChannelAccount, cb.Outcome.ChannelID)
+	if fault.Of(err) == fault.KindNotFound {
+		err = nil
+	}
+	return reference, err
 }
 
 // learn asks the channel about a callback that says nothing certain of itself, and goes on with what the channel answers: a
@@ -200,11 +216,15 @@ func (r *Relays) orphan(ctx context.Context, cb channels.Received) error {
 	}
 	return r.see(ctx, cb, "orphan", payment.OpenCase{
 		ID: "case/" + cb.ID + "/orphan/1", Book: cb.Book, ChannelAccount: cb.ChannelAccount, Kind: "orphan",
-		Amount: amountOf(cb.Outcome), Reason: "a callback with a reference that nobody knows",
+		Amount: amountOf(cb), Reason: "a callback with a reference that nobody knows",
 	})
 }
 
-func amountOf(o payment.Outcome) money.Amount {
+func amountOf(cb channels.Received) money.Amount {
+	o := cb.Outcome
+	if cb.Dispute != nil {
+		o.Currency, o.AmountMinor = cb.Dispute.Currency, cb.Dispute.AmountMinor
+	}
 	cur, err := money.ParseCurrency(o.Currency)
 	if err != nil {
 		return money.Amount{}

@@ -104,6 +104,8 @@ type RelayConfig struct {
 		Dispute(ctx context.Context, book id.Book, merchantID, disputeID string) (dispute.Dispute, error)
 		// AnswerCallback keeps what a channel said when it was asked about a callback.
 		AnswerCallback(ctx context.Context, book id.Book, callbackID string, said payment.Outcome) error
+		// ChargeReference is our reference of a charge that a channel account knows by an id of its own.
+		ChargeReference(ctx context.Context, book id.Book, channelAccount, channelID string) (string, error)
 	}
 	// Months makes the ledger's months before they begin; nil: somebody else does.
 	Months interface {

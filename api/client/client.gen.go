@@ -1424,6 +1424,12 @@ type Order struct {
 	// AmountAuthorized Reserved at channels and not taken yet.
 	AmountAuthorized Amount `json:"amount_authorized"`
 
+	// AmountDisputed What channels have taken back in disputes that aren't won. It opens the order no more than a refund does.
+	AmountDisputed Amount `json:"amount_disputed"`
+
+	// AmountNet What is left of what was paid: `amount_paid` − `amount_refunded` − `amount_disputed`.
+	AmountNet Amount `json:"amount_net"`
+
 	// AmountPaid What was captured, refunds not subtracted.
 	AmountPaid Amount `json:"amount_paid"`
 

@@ -16,7 +16,7 @@ import (
 // tolerance is how far a signature's time may be from our clock, either way.
 const tolerance = 300 * time.Second
 
-// ParseCallback verifies a webhook delivery and reads the intent or refund in it, as it was when the event happened.
+// ParseCallback verifies a webhook delivery and reads the intent, refund or dispute in it, as it was when the event happened.
 // Events of other objects, and of intents that aren't ours, are SubjectOther.
 func (c *Channel) ParseCallback(account channels.Account, raw channels.RawCallback) (channels.Callback, error) {
 	event, err := verify(account, raw)
@@ -37,6 +37,8 @@ func (c *Channel) ParseCallback(account channels.Account, raw channels.RawCallba
 		return charge(out, event)
 	case strings.HasPrefix(kind, "refund."), kind == "charge.refund.updated":
 		return refund(out, event)
+	case strings.HasPrefix(kind, "charge.dispute."):
+		return disputed(out, event)
 	}
 	return out, nil
 }

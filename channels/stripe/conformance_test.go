@@ -56,6 +56,13 @@ func TestConformance(t *testing.T) {
 				}
 				return channels.RawCallback{Header: b.fake.Sign(last.Body, b.fake.Now()), Body: last.Body, Now: b.fake.Now()}
 			},
+			Dispute: func(k channels.Key, act string) channels.RawCallback {
+				i, found := under(b.fake, k)
+				require.True(t, found && b.fake.Dispute(i.ID, act))
+				events := b.fake.Events()
+				last := events[len(events)-1]
+				return channels.RawCallback{Header: b.fake.Sign(last.Body, b.fake.Now()), Body: last.Body, Now: b.fake.Now()}
+			},
 			UnknownState: intents(func(pi map[string]any) { pi["status"] = "requires_patience" }),
 			WrongReference: intents(func(pi map[string]any) {
 				pi["metadata"] = map[string]any{"paysaga_key": "pay_other:ch1", "paysaga_reference": "pother"}

@@ -54,8 +54,14 @@ func Waits() error {
 	return fault.Conflict("rebate_waits", "the campaign's budget or the user's wallet doesn't allow it yet")
 }
 
+// MaxMoves is how often a rebate is taken back, restored or recovered: as far as
+// its row counts. These steps move the ledger alone and reach no channel, so
+// their ordinals needn't fit a reference, as id.MaxOrdinal lets them: an order of
+// many parts goes back in many.
+const MaxMoves = 1<<15 - 1
+
 // Step is the step by which an accrual moves next towards its share. One that
-// needn't move is a step without a code; after 99 of a kind it is
+// needn't move is a step without a code; after MaxMoves of a kind it is
 // fault.Conflict "steps_exhausted".
 func (a Accrual) Step(s Share) (id.Step, error) {
 	due, err := a.Due(s)
@@ -70,7 +76,7 @@ func (a Accrual) Step(s Share) (id.Step, error) {
 	default:
 		return step, nil
 	}
-	if !step.Valid() {
+	if step.Ordinal > MaxMoves {
 		return step, fault.Conflict("steps_exhausted", "no ordinal is left for this step")
 	}
 	return step, nil

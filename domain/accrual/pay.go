@@ -84,7 +84,7 @@ func Settle(a Accrual, run string, refused bool, at time.Time) (Accrual, ledger.
 // have. Nothing to recover gives an amount of zero.
 func Recover(a Accrual, have int64, at time.Time) (Accrual, ledger.Journal, int64, error) {
 	back := min(a.Debt, have)
-	if back <= 0 || a.Ordinals.Recovered >= id.MaxOrdinal {
+	if back <= 0 || a.Ordinals.Recovered >= MaxMoves {
 		return a, ledger.Journal{}, 0, nil
 	}
 	a.Ordinals.Recovered++

@@ -21,6 +21,7 @@ type Public struct {
 	Currency   string    `json:"currency"`
 	Taken      string    `json:"amount_taken"`
 	Suspense   string    `json:"amount_on_suspense"`
+	Fee        string    `json:"fee"`
 	Status     Status    `json:"status"`
 	Reason     string    `json:"reason,omitempty"`
 	Channel    string    `json:"channel"`
@@ -36,7 +37,7 @@ func (d Dispute) Public() Public {
 	amount := func(minor int64) string { return money.New(minor, d.Amount.Currency).Decimal() }
 	return Public{ID: d.ID, Object: "dispute", Livemode: d.Book.Livemode(), MerchantID: d.MerchantID, PaymentID: d.PaymentID, OrderID: d.OrderID,
 		UserID: d.UserID, Amount: d.Amount.Decimal(), Currency: string(d.Amount.Currency), Taken: amount(d.Taken.Counted()),
-		Suspense: amount(d.Taken.Suspense), Status: d.Status, Reason: d.Reason, Channel: d.Channel, ChannelID: d.ChannelID, Sequence: d.Sequence,
+		Suspense: amount(d.Taken.Suspense), Fee: amount(d.Taken.Fee), Status: d.Status, Reason: d.Reason, Channel: d.Channel, ChannelID: d.ChannelID, Sequence: d.Sequence,
 		OpenedAt: d.OpenedAt.UTC(), SaidAt: d.SaidAt.UTC(), UpdatedAt: d.UpdatedAt.UTC()}
 }
 

@@ -47,19 +47,20 @@ func (o Order) Admit(amount money.Amount, allowPartial bool) error {
 }
 
 // Change is what one Step does to an order's sums, in minor units of its currency. A capture of an authorization is
-// {Authorized: -n, Paid: +n}, a void {Authorized: -n}, a refund that failed after it succeeded {Refunded: -n}.
+// {Authorized: -n, Paid: +n}, a void {Authorized: -n}, a refund that failed after it succeeded {Refunded: -n}, a dispute that
+// was won {Disputed: -n}.
 type Change struct {
-	Authorized, Paid, Refunded int64
+	Authorized, Paid, Refunded, Disputed int64
 }
 
 // Apply returns the order after the change, with its status and its next sequence. It never refuses money that came: paid
 // beyond the total, or on a closed order, is booked and becomes a case elsewhere. It refuses what can't be: a sum below
-// zero, or more refunded than was paid (I-12), as Conflict "order_sums_impossible".
+// zero, or more refunded and taken back than was paid (I-12), as Conflict "order_sums_impossible".
 func (o Order) Apply(c Change) (Order, error) {
 	for _, sum := range []struct {
 		of *money.Amount
 		by int64
-	}{{&o.Authorized, c.Authorized}, {&o.Paid, c.Paid}, {&o.Refunded, c.Refunded}} {
+	}{{&o.Authorized, c.Authorized}, {&o.Paid, c.Paid}, {&o.Refunded, c.Refunded}, {&o.Disputed, c.Disputed}} {
 		next, err := sum.of.Add(money.New(sum.by, o.Currency))
 		if err != nil {
 			return Order{}, err
@@ -69,7 +70,7 @@ func (o Order) Apply(c Change) (Order, error) {
 		}
 		*sum.of = next
 	}
-	if o.Refunded.Minor > o.Paid.Minor {
+	if o.Net().Sign() < 0 {
 		return Order{}, impossible()
 	}
 	return o.moved(StatusOf(o.Sums))

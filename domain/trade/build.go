@@ -26,7 +26,7 @@ func New(draft Order, payment money.Amount) (Order, error) {
 		return Order{}, err
 	}
 	zero := money.Zero(o.Currency)
-	o.Sums = Sums{Total: total, Authorized: zero, Paid: zero, Refunded: zero}
+	o.Sums = Sums{Total: total, Authorized: zero, Paid: zero, Refunded: zero, Disputed: zero}
 	o.Status, o.Sequence = Open, 1
 	return o, nil
 }

@@ -81,6 +81,13 @@ type Sums struct {
 	Paid money.Amount
 	// Refunded is what went back of it, refunds that succeeded only.
 	Refunded money.Amount
+	// Disputed is what channels have taken back of it in disputes that aren't won.
+	Disputed money.Amount
+}
+
+// Net is what is left of what was paid: without what went back, and what channels have taken back.
+func (s Sums) Net() money.Amount {
+	return money.New(s.Paid.Minor-s.Refunded.Minor-s.Disputed.Minor, s.Paid.Currency)
 }
 
 // Same reports whether two orders have the same content: type, currency, lines, adjustments and total. A reference that

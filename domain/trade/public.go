@@ -19,6 +19,8 @@ type Public struct {
 	AmountAuthorized string             `json:"amount_authorized"`
 	AmountPaid       string             `json:"amount_paid"`
 	AmountRefunded   string             `json:"amount_refunded"`
+	AmountDisputed   string             `json:"amount_disputed"`
+	AmountNet        string             `json:"amount_net"`
 	AmountUnpaid     string             `json:"amount_unpaid"`
 	Sequence         int64              `json:"sequence"`
 	CreatedAt        time.Time          `json:"created_at"`
@@ -49,8 +51,9 @@ func (o Order) Public() Public {
 		Reference: o.Reference, Type: o.Type, Status: o.Status, Currency: string(o.Currency),
 		Lines: make([]PublicLine, len(o.Lines)), Adjustments: make([]PublicAdjustment, len(o.Adjustments)),
 		AmountTotal: o.Total.Decimal(), AmountAuthorized: o.Authorized.Decimal(), AmountPaid: o.Paid.Decimal(),
-		AmountRefunded: o.Refunded.Decimal(), AmountUnpaid: o.Unpaid().Decimal(),
-		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(),
+		AmountRefunded: o.Refunded.Decimal(), AmountDisputed: o.Disputed.Decimal(), AmountNet: o.Net().Decimal(),
+		AmountUnpaid: o.Unpaid().Decimal(),
+		Sequence:     o.Sequence, CreatedAt: o.CreatedAt.UTC(),
 	}
 	if !o.ReceivedAt.IsZero() {
 		at := o.ReceivedAt.UTC()

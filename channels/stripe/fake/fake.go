@@ -32,16 +32,17 @@ type Server struct {
 	http *httptest.Server
 	done chan struct{}
 
-	mu      sync.Mutex
-	ahead   time.Duration // how far the clock was moved
-	last    int           // numbers ids
-	intents []*intent     // oldest first
-	refunds []*refund
-	runs    []*run
-	events  []Event
-	keys    map[string]*stored
-	faults  []*Fault
-	calls   []Request
+	mu       sync.Mutex
+	ahead    time.Duration // how far the clock was moved
+	last     int           // numbers ids
+	intents  []*intent     // oldest first
+	refunds  []*refund
+	disputes []*dispute
+	runs     []*run
+	events   []Event
+	keys     map[string]*stored
+	faults   []*Fault
+	calls    []Request
 }
 
 // New starts a server on a free port of the loopback interface. Close ends it.

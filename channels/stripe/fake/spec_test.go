@@ -211,6 +211,10 @@ func TestAnswersAreStripes(t *testing.T) {
 	j.call("GET", refunds+"/"+re, "", "refund")
 	j.call("GET", refunds, "payment_intent="+paid, "refund")
 
+	for _, act := range []string{"warn", "open", "lose", "win"} {
+		require.True(t, f.Dispute(paid, act))
+	}
+
 	for _, e := range f.Events() {
 		var v map[string]any
 		require.NoError(t, json.Unmarshal(e.Body, &v))
