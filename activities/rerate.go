@@ -12,16 +12,23 @@ import (
 	"paysaga/domain/rebate"
 )
 
-// Reratings reads what rating orders again needs. A missing row is
-// fault.NotFound.
-type Reratings interface {
+// ReratingRuns reads runs and their orders, and keeps how far a run is. A
+// missing row is fault.NotFound.
+type ReratingRuns interface {
 	Rerating(ctx context.Context, book id.Book, merchantID, runID string) (accrual.Rerating, error)
+	Reratings(ctx context.Context, f accrual.RunFilter) (page []accrual.Rerating, more bool, err error)
 	ReratingPage(ctx context.Context, r accrual.Rerating, limit int) (orders []string, next string, over bool, err error)
 	// Correction reads what rating one order again is judged by. in: the run is
 	// about it; left says why it is left alone all the same.
 	Correction(ctx context.Context, r accrual.Rerating, orderID string) (c accrual.Correct, in bool, left string, err error)
 	// ReratingWent keeps how far a run has come.
 	ReratingWent(ctx context.Context, r accrual.Rerating) error
+}
+
+// Reratings reads what rating orders again needs: runs, and what was counted and
+// spent.
+type Reratings interface {
+	ReratingRuns
 	RebateCounters(ctx context.Context, book id.Book, keys []string) (map[string]int64, error)
 	CampaignSpend(ctx context.Context, book id.Book, campaignID string) (rebate.Spend, error)
 }
@@ -197,45 +204,109 @@ func (s *Steps) Rerating(ctx context.Context, book id.Book, merchantID, runID st
 	return s.c.Reratings.Rerating(ctx, book, merchantID, runID)
 }
 
+// Reratings lists runs, the newest first; more: there are others.
+func (s *Steps) Reratings(ctx context.Context, f accrual.RunFilter) (page []accrual.Rerating, more bool, err error) {
+	return s.c.Reratings.Reratings(ctx, f)
+}
+
+// foresight is what the orders of a preview leave of the budget and of the
+// counters to those after them.
+type foresight struct {
+	left  int64
+	moved map[string]int64
+}
+
+func (s *Steps) foresight(ctx context.Context, r accrual.Rerating) (foresight, error) {
+	spend, err := s.c.Reratings.CampaignSpend(ctx, r.Book, r.CampaignID)
+	return foresight{max(0, spend.Left.Minor), map[string]int64{}}, err
+}
+
+// foresee shows what a run would come to at one order; false: it isn't about it.
+func (s *Steps) foresee(ctx context.Context, r accrual.Rerating, order string, f *foresight) (accrual.Preview, bool, error) {
+	p := accrual.Preview{OrderID: order}
+	c, in, why, err := s.c.Reratings.Correction(ctx, r, order)
+	if p.Left = why; err != nil || !in || why != "" {
+		return p, in, err
+	}
+	counters, err := s.c.Reratings.RebateCounters(ctx, r.Book, c.Counters())
+	if err != nil {
+		return p, false, err
+	}
+	for _, k := range c.Counters() {
+		if minor := f.moved[k]; minor != 0 {
+			counters[k] += minor
+		}
+	}
+	if p.Corrected, err = c.Rate(counters, f.left); err != nil {
+		return p, false, err
+	}
+	f.left -= p.Costs()
+	for k, minor := range p.Takes {
+		f.moved[k] += minor
+	}
+	return p, true, nil
+}
+
 // PreviewRerating shows what a run would come to at the next orders, as the
 // counters and the budget stand and the orders before them leave both. Nothing is
 // kept. It looks at limit orders that the campaign has given on, or may.
 func (s *Steps) PreviewRerating(ctx context.Context, r accrual.Rerating, limit int) (list []accrual.Preview, next string, over bool, err error) {
-	spend, err := s.c.Reratings.CampaignSpend(ctx, r.Book, r.CampaignID)
+	f, err := s.foresight(ctx, r)
 	if err != nil {
 		return nil, "", false, err
 	}
-	left, moved := max(0, spend.Left.Minor), map[string]int64{}
 	orders, next, over, err := s.c.Reratings.ReratingPage(ctx, r, limit)
 	if err != nil {
 		return nil, "", false, err
 	}
 	for _, order := range orders {
-		c, in, why, err := s.c.Reratings.Correction(ctx, r, order)
+		p, in, err := s.foresee(ctx, r, order, &f)
 		if err != nil {
 			return nil, "", false, err
 		}
-		if !in {
-			continue
+		if in {
+			list = append(list, p)
 		}
-		p := accrual.Preview{OrderID: order, Left: why}
-		if why == "" {
-			counters, err := s.c.Reratings.RebateCounters(ctx, r.Book, c.Counters())
-			if err != nil {
-				return nil, "", false, err
-			}
-			for k, minor := range moved {
-				counters[k] += minor
-			}
-			if p.Corrected, err = c.Rate(counters, left); err != nil {
-				return nil, "", false, err
-			}
-			left -= p.Costs()
-			for k, minor := range p.Takes {
-				moved[k] += minor
-			}
-		}
-		list = append(list, p)
 	}
 	return list, next, over, nil
+}
+
+// TotalRerating sums up what a run would come to at all orders from its After on,
+// in one pass, keeping nothing but the sums. It stops after about most of the
+// merchant's orders, or when ctx ends: then it isn't complete, and says how far
+// it came.
+func (s *Steps) TotalRerating(ctx context.Context, r accrual.Rerating, most int) (accrual.Whole, error) {
+	w := accrual.Whole{Next: r.After}
+	f, err := s.foresight(ctx, r)
+	if err != nil {
+		return w, err
+	}
+	for seen := 0; seen < most; {
+		orders, next, over, err := s.c.Reratings.ReratingPage(ctx, r, reratePage)
+		if ctx.Err() != nil {
+			return w, nil
+		} else if err != nil {
+			return w, err
+		}
+		for _, order := range orders {
+			p, in, err := s.foresee(ctx, r, order, &f)
+			switch {
+			case ctx.Err() != nil:
+				return w, nil
+			case err != nil:
+				return w, err
+			case in:
+				w.Add(p)
+			}
+			w.Next = order
+		}
+		seen += len(orders)
+		if next != "" {
+			r.After, w.Next = next, next
+		}
+		if w.Complete = over; over {
+			break
+		}
+	}
+	return w, nil
 }

@@ -157,6 +157,26 @@ func (m *memory) RebateCounters(context.Context, id.Book, []string) (map[string]
 	return nil, err
 }
 
+func (m *memory) RebateRules(_ context.Context, book id.Book, merchantID string, currency money.Currency, paidAt time.Time) (list []*rebate.Rules, err error) {
+	unlock, err := m.lock("RebateRules")
+	defer unlock()
+	for _, k := range m.campaigns.rows {
+		if k.Book != book || k.MerchantID != merchantID || k.Currency != currency || !k.In(paidAt) {
+			continue
+		}
+		for _, v := range m.campaigns.versions {
+			if v.CampaignID == k.ID && v.Number == k.Version {
+				r, err := rebate.Compile(k, v)
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, r)
+			}
+		}
+	}
+	return list, err
+}
+
 func (m *memory) MerchantZone(context.Context, id.Book, string) (*time.Location, error) {
 	return time.UTC, nil
 }

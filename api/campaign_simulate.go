@@ -96,7 +96,7 @@ func (s *server) simulated(ctx context.Context, c echo.Context, k rebate.Campaig
 			return rebate.Order{}, fault.NotFound("order")
 		}
 		o, err := s.Shoppers.RebateOrder(ctx, k.Book, k.MerchantID, *r.OrderID, time.Time{})
-		if err == nil && o.Currency != k.Currency {
+		if err == nil && k.Currency != "" && o.Currency != k.Currency {
 			err = fault.Invalid("currency_mismatch", "order_id", "the campaign gives on orders in "+string(k.Currency))
 		}
 		return o, err
@@ -188,20 +188,21 @@ func simulation(o rebate.Order, out rebate.Result) CampaignSimulation {
 	v := CampaignSimulation{Object: "campaign_simulation", Currency: string(o.Currency), Lines: []SimulatedLine{}, Rules: []RebateReason{},
 		Failures: []RebateFailure{}}
 	total := int64(0)
-	vests := map[string]time.Time{}
+	type promised struct{ campaign, rule string }
+	vests := map[promised]time.Time{}
 	for _, e := range out.Earnings {
 		total += e.Minor
-		vests[e.Rule] = e.VestsOn
+		vests[promised{e.CampaignID, e.Rule}] = e.VestsOn
 	}
 	reason := func(w rebate.Reason) RebateReason {
-		r := RebateReason{Rule: w.Rule, Level: w.Level, Offer: shown(w.OfferMinor), Earns: shown(w.Minor)}
+		r := RebateReason{CampaignID: &w.CampaignID, Version: &w.Version, Rule: w.Rule, Level: w.Level, Offer: shown(w.OfferMinor), Earns: shown(w.Minor)}
 		if w.Beneficiary != "" {
 			r.Beneficiary = &w.Beneficiary
 		}
 		if w.Because != "" {
 			r.Because = &w.Because
 		}
-		if at, ok := vests[w.Rule]; ok && w.Minor > 0 {
+		if at, ok := vests[promised{w.CampaignID, w.Rule}]; ok && w.Minor > 0 {
 			r.VestsOn = &openapi_types.Date{Time: at}
 		}
 		return r
@@ -226,7 +227,7 @@ func simulation(o rebate.Order, out rebate.Result) CampaignSimulation {
 		}
 	}
 	for _, f := range out.Failed {
-		v.Failures = append(v.Failures, RebateFailure{Rule: f.Rule, Failure: string(f.Failure)})
+		v.Failures = append(v.Failures, RebateFailure{CampaignID: &f.CampaignID, Rule: f.Rule, Failure: string(f.Failure)})
 	}
 	v.Earns = shown(total)
 	return v

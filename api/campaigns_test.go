@@ -98,6 +98,15 @@ func changesRefused(at string) map[string][]refusal {
 		},
 		at + "/defund": {bad("a fraction", `{"amount":"5.001","currency":"CNY"}`, "amount_invalid", "amount")},
 		at + "/pause":  {bad("no reason", `{}`, "reason_required", "reason"), bad("a field", `{"reason":"r","x":1}`, "field_unknown", "x")},
+		"/v1/rebates/simulate": {
+			bad("nothing", `{}`, "simulation_ambiguous", "order_id"),
+			bad("both", `{"order_id":"`+mint(id.Order)+`","order":{"lines":[`+line+`]}}`, "simulation_ambiguous", "order_id"),
+			bad("no currency", `{"order":{"lines":[`+line+`]}}`, "field_required", "currency"),
+			bad("a currency beside an order", `{"order_id":"`+mint(id.Order)+`","currency":"CNY"}`, "field_forbidden", "currency"),
+			bad("an unknown currency", `{"currency":"XXQ","order":{"lines":[`+line+`]}}`, "currency_unsupported", "currency"),
+			bad("no lines", `{"currency":"CNY","order":{"lines":[]}}`, "field_required", "order.lines"),
+			bad("an unknown field", `{"currency":"CNY","order":{"lines":[`+line+`]},"version":1}`, "field_unknown", "version"),
+		},
 		at + "/simulate": {
 			bad("nothing", `{}`, "simulation_ambiguous", "order_id"),
 			bad("version and definition", `{"order":{"lines":[`+line+`]},"version":1,"definition":{"rules":[]}}`, "simulation_ambiguous", "version"),
@@ -190,6 +199,7 @@ func campaigned(t *testing.T, f *front, funded bool) {
 	if want := map[bool]string{true: "1.00", false: "0.00"}[funded]; s.text(t, "earns") != want || s.text(t, "version") != "2" {
 		t.Error(string(s.body))
 	}
+	together(t, post, funded, c.text(t, "id"))
 	if post(at+"/pause", because, 200).text(t, "status") != "paused" || post(at+"/resume", because, 200).text(t, "status") != "active" {
 		t.Error("a pause")
 	}
@@ -220,6 +230,32 @@ func campaigned(t *testing.T, f *front, funded bool) {
 	post(at+"/end", because, 200)
 	post(at+"/end", because, 409)
 	post(at+"/versions", strategy(`{"type":"percentage","rate_bps":1}`), 409)
+}
+
+// together simulates an order by all active campaigns: the one that is asked first, and a second one that is exclusive, comes later and finds the
+// line given on already.
+func together(t *testing.T, post func(string, string, int) answer, funded bool, first string) {
+	t.Helper()
+	second := campaigns + "/" + post(campaigns, campaignBody(fields{"name": `"Second"`, "priority": "3", "exclusive": "true"}), 201).text(t, "id")
+	post(second+"/versions", defined(`[{"name":"most","strategy":{"type":"percentage","rate_bps":5000}}]`), 201)
+	post(second+"/versions/1/activate", `{"reason":"r"}`, 200)
+	s := post("/v1/rebates/simulate", `{"currency":"CNY","order":{"lines":[{"sku":"a","category":"shoes","quantity":2,"unit_price":"10.00"}]}}`, 200)
+	list, _ := s.json(t)["campaigns"].([]any)
+	lines, _ := s.json(t)["lines"].([]any)
+	if len(list) != 2 || len(lines) != 1 || list[0].(map[string]any)["campaign_id"] != first || list[1].(map[string]any)["exclusive"] != true {
+		t.Fatal(string(s.body))
+	}
+	reasons, _ := lines[0].(map[string]any)["reasons"].([]any)
+	if len(reasons) != 2 || reasons[0].(map[string]any)["campaign_id"] != first {
+		t.Error(string(s.body))
+	}
+	if want := map[bool]string{true: "2.00", false: "0.00"}[funded]; s.text(t, "earns") != want {
+		t.Error(string(s.body))
+	}
+	if last := reasons[1].(map[string]any); funded && (last["because"] != "exclusive" || last["earns"] != "0.00") {
+		t.Error(string(s.body))
+	}
+	post(second+"/end", `{"reason":"r"}`, 200)
 }
 
 func patch(target, raw string) *http.Request {

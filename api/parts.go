@@ -175,6 +175,8 @@ type Shoppers interface {
 	RebateBuyer(ctx context.Context, book id.Book, merchantID string, of rebate.Bought) (rebate.Buyer, error)
 	RebateCounters(ctx context.Context, book id.Book, keys []string) (map[string]int64, error)
 	MerchantZone(ctx context.Context, book id.Book, merchantID string) (*time.Location, error)
+	// RebateRules are the versions that an order of a merchant, paid at an instant, goes by.
+	RebateRules(ctx context.Context, book id.Book, merchantID string, currency money.Currency, paidAt time.Time) ([]*rebate.Rules, error)
 }
 
 // Sealer closes away what travels through a saga's history.

@@ -127,6 +127,26 @@ func (m *memory) PreviewRerating(_ context.Context, r accrual.Rerating, limit in
 	return list, list[2].OrderID, limit != 3, err
 }
 
+func (m *memory) TotalRerating(ctx context.Context, r accrual.Rerating, most int) (accrual.Whole, error) {
+	list, next, _, err := m.PreviewRerating(ctx, r, most)
+	w := accrual.Whole{Next: next, Complete: r.After == ""}
+	for _, p := range list {
+		w.Add(p)
+	}
+	return w, err
+}
+
+func (m *memory) Reratings(_ context.Context, f accrual.RunFilter) (page []accrual.Rerating, more bool, err error) {
+	unlock, err := m.lock("Reratings")
+	defer unlock()
+	for _, r := range m.promised.reratings {
+		if r.MerchantID == f.MerchantID && (f.CampaignID == "" || r.CampaignID == f.CampaignID) && (f.Status == "" || r.Status == f.Status) {
+			page = append(page, r)
+		}
+	}
+	return page, false, err
+}
+
 func (m *memory) BeginRerating(_ context.Context, b accrual.BeginRerating, by ledger.Principal) (accrual.Rerating, error) {
 	unlock, err := m.lock("BeginRerating")
 	defer unlock()

@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -20,13 +22,21 @@ import (
 type Rerater interface {
 	// PreviewRerating shows what a run would come to at the next orders.
 	PreviewRerating(ctx context.Context, r accrual.Rerating, limit int) (list []accrual.Preview, next string, over bool, err error)
+	// TotalRerating sums up what it would come to at all orders, as far as most of them or ctx go.
+	TotalRerating(ctx context.Context, r accrual.Rerating, most int) (accrual.Whole, error)
+	Reratings(ctx context.Context, f accrual.RunFilter) (page []accrual.Rerating, more bool, err error)
 	BeginRerating(ctx context.Context, b accrual.BeginRerating, by ledger.Principal) (accrual.Rerating, error)
 	Rerating(ctx context.Context, book id.Book, merchantID, runID string) (accrual.Rerating, error)
 	CancelRerating(ctx context.Context, book id.Book, merchantID, runID string, by ledger.Principal) (accrual.Rerating, error)
 }
 
-// previewed is how many orders a preview looks at unless told otherwise.
-const previewed = 100
+const (
+	// previewed is how many orders a preview looks at unless told otherwise.
+	previewed = 100
+	// totalled and totalledFor bound the pass over all orders.
+	totalled    = 10_000
+	totalledFor = 20 * time.Second
+)
 
 // RerateCampaign shows what a corrected version would change, or begins to change it (I-20).
 func (s *server) RerateCampaign(c echo.Context, campaignID CampaignID, _ RerateCampaignParams) error {
@@ -95,6 +105,8 @@ func (r RerateRequest) check(apply bool) error {
 		return fault.Invalid("field_forbidden", "starting_after", "what is applied is applied to all orders")
 	case apply && r.Limit != nil:
 		return fault.Invalid("field_forbidden", "limit", "what is applied is applied to all orders")
+	case apply && r.Whole != nil:
+		return fault.Invalid("field_forbidden", "whole", "what is applied is summed up by the re-rating itself")
 	case r.Limit != nil && (*r.Limit < 1 || *r.Limit > 500):
 		return fault.Invalid("out_of_range", "limit", "a preview looks at 1 to 500 orders")
 	case r.StartingAfter != nil && !isOrderID(*r.StartingAfter):
@@ -127,7 +139,55 @@ func (s *server) previewRerating(c echo.Context, k rebate.Campaign, run accrual.
 		}
 	}
 	v.Totals = sum.Public(k.Currency)
+	if value(r.Whole) {
+		if v.Whole, err = s.totalRerating(c, k, run); err != nil {
+			return err
+		}
+	}
 	return reply(c, http.StatusOK, mediaJSON, v)
+}
+
+// totalRerating goes through all orders once. A client that has gone ends it.
+func (s *server) totalRerating(c echo.Context, k rebate.Campaign, run accrual.Rerating) (*ReratingWhole, error) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), totalledFor)
+	defer cancel()
+	w, err := s.Rerater.TotalRerating(ctx, run, totalled)
+	if err != nil {
+		return nil, err
+	}
+	v := &ReratingWhole{Looked: w.Looked, LeftAlone: w.Left, Complete: w.Complete, Totals: w.Done.Public(k.Currency)}
+	if v.LeftAlone == nil {
+		v.LeftAlone = map[string]int64{}
+	}
+	if !w.Complete && w.Next != "" {
+		v.Next = &w.Next
+	}
+	return v, nil
+}
+
+// ListReratings lists re-ratings, newest first.
+func (s *server) ListReratings(c echo.Context, p ListReratingsParams) error {
+	who := callerOf(c)
+	f := accrual.RunFilter{Book: who.Book, MerchantID: who.merchant, CampaignID: value(p.CampaignID), Status: accrual.RunStatus(value(p.Status)),
+		After: value(p.StartingAfter), Limit: defaultPage}
+	if p.Limit != nil {
+		f.Limit = *p.Limit
+	}
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	list, more, err := s.Rerater.Reratings(ctx, f)
+	if err != nil {
+		return err
+	}
+	views := make([]Rerating, 0, len(list))
+	for _, r := range list {
+		views = append(views, r.Public())
+	}
+	return reply(c, http.StatusOK, mediaJSON, ReratingList{Data: views, HasMore: more})
+}
+
+func isReratingStatus(text string) bool {
+	return slices.Contains([]accrual.RunStatus{accrual.Running, accrual.Canceled, accrual.Completed}, accrual.RunStatus(text))
 }
 
 // orderPreviewed shows an order; one of which nothing changes isn't shown.

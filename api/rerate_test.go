@@ -27,6 +27,8 @@ func TestRerating(t *testing.T) {
 		{`{"version":2,"apply":true,"reason":"` + strings.Repeat("x", 501) + `"}`, "text_too_long", "reason"},
 		{`{"version":2,"apply":true,"reason":"r","limit":5}`, "field_forbidden", "limit"},
 		{`{"version":2,"apply":true,"reason":"r","starting_after":"` + mint(id.Order) + `"}`, "field_forbidden", "starting_after"},
+		{`{"version":2,"apply":true,"reason":"r","whole":true}`, "field_forbidden", "whole"},
+		{`{"version":2,"whole":1}`, "type_invalid", "whole"},
 		{`{"version":2,"limit":501}`, "out_of_range", "limit"},
 		{`{"version":2,"starting_after":"x"}`, "id_invalid", "starting_after"},
 		{`{"version":2,"apply":"yes"}`, "type_invalid", "apply"},
@@ -47,6 +49,15 @@ func TestRerating(t *testing.T) {
 		orders[1].(map[string]any)["left_alone"] != "settled" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	if _, shown := a.json(t)["whole"]; shown {
+		t.Errorf("nobody has asked for the whole: %s", a.body)
+	}
+	a = f.do(t, request(http.MethodPost, url, `{"version":2,"whole":true}`))
+	whole, _ := a.json(t)["whole"].(map[string]any)
+	if a.status != 200 || whole["looked"] != 3.0 || whole["complete"] != true || whole["left_alone"].(map[string]any)["settled"] != 1.0 ||
+		whole["totals"].(map[string]any)["less"] != "0.60" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	key, apply := with("Idempotency-Key", "rr-1"), `{"version":2,"corrects":1,"apply":true,"reason":"the rate was wrong"}`
 	first := f.do(t, request(http.MethodPost, url, apply, key))
 	again := f.do(t, request(http.MethodPost, url, apply, key))
@@ -63,6 +74,17 @@ func TestRerating(t *testing.T) {
 	}
 	if a := f.do(t, request(http.MethodGet, "/v1/reratings/"+run, "")); a.status != 200 || a.text(t, "status") != "canceled" || a.text(t, "ended_at") == "" {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	for query, want := range map[string]int{"": 1, "?campaign_id=" + k: 1, "?campaign_id=" + mint(id.Campaign): 0, "?status=canceled": 1, "?status=running": 0} {
+		a := f.do(t, request(http.MethodGet, "/v1/reratings"+query, ""))
+		if list, _ := a.json(t)["data"].([]any); a.status != 200 || len(list) != want {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	for _, query := range []string{"?status=paused", "?campaign_id=x", "?limit=0", "?starting_after=x"} {
+		if a := f.do(t, request(http.MethodGet, "/v1/reratings"+query, "")); a.status != 422 {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
 	}
 	if a := f.do(t, request(http.MethodGet, "/v1/reratings/"+mint(id.Rerating), "")); a.status != 404 {
 		t.Errorf("%d %s", a.status, a.body)

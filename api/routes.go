@@ -130,8 +130,11 @@ var operations = map[string]operation{
 	"getCampaignSpend":        {scope: access.CampaignsRead},
 	"simulateCampaign":        {scope: access.CampaignsRead},
 	"rerateCampaign":          {scope: access.CampaignsWrite, key: true},
+	"simulateRebates":         {scope: access.CampaignsRead},
 	"getRerating":             {scope: access.CampaignsRead},
-	"cancelRerating":          {scope: access.CampaignsWrite},
+	"listReratings": {scope: access.CampaignsRead, query: []string{"campaign_id", "status", "limit", "starting_after"},
+		after: isRerating, values: map[string]func(string) bool{"campaign_id": isCampaignID, "status": isReratingStatus}},
+	"cancelRerating": {scope: access.CampaignsWrite},
 
 	"createUser":          {scope: access.UsersWrite, merchant: true},
 	"listUsers":           {scope: access.UsersRead, query: []string{"status", "reference", "referrer", "limit", "starting_after"}, after: isUser, values: userValues},

@@ -247,6 +247,21 @@ func (e OrderType) Valid() bool {
 	}
 }
 
+// Defines values for RebateSimulationObject.
+const (
+	RebateSimulationObjectRebateSimulation RebateSimulationObject = "rebate_simulation"
+)
+
+// Valid indicates whether the value is a known member of the RebateSimulationObject enum.
+func (e RebateSimulationObject) Valid() bool {
+	switch e {
+	case RebateSimulationObjectRebateSimulation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RebateStrategyPer.
 const (
 	RebateStrategyPerLine  RebateStrategyPer = "line"
@@ -508,6 +523,27 @@ func (e ListCampaignsParamsStatus) Valid() bool {
 	case ListCampaignsParamsStatusEnded:
 		return true
 	case ListCampaignsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReratingsParamsStatus.
+const (
+	ListReratingsParamsStatusCanceled  ListReratingsParamsStatus = "canceled"
+	ListReratingsParamsStatusCompleted ListReratingsParamsStatus = "completed"
+	ListReratingsParamsStatusRunning   ListReratingsParamsStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the ListReratingsParamsStatus enum.
+func (e ListReratingsParamsStatus) Valid() bool {
+	switch e {
+	case ListReratingsParamsStatusCanceled:
+		return true
+	case ListReratingsParamsStatusCompleted:
+		return true
+	case ListReratingsParamsStatusRunning:
 		return true
 	default:
 		return false
@@ -776,24 +812,6 @@ type CampaignSimulation struct {
 
 	// Version Its number, or unsaved.
 	Version string `json:"version"`
-}
-
-// RebateFailure defines model for CampaignSimulation.failures.
-type RebateFailure struct {
-	Failure string `json:"failure"`
-	Rule    string `json:"rule"`
-}
-
-// SimulatedLine defines model for CampaignSimulation.lines.
-type SimulatedLine struct {
-	Category *string `json:"category,omitempty"`
-	Earns    string  `json:"earns"`
-	Line     int     `json:"line"`
-
-	// Paid What is paid for it, its share of the order's discounts off.
-	Paid    string         `json:"paid"`
-	Reasons []RebateReason `json:"reasons"`
-	Sku     string         `json:"sku"`
 }
 
 // CampaignSimulationObject defines model for CampaignSimulation.Object.
@@ -1727,6 +1745,13 @@ type RebateCaps struct {
 // RebateDefinition defines model for RebateDefinition.
 type RebateDefinition = rebate.Definition
 
+// RebateFailure defines model for RebateFailure.
+type RebateFailure struct {
+	CampaignID *string `json:"campaign_id,omitempty"`
+	Failure    string  `json:"failure"`
+	Rule       string  `json:"rule"`
+}
+
 // RebateID Example: reb_01kahxr3v0c9m6r5w2z8t4y7qe
 type RebateID = string
 
@@ -1744,6 +1769,9 @@ type RebateReason struct {
 	Because     *string `json:"because,omitempty"`
 	Beneficiary *string `json:"beneficiary,omitempty"`
 
+	// CampaignID Whose rule it is.
+	CampaignID *string `json:"campaign_id,omitempty"`
+
 	// Earns What is given.
 	Earns string `json:"earns"`
 
@@ -1751,12 +1779,52 @@ type RebateReason struct {
 	Level int `json:"level"`
 
 	// Offer What the rule alone would give.
-	Offer string `json:"offer"`
-	Rule  string `json:"rule"`
+	Offer   string `json:"offer"`
+	Rule    string `json:"rule"`
+	Version *int   `json:"version,omitempty"`
 
 	// VestsOn From when it may be paid.
 	VestsOn *openapi_types.Date `json:"vests_on,omitempty"`
 }
+
+// RebateSimulation defines model for RebateSimulation.
+type RebateSimulation struct {
+	// Campaigns The campaigns that were asked, in their order.
+	Campaigns []SimulatedCampaign `json:"campaigns"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Earns All of it.
+	Earns string `json:"earns"`
+
+	// Failures Conditions that failed; their rules give nothing.
+	Failures []RebateFailure        `json:"failures"`
+	Lines    []SimulatedLine        `json:"lines"`
+	Object   RebateSimulationObject `json:"object"`
+
+	// Rules Rules that don't hold for the order at all.
+	Rules []RebateReason `json:"rules"`
+}
+
+// SimulatedCampaign defines model for RebateSimulation.campaigns.
+type SimulatedCampaign struct {
+	// BudgetLeft Of its budget, before it.
+	BudgetLeft string `json:"budget_left"`
+	CampaignID string `json:"campaign_id"`
+	Earns      string `json:"earns"`
+
+	// Exclusive Whether a line gets nothing more, once it has given on it, and nothing of it, once another has.
+	Exclusive bool   `json:"exclusive"`
+	Name      string `json:"name"`
+	Priority  int    `json:"priority"`
+	Version   int    `json:"version"`
+}
+
+// RebateSimulationObject defines model for RebateSimulation.Object.
+type RebateSimulationObject string
 
 // RebateStatement defines model for RebateStatement.
 type RebateStatement struct {
@@ -1960,6 +2028,9 @@ type RerateRequest struct {
 
 	// Version The corrected version.
 	Version int `json:"version"`
+
+	// Whole Whether a preview also sums up all orders after `starting_after`, in one pass over at most some 10,000 of yours and for 20 s.
+	Whole *bool `json:"whole,omitempty"`
 }
 
 // ReratedOrder defines model for ReratedOrder.
@@ -1996,6 +2067,14 @@ type Rerating = accrual.PublicRerating
 // ReratingID Example: rrt_01kahxr3v0c9m6r5w2z8t4y7qe
 type ReratingID = string
 
+// ReratingList defines model for ReratingList.
+type ReratingList struct {
+	Data []Rerating `json:"data"`
+
+	// HasMore Whether more follow; pass the last id as `starting_after`.
+	HasMore bool `json:"has_more"`
+}
+
 // ReratingPreview What a version would change.
 type ReratingPreview struct {
 	CampaignID string `json:"campaign_id"`
@@ -2013,13 +2092,34 @@ type ReratingPreview struct {
 	Object ReratingPreviewObject `json:"object"`
 
 	// Orders The orders that it would change, and those that it would leave alone although the campaign has given on them, or may.
-	Orders  []ReratedOrder    `json:"orders"`
-	Totals  RerateDifferences `json:"totals"`
-	Version int               `json:"version"`
+	Orders []ReratedOrder `json:"orders"`
+
+	// Totals Of this page.
+	Totals  accrual.PublicDifferences `json:"totals"`
+	Version int                       `json:"version"`
+
+	// Whole What the version would change at all orders, in the preview's currency; only with `whole`.
+	Whole *ReratingWhole `json:"whole,omitempty"`
 }
 
 // ReratingPreviewObject defines model for ReratingPreview.Object.
 type ReratingPreviewObject string
+
+// ReratingWhole What the version would change at all orders, in the preview's currency; only with `whole`.
+type ReratingWhole struct {
+	// Complete Whether all were looked at; if not, the rest starts after `next`.
+	Complete bool `json:"complete"`
+
+	// LeftAlone Of them those that would stay as they are although they count, by why: see LeftAlone.
+	LeftAlone map[string]int64 `json:"left_alone"`
+
+	// Looked Orders that the campaign has given on, or may.
+	Looked int64 `json:"looked"`
+
+	// Next Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	Next   *OrderID          `json:"next,omitempty"`
+	Totals RerateDifferences `json:"totals"`
+}
 
 // ReviewRequest defines model for ReviewRequest.
 type ReviewRequest struct {
@@ -2228,6 +2328,20 @@ type SimulateCampaignRequest struct {
 	Version *int     `json:"version,omitempty"`
 }
 
+// SimulateRebatesRequest Exactly one of `order_id`, and `order` with its `currency`.
+type SimulateRebatesRequest struct {
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency *Currency `json:"currency,omitempty"`
+
+	// Order A made-up order. What is left out is unknown.
+	Order *SimulatedOrderRequest `json:"order,omitempty"`
+
+	// OrderID Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	OrderID *OrderID `json:"order_id,omitempty"`
+}
+
 // SimulateRiskRequest Exactly one of `payment_id` and `facts`, and at most one of `version` and `definition`.
 type SimulateRiskRequest struct {
 	// Definition All of it speaks, and the strictest word holds. See docs/risk.md.
@@ -2268,6 +2382,18 @@ type SimulatedBuyerRequest struct {
 	//
 	// Example: 12.34
 	SpentBefore *Amount `json:"spent_before,omitempty"`
+}
+
+// SimulatedLine defines model for SimulatedLine.
+type SimulatedLine struct {
+	Category *string `json:"category,omitempty"`
+	Earns    string  `json:"earns"`
+	Line     int     `json:"line"`
+
+	// Paid What is paid for it, its share of the order's discounts off.
+	Paid    string         `json:"paid"`
+	Reasons []RebateReason `json:"reasons"`
+	Sku     string         `json:"sku"`
 }
 
 // SimulatedOrderRequest A made-up order. What is left out is unknown.
@@ -3439,6 +3565,13 @@ type ListRebatesParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// SimulateRebatesParams defines parameters for SimulateRebates.
+type SimulateRebatesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // GetRebateParams defines parameters for GetRebate.
 type GetRebateParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -3477,6 +3610,28 @@ type GetRefundParams struct {
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
+
+// ListReratingsParams defines parameters for ListReratings.
+type ListReratingsParams struct {
+	// CampaignID Only re-ratings of this campaign.
+	CampaignID *string `form:"campaign_id,omitempty" json:"campaign_id,omitempty"`
+
+	// Status Only re-ratings in this status.
+	Status *ListReratingsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last one you have; the page starts with the one after it.
+	StartingAfter *ReratingID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListReratingsParamsStatus defines parameters for ListReratings.
+type ListReratingsParamsStatus string
 
 // GetReratingParams defines parameters for GetRerating.
 type GetReratingParams struct {
@@ -4176,6 +4331,9 @@ type ReviewPaymentJSONRequestBody = ReviewRequest
 // CreatePayoutJSONRequestBody defines body for CreatePayout for application/json ContentType.
 type CreatePayoutJSONRequestBody = PayoutRequest
 
+// SimulateRebatesJSONRequestBody defines body for SimulateRebates for application/json ContentType.
+type SimulateRebatesJSONRequestBody = SimulateRebatesRequest
+
 // CancelReratingJSONRequestBody defines body for CancelRerating for application/json ContentType.
 type CancelReratingJSONRequestBody = SettlementSteering
 
@@ -4616,6 +4774,9 @@ type ServerInterface interface {
 	// ListRebates List rebates of a user or of an order, newest first
 	// (GET /v1/rebates)
 	ListRebates(ctx echo.Context, params ListRebatesParams) error
+	// SimulateRebates What an order would earn of all campaigns, and why
+	// (POST /v1/rebates/simulate)
+	SimulateRebates(ctx echo.Context, params SimulateRebatesParams) error
 	// GetRebate Read a rebate
 	// (GET /v1/rebates/{rebate_id})
 	GetRebate(ctx echo.Context, rebateID RebateID, params GetRebateParams) error
@@ -4625,6 +4786,9 @@ type ServerInterface interface {
 	// GetRefund Read a refund
 	// (GET /v1/refunds/{refund_id})
 	GetRefund(ctx echo.Context, refundID RefundID, params GetRefundParams) error
+	// ListReratings List re-ratings, newest first
+	// (GET /v1/reratings)
+	ListReratings(ctx echo.Context, params ListReratingsParams) error
 	// GetRerating Read a re-rating and how far it is
 	// (GET /v1/reratings/{rerating_id})
 	GetRerating(ctx echo.Context, reratingID ReratingID, params GetReratingParams) error
@@ -7303,6 +7467,35 @@ func (w *ServerInterfaceWrapper) ListRebates(ctx echo.Context) error {
 	return err
 }
 
+// SimulateRebates converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRebates(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRebatesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRebates(ctx, params)
+	return err
+}
+
 // GetRebate converts echo context to params.
 func (w *ServerInterfaceWrapper) GetRebate(ctx echo.Context) error {
 	var err error
@@ -7442,6 +7635,62 @@ func (w *ServerInterfaceWrapper) GetRefund(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRefund(ctx, refundID, params)
+	return err
+}
+
+// ListReratings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReratings(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReratingsParams
+	// ------------- Optional query parameter "campaign_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaign_id", ctx.QueryParams(), &params.CampaignID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter campaign_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", ctx.QueryParams(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter starting_after: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Paysaga-Merchant" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Paysaga-Merchant")]; found {
+		var PaysagaMerchant Merchant
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Paysaga-Merchant, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Paysaga-Merchant", valueList[0], &PaysagaMerchant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Paysaga-Merchant: %s", err))
+		}
+
+		params.PaysagaMerchant = &PaysagaMerchant
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReratings(ctx, params)
 	return err
 }
 
@@ -10068,6 +10317,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/payouts", wrapper.CreatePayout, options.OperationMiddlewares["createPayout"]...)
 	router.GET(options.BaseURL+"/v1/payouts/:payout_id", wrapper.GetPayout, options.OperationMiddlewares["getPayout"]...)
 	router.GET(options.BaseURL+"/v1/rebates", wrapper.ListRebates, options.OperationMiddlewares["listRebates"]...)
+	router.POST(options.BaseURL+"/v1/rebates/simulate", wrapper.SimulateRebates, options.OperationMiddlewares["simulateRebates"]...)
 	router.GET(options.BaseURL+"/v1/rebates/:rebate_id", wrapper.GetRebate, options.OperationMiddlewares["getRebate"]...)
 	router.GET(options.BaseURL+"/v1/settlements", wrapper.ListSettlements, options.OperationMiddlewares["listSettlements"]...)
 	router.POST(options.BaseURL+"/v1/settlements", wrapper.CreateSettlement, options.OperationMiddlewares["createSettlement"]...)
@@ -10158,6 +10408,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/campaigns/:campaign_id/spend", wrapper.GetCampaignSpend, options.OperationMiddlewares["getCampaignSpend"]...)
 	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/simulate", wrapper.SimulateCampaign, options.OperationMiddlewares["simulateCampaign"]...)
 	router.POST(options.BaseURL+"/v1/campaigns/:campaign_id/rerate", wrapper.RerateCampaign, options.OperationMiddlewares["rerateCampaign"]...)
+	router.GET(options.BaseURL+"/v1/reratings", wrapper.ListReratings, options.OperationMiddlewares["listReratings"]...)
 	router.GET(options.BaseURL+"/v1/reratings/:rerating_id", wrapper.GetRerating, options.OperationMiddlewares["getRerating"]...)
 	router.POST(options.BaseURL+"/v1/reratings/:rerating_id/cancel", wrapper.CancelRerating, options.OperationMiddlewares["cancelRerating"]...)
 	router.POST(options.BaseURL+"/v1/callbacks/:channel/:channel_account", wrapper.ReceiveCallback, options.OperationMiddlewares["receiveCallback"]...)

@@ -19,3 +19,9 @@ var SQLVestedPage = positional(sqlVestedPage, "book book 'test'", "campaign text
 
 // SQLEventsDelivered is for tests of how it is planned.
 const SQLEventsDelivered = sqlEventsDelivered
+
+// SQLOrderFile and SQLRebatesOfOrder are for tests of how they are planned.
+const (
+	SQLOrderFile      = sqlOrderFile
+	SQLRebatesOfOrder = sqlRebatesOfOrder
+)

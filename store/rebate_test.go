@@ -185,6 +185,24 @@ func TestWhatComesBackTakesItsRebateBack(t *testing.T) {
 	require.True(t, fault.Is(p.adjust(a, 9000), fault.KindConflict, "cause_conflict"), "by what was read long ago")
 }
 
+// The ordinals of claw-backs don't end where those of channels' references do.
+func TestARebateIsTakenBackAHundredTimes(t *testing.T) {
+	t.Parallel()
+	p := newPromises(t, 1000)
+	a := p.promised(p.user(), 1, 100)
+	_, err := p.db.Owner.Exec(t.Context(), `UPDATE rebates SET clawed = 98, restored = 98 WHERE id = $1`, a.ID)
+	require.NoError(t, err)
+	for n, refunded := range []int64{1000, 0, 2000, 0, 3000, 0} {
+		require.NoError(t, p.adjust(p.rebate(a.ID), refunded))
+		require.Equal(t, refunded/100, p.rebate(a.ID).ClawedBack(), n)
+	}
+	for _, cause := range []string{":rb99", ":rb100", ":rb101", ":rr99", ":rr100", ":rr101"} {
+		var journals int
+		require.NoError(t, p.db.Owner.QueryRow(t.Context(), `SELECT count(*) FROM journals WHERE cause = $1`, a.ID+cause).Scan(&journals))
+		require.Equal(t, 1, journals, cause)
+	}
+}
+
 func TestWhatTheWalletDoesNotHoldIsOwedAndRecovered(t *testing.T) {
 	t.Parallel()
 	p := newPromises(t, 1000)

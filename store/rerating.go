@@ -142,16 +142,43 @@ func (s *Store) Rerating(ctx context.Context, book id.Book, merchantID, runID st
 	if err != nil {
 		return accrual.Rerating{}, failure(err)
 	}
-	r, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (accrual.Rerating, error) {
-		var d accrual.Differences
-		r, err := scanReratingAnd(row, &d.Orders, &d.Changed, &d.Made, &d.More, &d.Less)
-		r.Done = d
-		return r, err
-	})
+	r, err := pgx.CollectExactlyOneRow(rows, scanReratingDone)
 	if err == pgx.ErrNoRows {
 		return r, fault.NotFound("rerating")
 	}
 	return r, failure(err)
+}
+
+func scanReratingDone(row pgx.CollectableRow) (accrual.Rerating, error) {
+	var d accrual.Differences
+	r, err := scanReratingAnd(row, &d.Orders, &d.Changed, &d.Made, &d.More, &d.Less)
+	r.Done = d
+	return r, err
+}
+
+const sqlListReratings = sqlReratings + `
+	WHERE r.book = @book AND (@merchant = '' OR r.merchant_id = @merchant) AND (@campaign = '' OR r.campaign_id = @campaign)
+		AND (@status = '' OR r.status = @status) AND (@after = '' OR r.id < @after)
+	ORDER BY r.id DESC LIMIT @limit`
+
+// Reratings lists runs, the newest first; more: there are others.
+func (s *Store) Reratings(ctx context.Context, f accrual.RunFilter) (list []accrual.Rerating, more bool, err error) {
+	db, err := s.db(f.Book)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, err := db.pool.Query(ctx, sqlListReratings, pgx.NamedArgs{"book": f.Book, "merchant": f.MerchantID, "campaign": f.CampaignID,
+		"status": f.Status, "after": f.After, "limit": f.Limit + 1})
+	if err != nil {
+		return nil, false, failure(err)
+	}
+	if list, err = pgx.CollectRows(rows, scanReratingDone); err != nil {
+		return nil, false, failure(err)
+	}
+	if more = len(list) > f.Limit; more {
+		list = list[:f.Limit]
+	}
+	return list, more, nil
 }
 
 const sqlClaimReratings = `

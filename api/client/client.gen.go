@@ -253,6 +253,21 @@ func (e OrderType) Valid() bool {
 	}
 }
 
+// Defines values for RebateSimulationObject.
+const (
+	RebateSimulationObjectRebateSimulation RebateSimulationObject = "rebate_simulation"
+)
+
+// Valid indicates whether the value is a known member of the RebateSimulationObject enum.
+func (e RebateSimulationObject) Valid() bool {
+	switch e {
+	case RebateSimulationObjectRebateSimulation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RebateStrategyPer.
 const (
 	RebateStrategyPerLine  RebateStrategyPer = "line"
@@ -514,6 +529,27 @@ func (e ListCampaignsParamsStatus) Valid() bool {
 	case ListCampaignsParamsStatusEnded:
 		return true
 	case ListCampaignsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReratingsParamsStatus.
+const (
+	ListReratingsParamsStatusCanceled  ListReratingsParamsStatus = "canceled"
+	ListReratingsParamsStatusCompleted ListReratingsParamsStatus = "completed"
+	ListReratingsParamsStatusRunning   ListReratingsParamsStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the ListReratingsParamsStatus enum.
+func (e ListReratingsParamsStatus) Valid() bool {
+	switch e {
+	case ListReratingsParamsStatusCanceled:
+		return true
+	case ListReratingsParamsStatusCompleted:
+		return true
+	case ListReratingsParamsStatusRunning:
 		return true
 	default:
 		return false
@@ -782,24 +818,6 @@ type CampaignSimulation struct {
 
 	// Version Its number, or unsaved.
 	Version string `json:"version"`
-}
-
-// RebateFailure defines model for CampaignSimulation.failures.
-type RebateFailure struct {
-	Failure string `json:"failure"`
-	Rule    string `json:"rule"`
-}
-
-// SimulatedLine defines model for CampaignSimulation.lines.
-type SimulatedLine struct {
-	Category *string `json:"category,omitempty"`
-	Earns    string  `json:"earns"`
-	Line     int     `json:"line"`
-
-	// Paid What is paid for it, its share of the order's discounts off.
-	Paid    string         `json:"paid"`
-	Reasons []RebateReason `json:"reasons"`
-	Sku     string         `json:"sku"`
 }
 
 // CampaignSimulationObject defines model for CampaignSimulation.Object.
@@ -1733,6 +1751,13 @@ type RebateCaps struct {
 // RebateDefinition defines model for RebateDefinition.
 type RebateDefinition = rebate.Definition
 
+// RebateFailure defines model for RebateFailure.
+type RebateFailure struct {
+	CampaignID *string `json:"campaign_id,omitempty"`
+	Failure    string  `json:"failure"`
+	Rule       string  `json:"rule"`
+}
+
 // RebateID Example: reb_01kahxr3v0c9m6r5w2z8t4y7qe
 type RebateID = string
 
@@ -1750,6 +1775,9 @@ type RebateReason struct {
 	Because     *string `json:"because,omitempty"`
 	Beneficiary *string `json:"beneficiary,omitempty"`
 
+	// CampaignID Whose rule it is.
+	CampaignID *string `json:"campaign_id,omitempty"`
+
 	// Earns What is given.
 	Earns string `json:"earns"`
 
@@ -1757,12 +1785,52 @@ type RebateReason struct {
 	Level int `json:"level"`
 
 	// Offer What the rule alone would give.
-	Offer string `json:"offer"`
-	Rule  string `json:"rule"`
+	Offer   string `json:"offer"`
+	Rule    string `json:"rule"`
+	Version *int   `json:"version,omitempty"`
 
 	// VestsOn From when it may be paid.
 	VestsOn *openapi_types.Date `json:"vests_on,omitempty"`
 }
+
+// RebateSimulation defines model for RebateSimulation.
+type RebateSimulation struct {
+	// Campaigns The campaigns that were asked, in their order.
+	Campaigns []SimulatedCampaign `json:"campaigns"`
+
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency Currency `json:"currency"`
+
+	// Earns All of it.
+	Earns string `json:"earns"`
+
+	// Failures Conditions that failed; their rules give nothing.
+	Failures []RebateFailure        `json:"failures"`
+	Lines    []SimulatedLine        `json:"lines"`
+	Object   RebateSimulationObject `json:"object"`
+
+	// Rules Rules that don't hold for the order at all.
+	Rules []RebateReason `json:"rules"`
+}
+
+// SimulatedCampaign defines model for RebateSimulation.campaigns.
+type SimulatedCampaign struct {
+	// BudgetLeft Of its budget, before it.
+	BudgetLeft string `json:"budget_left"`
+	CampaignID string `json:"campaign_id"`
+	Earns      string `json:"earns"`
+
+	// Exclusive Whether a line gets nothing more, once it has given on it, and nothing of it, once another has.
+	Exclusive bool   `json:"exclusive"`
+	Name      string `json:"name"`
+	Priority  int    `json:"priority"`
+	Version   int    `json:"version"`
+}
+
+// RebateSimulationObject defines model for RebateSimulation.Object.
+type RebateSimulationObject string
 
 // RebateStatement defines model for RebateStatement.
 type RebateStatement struct {
@@ -1966,6 +2034,9 @@ type RerateRequest struct {
 
 	// Version The corrected version.
 	Version int `json:"version"`
+
+	// Whole Whether a preview also sums up all orders after `starting_after`, in one pass over at most some 10,000 of yours and for 20 s.
+	Whole *bool `json:"whole,omitempty"`
 }
 
 // ReratedOrder defines model for ReratedOrder.
@@ -2002,6 +2073,14 @@ type Rerating = accrual.PublicRerating
 // ReratingID Example: rrt_01kahxr3v0c9m6r5w2z8t4y7qe
 type ReratingID = string
 
+// ReratingList defines model for ReratingList.
+type ReratingList struct {
+	Data []Rerating `json:"data"`
+
+	// HasMore Whether more follow; pass the last id as `starting_after`.
+	HasMore bool `json:"has_more"`
+}
+
 // ReratingPreview What a version would change.
 type ReratingPreview struct {
 	CampaignID string `json:"campaign_id"`
@@ -2019,13 +2098,34 @@ type ReratingPreview struct {
 	Object ReratingPreviewObject `json:"object"`
 
 	// Orders The orders that it would change, and those that it would leave alone although the campaign has given on them, or may.
-	Orders  []ReratedOrder    `json:"orders"`
-	Totals  RerateDifferences `json:"totals"`
-	Version int               `json:"version"`
+	Orders []ReratedOrder `json:"orders"`
+
+	// Totals Of this page.
+	Totals  accrual.PublicDifferences `json:"totals"`
+	Version int                       `json:"version"`
+
+	// Whole What the version would change at all orders, in the preview's currency; only with `whole`.
+	Whole *ReratingWhole `json:"whole,omitempty"`
 }
 
 // ReratingPreviewObject defines model for ReratingPreview.Object.
 type ReratingPreviewObject string
+
+// ReratingWhole What the version would change at all orders, in the preview's currency; only with `whole`.
+type ReratingWhole struct {
+	// Complete Whether all were looked at; if not, the rest starts after `next`.
+	Complete bool `json:"complete"`
+
+	// LeftAlone Of them those that would stay as they are although they count, by why: see LeftAlone.
+	LeftAlone map[string]int64 `json:"left_alone"`
+
+	// Looked Orders that the campaign has given on, or may.
+	Looked int64 `json:"looked"`
+
+	// Next Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	Next   *OrderID          `json:"next,omitempty"`
+	Totals RerateDifferences `json:"totals"`
+}
 
 // ReviewRequest defines model for ReviewRequest.
 type ReviewRequest struct {
@@ -2234,6 +2334,20 @@ type SimulateCampaignRequest struct {
 	Version *int     `json:"version,omitempty"`
 }
 
+// SimulateRebatesRequest Exactly one of `order_id`, and `order` with its `currency`.
+type SimulateRebatesRequest struct {
+	// Currency An ISO 4217 code in use.
+	//
+	// Example: CNY
+	Currency *Currency `json:"currency,omitempty"`
+
+	// Order A made-up order. What is left out is unknown.
+	Order *SimulatedOrderRequest `json:"order,omitempty"`
+
+	// OrderID Example: ord_01kahxr3v0c9m6r5w2z8t4y7qe
+	OrderID *OrderID `json:"order_id,omitempty"`
+}
+
 // SimulateRiskRequest Exactly one of `payment_id` and `facts`, and at most one of `version` and `definition`.
 type SimulateRiskRequest struct {
 	// Definition All of it speaks, and the strictest word holds. See docs/risk.md.
@@ -2274,6 +2388,18 @@ type SimulatedBuyerRequest struct {
 	//
 	// Example: 12.34
 	SpentBefore *Amount `json:"spent_before,omitempty"`
+}
+
+// SimulatedLine defines model for SimulatedLine.
+type SimulatedLine struct {
+	Category *string `json:"category,omitempty"`
+	Earns    string  `json:"earns"`
+	Line     int     `json:"line"`
+
+	// Paid What is paid for it, its share of the order's discounts off.
+	Paid    string         `json:"paid"`
+	Reasons []RebateReason `json:"reasons"`
+	Sku     string         `json:"sku"`
 }
 
 // SimulatedOrderRequest A made-up order. What is left out is unknown.
@@ -3445,6 +3571,13 @@ type ListRebatesParams struct {
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
 
+// SimulateRebatesParams defines parameters for SimulateRebates.
+type SimulateRebatesParams struct {
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
 // GetRebateParams defines parameters for GetRebate.
 type GetRebateParams struct {
 	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
@@ -3483,6 +3616,28 @@ type GetRefundParams struct {
 	// what is read to one merchant.
 	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
 }
+
+// ListReratingsParams defines parameters for ListReratings.
+type ListReratingsParams struct {
+	// CampaignID Only re-ratings of this campaign.
+	CampaignID *string `form:"campaign_id,omitempty" json:"campaign_id,omitempty"`
+
+	// Status Only re-ratings in this status.
+	Status *ListReratingsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many to return at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartingAfter The id of the last one you have; the page starts with the one after it.
+	StartingAfter *ReratingID `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+
+	// PaysagaMerchant The merchant to act for, when it isn't the key's own: a merchant below a platform. For an operator's key it narrows
+	// what is read to one merchant.
+	PaysagaMerchant *Merchant `json:"Paysaga-Merchant,omitempty"`
+}
+
+// ListReratingsParamsStatus defines parameters for ListReratings.
+type ListReratingsParamsStatus string
 
 // GetReratingParams defines parameters for GetRerating.
 type GetReratingParams struct {
@@ -4181,6 +4336,9 @@ type ReviewPaymentJSONRequestBody = ReviewRequest
 
 // CreatePayoutJSONRequestBody defines body for CreatePayout for application/json ContentType.
 type CreatePayoutJSONRequestBody = PayoutRequest
+
+// SimulateRebatesJSONRequestBody defines body for SimulateRebates for application/json ContentType.
+type SimulateRebatesJSONRequestBody = SimulateRebatesRequest
 
 // CancelReratingJSONRequestBody defines body for CancelRerating for application/json ContentType.
 type CancelReratingJSONRequestBody = SettlementSteering
@@ -5311,6 +5469,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/rebates (the `ListRebates` operationId).
 	ListRebates(ctx context.Context, params *ListRebatesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SimulateRebatesWithBody What an order would earn of all campaigns, and why
+	//
+	// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+	// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+	// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+	SimulateRebatesWithBody(ctx context.Context, params *SimulateRebatesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SimulateRebates What an order would earn of all campaigns, and why
+	//
+	// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+	// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+	// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+	SimulateRebates(ctx context.Context, params *SimulateRebatesParams, body SimulateRebatesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetRebate Read a rebate
 	//
 	// A key needs the scope `rebates:read`; a user sees their own.
@@ -5331,6 +5511,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 	GetRefund(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReratings List re-ratings, newest first
+	//
+	// A key needs the scope `campaigns:read`.
+	//
+	// Corresponds with GET /v1/reratings (the `ListReratings` operationId).
+	ListReratings(ctx context.Context, params *ListReratingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRerating Read a re-rating and how far it is
 	//
@@ -7885,6 +8072,48 @@ func (c *Client) ListRebates(ctx context.Context, params *ListRebatesParams, req
 	return c.Client.Do(req)
 }
 
+// SimulateRebatesWithBody What an order would earn of all campaigns, and why
+//
+// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+func (c *Client) SimulateRebatesWithBody(ctx context.Context, params *SimulateRebatesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSimulateRebatesRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SimulateRebates What an order would earn of all campaigns, and why
+//
+// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+func (c *Client) SimulateRebates(ctx context.Context, params *SimulateRebatesParams, body SimulateRebatesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSimulateRebatesRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetRebate Read a rebate
 //
 // A key needs the scope `rebates:read`; a user sees their own.
@@ -7926,6 +8155,23 @@ func (c *Client) ListRefunds(ctx context.Context, params *ListRefundsParams, req
 // Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 func (c *Client) GetRefund(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRefundRequest(c.Server, refundID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReratings List re-ratings, newest first
+//
+// A key needs the scope `campaigns:read`.
+//
+// Corresponds with GET /v1/reratings (the `ListReratings` operationId).
+func (c *Client) ListReratings(ctx context.Context, params *ListReratingsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReratingsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13842,6 +14088,61 @@ func NewListRebatesRequest(server string, params *ListRebatesParams) (*http.Requ
 	return req, nil
 }
 
+// NewSimulateRebatesRequest calls the generic SimulateRebates builder with application/json body
+func NewSimulateRebatesRequest(server string, params *SimulateRebatesParams, body SimulateRebatesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSimulateRebatesRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSimulateRebatesRequestWithBody constructs an http.Request for the SimulateRebates method, with any body, and a specified content type
+func NewSimulateRebatesRequestWithBody(server string, params *SimulateRebatesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rebates/simulate")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.PaysagaMerchant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetRebateRequest constructs an http.Request for the GetRebate method
 func NewGetRebateRequest(server string, rebateID RebateID, params *GetRebateParams) (*http.Request, error) {
 	var err error
@@ -14044,6 +14345,111 @@ func NewGetRefundRequest(server string, refundID RefundID, params *GetRefundPara
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.PaysagaMerchant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Paysaga-Merchant", *params.PaysagaMerchant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Paysaga-Merchant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListReratingsRequest constructs an http.Request for the ListReratings method
+func NewListReratingsRequest(server string, params *ListReratingsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reratings")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.CampaignID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "campaign_id", *params.CampaignID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartingAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "starting_after", *params.StartingAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -19208,6 +19614,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/rebates (the `ListRebates` operationId).
 	ListRebatesWithResponse(ctx context.Context, params *ListRebatesParams, reqEditors ...RequestEditorFn) (*ListRebatesResponse, error)
 
+	// SimulateRebatesWithBodyWithResponse What an order would earn of all campaigns, and why
+	//
+	// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+	// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+	// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+	SimulateRebatesWithBodyWithResponse(ctx context.Context, params *SimulateRebatesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SimulateRebatesResponse, error)
+
+	// SimulateRebatesWithResponse What an order would earn of all campaigns, and why
+	//
+	// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+	// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+	// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+	SimulateRebatesWithResponse(ctx context.Context, params *SimulateRebatesParams, body SimulateRebatesJSONRequestBody, reqEditors ...RequestEditorFn) (*SimulateRebatesResponse, error)
+
 	// GetRebateWithResponse Read a rebate
 	//
 	// A key needs the scope `rebates:read`; a user sees their own.
@@ -19234,6 +19662,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
 	GetRefundWithResponse(ctx context.Context, refundID RefundID, params *GetRefundParams, reqEditors ...RequestEditorFn) (*GetRefundResponse, error)
+
+	// ListReratingsWithResponse List re-ratings, newest first
+	//
+	// A key needs the scope `campaigns:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reratings (the `ListReratings` operationId).
+	ListReratingsWithResponse(ctx context.Context, params *ListReratingsParams, reqEditors ...RequestEditorFn) (*ListReratingsResponse, error)
 
 	// GetReratingWithResponse Read a re-rating and how far it is
 	//
@@ -29782,6 +30219,182 @@ func (r ListRebatesResponse) ContentType() string {
 	return ""
 }
 
+// SimulateRebatesResponse200Headers the declared response headers of an HTTP 200 response for SimulateRebates
+type SimulateRebatesResponse200Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse400Headers the declared response headers of an HTTP 400 response for SimulateRebates
+type SimulateRebatesResponse400Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse401Headers the declared response headers of an HTTP 401 response for SimulateRebates
+type SimulateRebatesResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// SimulateRebatesResponse403Headers the declared response headers of an HTTP 403 response for SimulateRebates
+type SimulateRebatesResponse403Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse404Headers the declared response headers of an HTTP 404 response for SimulateRebates
+type SimulateRebatesResponse404Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse413Headers the declared response headers of an HTTP 413 response for SimulateRebates
+type SimulateRebatesResponse413Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse415Headers the declared response headers of an HTTP 415 response for SimulateRebates
+type SimulateRebatesResponse415Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse422Headers the declared response headers of an HTTP 422 response for SimulateRebates
+type SimulateRebatesResponse422Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse500Headers the declared response headers of an HTTP 500 response for SimulateRebates
+type SimulateRebatesResponse500Headers struct {
+	XRequestID *string
+}
+
+// SimulateRebatesResponse503Headers the declared response headers of an HTTP 503 response for SimulateRebates
+type SimulateRebatesResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type SimulateRebatesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RebateSimulation
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *WrongType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SimulateRebatesResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *SimulateRebatesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SimulateRebatesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *SimulateRebatesResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *SimulateRebatesResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *SimulateRebatesResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SimulateRebatesResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *SimulateRebatesResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *SimulateRebatesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SimulateRebatesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SimulateRebatesResponse) GetJSON200() *RebateSimulation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON415() *WrongType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SimulateRebatesResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SimulateRebatesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SimulateRebatesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SimulateRebatesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SimulateRebatesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetRebateResponse200Headers the declared response headers of an HTTP 200 response for GetRebate
 type GetRebateResponse200Headers struct {
 	XRequestID *string
@@ -30178,6 +30791,140 @@ func (r GetRefundResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetRefundResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListReratingsResponse200Headers the declared response headers of an HTTP 200 response for ListReratings
+type ListReratingsResponse200Headers struct {
+	XRequestID *string
+}
+
+// ListReratingsResponse400Headers the declared response headers of an HTTP 400 response for ListReratings
+type ListReratingsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListReratingsResponse401Headers the declared response headers of an HTTP 401 response for ListReratings
+type ListReratingsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListReratingsResponse403Headers the declared response headers of an HTTP 403 response for ListReratings
+type ListReratingsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListReratingsResponse422Headers the declared response headers of an HTTP 422 response for ListReratings
+type ListReratingsResponse422Headers struct {
+	XRequestID *string
+}
+
+// ListReratingsResponse500Headers the declared response headers of an HTTP 500 response for ListReratings
+type ListReratingsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListReratingsResponse503Headers the declared response headers of an HTTP 503 response for ListReratings
+type ListReratingsResponse503Headers struct {
+	RetryAfter *int
+	XRequestID *string
+}
+
+type ListReratingsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReratingList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Unreadable
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Invalid
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Broken
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListReratingsResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListReratingsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListReratingsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListReratingsResponse403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListReratingsResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListReratingsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListReratingsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListReratingsResponse) GetJSON200() *ReratingList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON400() *Unreadable {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON422() *Invalid {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON500() *Broken {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListReratingsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListReratingsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReratingsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReratingsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReratingsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -41857,6 +42604,40 @@ func (c *ClientWithResponses) ListRebatesWithResponse(ctx context.Context, param
 	return ParseListRebatesResponse(rsp)
 }
 
+// SimulateRebatesWithBodyWithResponse What an order would earn of all campaigns, and why
+//
+// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+func (c *ClientWithResponses) SimulateRebatesWithBodyWithResponse(ctx context.Context, params *SimulateRebatesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SimulateRebatesResponse, error) {
+	rsp, err := c.SimulateRebatesWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSimulateRebatesResponse(rsp)
+}
+
+// SimulateRebatesWithResponse What an order would earn of all campaigns, and why
+//
+// Rates an order that is there (`order_id`), or a made-up `order`, by every campaign that is active when it is paid, as the order itself would be
+// rated: by priority, exclusive ones among them, each line never beyond what is paid for it. Caps and budgets are taken as they stand now.
+// Nothing is kept and nothing is counted. A key needs the scope `campaigns:read`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rebates/simulate (the `SimulateRebates` operationId).
+func (c *ClientWithResponses) SimulateRebatesWithResponse(ctx context.Context, params *SimulateRebatesParams, body SimulateRebatesJSONRequestBody, reqEditors ...RequestEditorFn) (*SimulateRebatesResponse, error) {
+	rsp, err := c.SimulateRebates(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSimulateRebatesResponse(rsp)
+}
+
 // GetRebateWithResponse Read a rebate
 //
 // A key needs the scope `rebates:read`; a user sees their own.
@@ -41900,6 +42681,21 @@ func (c *ClientWithResponses) GetRefundWithResponse(ctx context.Context, refundI
 		return nil, err
 	}
 	return ParseGetRefundResponse(rsp)
+}
+
+// ListReratingsWithResponse List re-ratings, newest first
+//
+// A key needs the scope `campaigns:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reratings (the `ListReratings` operationId).
+func (c *ClientWithResponses) ListReratingsWithResponse(ctx context.Context, params *ListReratingsParams, reqEditors ...RequestEditorFn) (*ListReratingsResponse, error) {
+	rsp, err := c.ListReratings(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReratingsResponse(rsp)
 }
 
 // GetReratingWithResponse Read a re-rating and how far it is
@@ -54698,6 +55494,212 @@ func ParseListRebatesResponse(rsp *http.Response) (*ListRebatesResponse, error) 
 	return response, nil
 }
 
+// ParseSimulateRebatesResponse parses an HTTP response from a SimulateRebatesWithResponse call
+func ParseSimulateRebatesResponse(rsp *http.Response) (*SimulateRebatesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SimulateRebatesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RebateSimulation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WrongType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SimulateRebatesResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers SimulateRebatesResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers SimulateRebatesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers SimulateRebatesResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers SimulateRebatesResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers SimulateRebatesResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers SimulateRebatesResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers SimulateRebatesResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers SimulateRebatesResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers SimulateRebatesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetRebateResponse parses an HTTP response from a GetRebateWithResponse call
 func ParseGetRebateResponse(rsp *http.Response) (*GetRebateResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -55143,6 +56145,161 @@ func ParseGetRefundResponse(rsp *http.Response) (*GetRefundResponse, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetRefundResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListReratingsResponse parses an HTTP response from a ListReratingsWithResponse call
+func ParseListReratingsResponse(rsp *http.Response) (*ListReratingsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReratingsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReratingList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Unreadable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Broken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListReratingsResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListReratingsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListReratingsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListReratingsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListReratingsResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListReratingsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListReratingsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

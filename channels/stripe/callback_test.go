@@ -155,7 +155,6 @@ func TestWhatASignedEventMayHold(t *testing.T) {
 		"of someone else":        {func(_, o map[string]any) { o["metadata"] = map[string]any{"order": "7"} }, channels.SubjectOther, ""},
 		"without metadata":       {func(_, o map[string]any) { o["metadata"] = nil }, channels.SubjectOther, ""},
 		"of a customer":          {func(e, _ map[string]any) { e["type"] = "customer.created" }, channels.SubjectOther, ""},
-		"of a dispute":           {func(e, _ map[string]any) { e["type"] = "charge.dispute.created" }, channels.SubjectOther, ""},
 		"of the creation":        {func(e, _ map[string]any) { e["type"] = "payment_intent.created" }, channels.SubjectOther, ""},
 		"with another object":    {func(_, o map[string]any) { o["object"] = "charge" }, "", "callback_unreadable"},
 		"with a new status":      {func(_, o map[string]any) { o["status"] = "partially_funded" }, "", "callback_unreadable"},
@@ -163,6 +162,7 @@ func TestWhatASignedEventMayHold(t *testing.T) {
 		"with text for amount":   {func(_, o map[string]any) { o["amount_received"] = "3" }, "", "callback_unreadable"},
 		"without an id":          {func(e, _ map[string]any) { e["id"] = "" }, "", "callback_unreadable"},
 		"a refund that is none":  {func(e, _ map[string]any) { e["type"] = "refund.updated" }, "", "callback_unreadable"},
+		"a dispute that is none": {func(e, _ map[string]any) { e["type"] = "charge.dispute.created" }, "", "callback_unreadable"},
 		"in an unknown currency": {func(_, o map[string]any) { o["currency"] = "xxx" }, "", "callback_unreadable"},
 	}
 	for name, c := range cases {

@@ -34,12 +34,18 @@ func disputed(out channels.Callback, event sdk.Event) (channels.Callback, error)
 		return channels.Callback{}, unreadableEvent()
 	}
 	word := dispute.Word{ID: d.ID, Status: status, AmountMinor: amount.Minor, Currency: string(amount.Currency), FeeMinor: fee,
-		Reason: string(d.Reason), At: time.Unix(event.Created, 0).UTC()}
+		Reason: string(d.Reason), At: saidAt(&d, event)}
 	if word.Check() != nil {
 		return channels.Callback{}, unreadableEvent()
 	}
 	out.Subject, out.Dispute, out.Outcome = channels.SubjectDispute, &word, payment.Outcome{ChannelID: d.PaymentIntent.ID}
 	return out, nil
+}
+
+// saidAt is the event's time. Stripe tells whole seconds, and closes a dispute and gives the money back within one: what shows more balance
+// transactions is the later word.
+func saidAt(d *sdk.Dispute, event sdk.Event) time.Time {
+	return time.Unix(event.Created, 0).UTC().Add(time.Duration(len(d.BalanceTransactions)) * time.Microsecond)
 }
 
 // disputeStatus says whose the money is, whether Stripe has had it at all, and whether its status is one that we know. Stripe takes the money

@@ -3,6 +3,7 @@ package stripe_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,8 +39,10 @@ func TestDisputes(t *testing.T) {
 		kind   string
 		status dispute.Status
 		fee    int64
-	}{{"charge.dispute.created", "", 0}, {"charge.dispute.created", dispute.Open, fake.DisputeFee}, {"charge.dispute.funds_withdrawn", dispute.Open, fake.DisputeFee},
-		{"charge.dispute.closed", dispute.Lost, fake.DisputeFee}, {"charge.dispute.closed", dispute.Won, fake.DisputeFee}, {"charge.dispute.funds_reinstated", dispute.Won, 0}}
+		moves  time.Duration // balance transactions: the word that shows more is the later one of its second
+	}{{"charge.dispute.created", "", 0, 0}, {"charge.dispute.created", dispute.Open, fake.DisputeFee, 1},
+		{"charge.dispute.funds_withdrawn", dispute.Open, fake.DisputeFee, 1}, {"charge.dispute.closed", dispute.Lost, fake.DisputeFee, 1},
+		{"charge.dispute.closed", dispute.Won, fake.DisputeFee, 1}, {"charge.dispute.funds_reinstated", dispute.Won, 0, 2}}
 	require.Len(t, events, len(want))
 	for n, w := range want {
 		e := events[n]
@@ -54,7 +57,8 @@ func TestDisputes(t *testing.T) {
 		assert.Equal(t, channels.SubjectDispute, cb.Subject)
 		assert.Equal(t, i.ID, cb.Outcome.ChannelID)
 		assert.Empty(t, cb.Reference)
-		assert.Equal(t, dispute.Word{ID: e.About, Status: w.status, AmountMinor: 1234, Currency: "EUR", FeeMinor: w.fee, Reason: "fraudulent", At: born}, *cb.Dispute)
+		assert.Equal(t, dispute.Word{ID: e.About, Status: w.status, AmountMinor: 1234, Currency: "EUR", FeeMinor: w.fee, Reason: "fraudulent",
+			At: born.Add(w.moves * time.Microsecond)}, *cb.Dispute)
 	}
 }
 

@@ -73,6 +73,26 @@ type Preview struct {
 	Corrected
 }
 
+// Whole is what a run would come to at all orders that it looked at.
+type Whole struct {
+	Looked   int64            // orders that the run is about
+	Left     map[string]int64 // of them those left alone, by why
+	Done     Differences
+	Complete bool   // no order is left to look at
+	Next     string // the last order that it has come to
+}
+
+// Add counts one order.
+func (w *Whole) Add(p Preview) {
+	w.Looked++
+	if w.Done = w.Done.Add(p.Differences()); p.Left != "" {
+		if w.Left == nil {
+			w.Left = map[string]int64{}
+		}
+		w.Left[p.Left]++
+	}
+}
+
 // BeginRerating brings a run into being. A campaign that has an open one is
 // fault.Conflict "rerating_open".
 type BeginRerating struct {

@@ -78,7 +78,7 @@ func rateOrder(versions []*Rules, o Order, used Used, why bool) (Result, error) 
 	}
 	t.offers, t.firm = make([]offer, 0, most), make([]sum, 0, most)
 	t.out.Earnings = make([]Earning, 0, len(o.Lines)*len(versions))
-	for _, r := range byPriority(versions) {
+	for _, r := range ByPriority(versions) {
 		if c := r.Campaign; c.Book != o.Book || c.MerchantID != o.MerchantID || c.Currency != o.Currency {
 			return Result{}, fault.Internal("an order is rated by campaigns of its own merchant, book and currency", nil) // I-25
 		}
@@ -90,7 +90,8 @@ func rateOrder(versions []*Rules, o Order, used Used, why bool) (Result, error) 
 	return t.out, nil
 }
 
-func byPriority(versions []*Rules) []*Rules {
+// ByPriority returns versions in the order in which their campaigns are asked.
+func ByPriority(versions []*Rules) []*Rules {
 	before := func(a, b *Rules) int {
 		return cmp.Or(cmp.Compare(b.Campaign.Priority, a.Campaign.Priority), strings.Compare(a.Campaign.ID, b.Campaign.ID))
 	}

@@ -3,6 +3,7 @@ package rebates
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -250,6 +251,10 @@ func (w *walk) rerate(ctx context.Context, a Act) error {
 	}
 	first := w.orders[0].orderID
 	run.After = first[:len(first)-1]
+	foreseen, err := w.Steps.TotalRerating(ctx, run, 1000)
+	if err != nil {
+		return err
+	}
 	for !run.Status.Terminal() {
 		var other sync.WaitGroup
 		var second error
@@ -266,6 +271,10 @@ func (w *walk) rerate(ctx context.Context, a Act) error {
 		}
 	}
 	w.done["rerated_orders"] += int(run.Done.Orders)
+	if !a.Twice && (!foreseen.Complete || foreseen.Looked != run.Looked || !maps.Equal(foreseen.Left, run.Left)) { // the sums depend on who comes first to a short budget
+		return fmt.Errorf("the preview of the re-rating has looked at %d orders and left %v alone, and the run at %d and %v", foreseen.Looked, foreseen.Left,
+			run.Looked, run.Left)
+	}
 	for why, n := range run.Left {
 		w.done["left_"+why] += int(n)
 	}
