@@ -169,21 +169,8 @@ func (s *server) totalRerating(c echo.Context, k rebate.Campaign, run accrual.Re
 func (s *server) ListReratings(c echo.Context, p ListReratingsParams) error {
 	who := callerOf(c)
 	f := accrual.RunFilter{Book: who.Book, MerchantID: who.merchant, CampaignID: value(p.CampaignID), Status: accrual.RunStatus(value(p.Status)),
-		After: value(p.StartingAfter), Limit: defaultPage}
-	if p.Limit != nil {
-		f.Limit = *p.Limit
-	}
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	list, more, err := s.Rerater.Reratings(ctx, f)
-	if err != nil {
-		return err
-	}
-	views := make([]Rerating, 0, len(list))
-	for _, r := range list {
-		views = append(views, r.Public())
-	}
-	return reply(c, http.StatusOK, mediaJSON, ReratingList{Data: views, HasMore: more})
+		After: value(p.StartingAfter), Limit: pageSize(p.Limit)}
+	return listed(s, c, f, s.Rerater.Reratings, accrual.Rerating.Public)
 }
 
 func isReratingStatus(text string) bool {
