@@ -11,6 +11,7 @@ import (
 	"paysaga/domain/id"
 	"paysaga/domain/ledger"
 	"paysaga/domain/notice"
+	people "paysaga/domain/user"
 )
 
 // tells switches on that the shop's people are told.
@@ -124,8 +125,7 @@ func TestWhoIsReadAndByWhom(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, more)
 	require.Equal(t, "N-1", func() string { f, _ := notice.FactsOf(list[0], notice.Settings{}); return f.Order }())
-	_, err = h.db.Owner.Exec(t.Context(), `DELETE FROM user_details; DELETE FROM user_profiles;
-		UPDATE users SET status = 'erased', reference = NULL, metadata = '{}'`)
+	_, err = h.s.DoUser(t.Context(), h.ref(user), h.by(), people.Doing{Act: people.Erase})
 	require.NoError(t, err)
 	due := h.due(notice.Mail, time.Minute)
 	require.True(t, due[0].Person.Erased)

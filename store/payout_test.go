@@ -97,6 +97,7 @@ func TestPayoutsOfWhoMayNot(t *testing.T) {
 		h.setStatus(ada, status)
 		h.refused(h.takes(ada, 1), fault.KindConflict, code)
 	}
+	h.setStatus(ada, "closed") // nothing of theirs was erased
 	h.commit(h.sendPayout(under, 1))
 	h.commit(h.movePayout(under, said(payment.Outcome{Verdict: payment.Declined, Dead: true})))
 	require.Equal(t, int64(100), h.wallet(ada))
