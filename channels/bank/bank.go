@@ -14,11 +14,10 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/payment"
-	"paysaga/domain/payout"
 )
 
 // Name is the channel's name in paths, queues and accounts.
-const Name = payout.BankRail
+const Name = payment.BankRail
 
 // Channel is the adapter. It keeps nothing between calls.
 type Channel struct {

@@ -74,6 +74,8 @@ type Chart struct {
 	Currency money.Currency
 	// Own: whose money it is about, where that never becomes ours. The zero is ours.
 	Own Own
+	// AtBank: the channel account is our own at a bank. What it takes is our cash at once, and nobody settles it with us later.
+	AtBank bool
 }
 
 func (c Chart) account(code, owner string, kind Kind, side Side) Account {
@@ -86,10 +88,13 @@ func (c Chart) floored(code, owner string, kind Kind, side Side) Account {
 	return a
 }
 
-// Clearing is what a channel owes us for what it has taken, until it settles.
+// Clearing is what a channel owes us for what it has taken, until it settles; of an account of ours at a bank, its cash.
 func (c Chart) Clearing(channelAccount string) Account {
 	if c.Owned() {
 		return c.own(channelAccount, "", Debit)
+	}
+	if c.AtBank {
+		return c.Cash(channelAccount)
 	}
 	return c.account("channel/"+channelAccount+"/clearing", channelAccount, Asset, Debit)
 }

@@ -49,16 +49,10 @@ type Payout struct {
 	From           Account // Wallet of a user, or Available of a merchant
 	Amount         money.Amount
 	At             time.Time // the channel's time of success; zero: ours
-	Cash           bool      // the channel account is ours at a bank: it leaves our cash
 }
 
 // Source is where the money of a payout is until it has left.
-func (p Payout) Source() Account {
-	if p.Cash {
-		return p.Chart.Cash(p.ChannelAccount)
-	}
-	return p.Chart.Clearing(p.ChannelAccount)
-}
+func (p Payout) Source() Account { return p.Chart.Clearing(p.ChannelAccount) }
 
 // PayoutOpened takes a payout's money out of its owner's reach. "No" at the channel is its exact reversal.
 func PayoutOpened(cause string, p Payout) (Journal, error) {

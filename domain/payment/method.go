@@ -1,5 +1,9 @@
 package payment
 
+// BankRail is the channel whose accounts are our own at a bank: what comes over it is our cash, what leaves has left our
+// cash, and no channel settles either with us later.
+const BankRail = "bank"
+
 // MethodType is how the customer pays.
 type MethodType string
 

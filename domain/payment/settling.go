@@ -335,6 +335,7 @@ func (s *settling) done() (Ruling, error) {
 // chart is that of the money which the attempt in question has brought.
 func (s *settling) chart() ledger.Chart {
 	c := s.Payment.chart()
+	c.AtBank = s.Attempt != nil && s.Attempt.Channel == BankRail
 	if s.Attempt != nil && s.Attempt.OwnFunds {
 		c.Own = ledger.Own{ChannelAccount: s.Attempt.ChannelAccount, Merchant: s.Payment.MerchantID}
 	}

@@ -59,12 +59,10 @@ const (
 // Attempt is one try to pay out at the channel.
 type Attempt = remit.Attempt
 
-// BankRail is the channel whose accounts are our own at a bank: what leaves over
-// it has left our cash, and no channel settles it with us later.
-const BankRail = "bank"
-
 // Chart makes the accounts of the payout's book and currency.
-func (p Payout) Chart() ledger.Chart { return ledger.Chart{Book: p.Book, Currency: p.Amount.Currency} }
+func (p Payout) Chart() ledger.Chart {
+	return ledger.Chart{Book: p.Book, Currency: p.Amount.Currency, AtBank: p.Channel == payment.BankRail}
+}
 
 // From is the account that the payout leaves.
 func (p Payout) From() ledger.Account {
@@ -79,7 +77,7 @@ func (p Payout) Source() ledger.Account { return p.ledger().Source() }
 
 // ledger is the payout as its postings need it.
 func (p Payout) ledger() ledger.Payout {
-	return ledger.Payout{Chart: p.Chart(), ChannelAccount: p.ChannelAccount, From: p.From(), Amount: p.Amount, Cash: p.Channel == BankRail}
+	return ledger.Payout{Chart: p.Chart(), ChannelAccount: p.ChannelAccount, From: p.From(), Amount: p.Amount}
 }
 
 // Dossier is everything a step of the saga reads of one payout, in one go.

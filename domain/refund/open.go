@@ -180,7 +180,7 @@ func (r Refund) ledger() ledger.Refund {
 
 // Chart makes the accounts of the refund's book and currency.
 func (r Refund) Chart() ledger.Chart {
-	c := ledger.Chart{Book: r.Book, Currency: r.Amount.Currency}
+	c := ledger.Chart{Book: r.Book, Currency: r.Amount.Currency, AtBank: r.Channel == payment.BankRail}
 	if r.OwnFunds {
 		c.Own = ledger.Own{ChannelAccount: r.ChannelAccount, Merchant: r.MerchantID}
 	}

@@ -186,7 +186,7 @@ func (at stall) visit(t *testing.T, m *stage.Merchant, how method) visit {
 // clearing is what our ledger says that the channel holds for us.
 func (at stall) clearing(t *testing.T, m *stage.Merchant) int64 {
 	t.Helper()
-	c := ledger.Chart{Book: m.Book, Currency: money.Currency(at.currency)}
+	c := ledger.Chart{Book: m.Book, Currency: money.Currency(at.currency), AtBank: at.account.Channel == payment.BankRail}
 	return m.Stage.Balance(t, c.Clearing(m.Sandboxes[0].Account).Code)
 }
 
