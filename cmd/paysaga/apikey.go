@@ -22,7 +22,7 @@ type apiKeyCommand struct {
 	Create apiKeyCreate `cmd:"" help:"Make a key, with all usual scopes or just some. It is shown once."`
 	Scopes apiKeyScopes `cmd:"" help:"Show what a key may do, or change it."`
 	Rotate apiKeyRotate `cmd:"" help:"Make a successor with the same scopes, and let the key itself end after a while."`
-	Revoke apiKeyRevoke `cmd:"" help:"End a key at once."`
+	Revoke apiKeyRevoke `cmd:"" help:"End a key at once: what comes with it is refused."`
 	Acts   apiKeyActs   `cmd:"" help:"List what was done to a key, by whom and why."`
 }
 

@@ -32,7 +32,7 @@ func documents(t *testing.T) map[string]string {
 var (
 	inline     = regexp.MustCompile("`([^`\n]+)`")
 	makeTarget = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
-	ourCommand = regexp.MustCompile(`(?m)^(?:\.build/)?paysaga ((?:[a-z]+ ?)+)(.*)`)
+	ourCommand = regexp.MustCompile(`(?m)^(?:\.build/)?paysaga ((?:[a-z][a-z-]* ?)+)(.*)`)
 	longFlag   = regexp.MustCompile(`--([a-z-]+)`)
 )
 
