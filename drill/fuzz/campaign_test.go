@@ -3,6 +3,7 @@ package fuzz
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,21 @@ func TestWhatTheFuzzerSaysIsRead(t *testing.T) {
 	require.Equal(t, progress{executions: 102938, interesting: 17, seconds: 63}, p)
 	require.True(t, p.hear("fuzz: elapsed: 1m6s, execs: 102939 (0/sec)"))
 	require.Equal(t, int64(17), p.interesting)
+}
+
+// The end of its time isn't a failure of the target, and nothing else passes for it.
+func TestTheEndOfItsTimeIsNoFailure(t *testing.T) {
+	t.Parallel()
+	race := []string{"fuzz: elapsed: 0s, gathering baseline coverage: 1/1 completed, now fuzzing with 1 workers", "--- FAIL: FuzzHolds (1.05s)", "    context deadline exceeded", "FAIL"}
+	require.True(t, timeOver(race, "FuzzHolds"))
+	require.False(t, timeOver(race, "FuzzOther"))
+	require.False(t, timeOver(nil, "FuzzHolds"))
+	for n, line := range []string{"fuzz: minimizing 38-byte failing input file", "--- FAIL: FuzzHolds/seed#0 (0.00s)", "        x_test.go:9: context deadline exceeded", "panic: x"} {
+		other := slices.Clone(race)
+		other[min(n, 3)] = line
+		require.False(t, timeOver(other, "FuzzHolds"), line)
+		require.False(t, timeOver(append(slices.Clone(race), line), "FuzzHolds"), line)
+	}
 }
 
 // A campaign over two targets of a module of its own: one that holds, and one that a short input breaks.
