@@ -56,8 +56,9 @@ type Cell struct {
 	// process's, not the parser's only. OwnBefore was there before it began.
 	PeakOwn   int64 `json:"peak_own_bytes"`
 	OwnBefore int64 `json:"own_before_bytes"`
-	// PeakRSS is with the pages of the binary that are in memory, too: code and tables of all of paysaga. They are files' pages, shared by every
-	// process of the binary, and the kernel lets them go when it wants the room. RSSBefore was there before it began.
+	// PeakRSS is with the pages of the binary that were needed, too: code and tables. They are the file's, shared by every process of the binary,
+	// and the kernel lets them go when it wants the room; those that starting all of paysaga has touched are let go before. RSSBefore was there
+	// before it began.
 	PeakRSS   int64 `json:"peak_rss_bytes"`
 	RSSBefore int64 `json:"rss_before_bytes"`
 }
@@ -134,6 +135,7 @@ func (s subject) measure(ctx context.Context, registry channels.Registry, n int,
 		return cell, err
 	}
 	debug.FreeOSMemory()
+	releaseBinary()
 	cell.RSSBefore, cell.OwnBefore = resetPeak(), memory("RssAnon:")
 	file := reconcile.File{Name: "generated", Kind: s.kind, Account: "cha_bench", Book: id.Test, Hash: strings.Repeat("0", 64)}
 	lines := 0

@@ -11,9 +11,9 @@ func (c *camt) inEntry(e event, in []byte) error {
 	case !tx && e == begin:
 		return nil
 	case !tx:
-		return c.ofEntry(string(in))
+		return c.ofEntry(in)
 	case len(in) > len(inTx) && e == end:
-		return c.inTx(string(in[len(inTx):]))
+		return c.inTx(in[len(inTx):])
 	case len(in) > len(inTx):
 		return nil
 	case e == end:
@@ -30,9 +30,9 @@ func (c *camt) inEntry(e event, in []byte) error {
 	return nil
 }
 
-func (c *camt) ofEntry(in string) (err error) {
+func (c *camt) ofEntry(in []byte) (err error) {
 	m := &c.e
-	switch in {
+	switch string(in) {
 	case "/Amt":
 		m.currency = c.attr
 		return c.once(&c.raw)
@@ -52,7 +52,7 @@ func (c *camt) ofEntry(in string) (err error) {
 	case "/AcctSvcrRef":
 		m.entryRef = c.value()
 	case "/BkTxCd/Domn/Cd", "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd", "/BkTxCd/Prtry/Cd":
-		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
+		m.code = c.coded(m.code, in[len("/BkTxCd"):], c.value())
 	}
 	return err
 }
@@ -70,24 +70,26 @@ func (c *camt) once(into *string) error {
 
 // coded joins the parts of a bank's transaction code. A proprietary one stands
 // only where there is no other.
-func coded(code, in, value string) string {
+func (c *camt) coded(code string, in []byte, value string) string {
+	proprietary := string(in) == "/Prtry/Cd"
 	switch {
-	case in == "/Prtry/Cd" && code == "" && len(value) <= 35:
+	case proprietary && code == "" && len(value) <= 35:
 		return value
-	case in == "/Prtry/Cd" || len(value) > 4:
+	case proprietary || len(value) > 4:
 		return code
-	case in == "/Domn/Cd":
+	case string(in) == "/Domn/Cd":
 		return value
 	}
-	return code + "." + value
+	c.scratch = append(append(append(c.scratch[:0], code...), '.'), value...)
+	return c.again(c.scratch)
 }
 
 func truth(text string) bool { return text == "true" || text == "1" }
 
 // inTx reads a transaction of an entry. What isn't named here isn't looked at.
-func (c *camt) inTx(in string) error {
+func (c *camt) inTx(in []byte) error {
 	m := &c.t
-	switch in {
+	switch string(in) {
 	case "/Amt":
 		c.txCurrency = c.attr
 		return c.once(&c.txRaw)
@@ -127,7 +129,7 @@ func (c *camt) inTx(in string) error {
 	case "/BkTxCd/Domn/Cd":
 		m.code = c.value()
 	case "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd":
-		m.code = coded(m.code, in[len("/BkTxCd"):], c.value())
+		m.code = c.coded(m.code, in[len("/BkTxCd"):], c.value())
 	}
 	return nil
 }

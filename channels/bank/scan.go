@@ -230,7 +230,11 @@ func (s *scanner) declared() (part, []byte, error) {
 // tag goes up to the > that stands outside of quotes.
 func (s *scanner) tag() (part, []byte, error) {
 	quote := byte(0)
-	for n := 1; ; n++ {
+	n := 1
+	for s.from+n < s.end && classes[s.buf[s.from+n]]&isName != 0 { // most tags are a name
+		n++
+	}
+	for ; ; n++ {
 		if s.from+n == s.end {
 			if err := s.within(); err != nil {
 				return 0, nil, err

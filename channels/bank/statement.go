@@ -127,7 +127,9 @@ func kindOf(payout, back bool) reconcile.Kind {
 
 // fee: the bank's own code says that the movement is its price.
 func (m *movement) fee() bool {
-	parts := strings.Split(m.code, ".")
-	last := parts[len(parts)-1]
-	return len(parts) == 3 && (last == "CHRG" || last == "COMM" || last == "COME" || last == "FEES")
+	switch dot := strings.LastIndexByte(m.code, '.'); m.code[dot+1:] {
+	case "CHRG", "COMM", "COME", "FEES":
+		return strings.Count(m.code, ".") == 2
+	}
+	return false
 }

@@ -165,8 +165,10 @@ func (d *document) open(tag []byte) error {
 		return errMalformed
 	}
 	d.depth++
-	if err := d.attributes(tag[n:]); err != nil {
-		return err
+	if d.attr = ""; n < len(tag) {
+		if err := d.attributes(tag[n:]); err != nil {
+			return err
+		}
 	}
 	prefix, local := split(tag[:n])
 	switch space := d.resolve(prefix); {
@@ -189,7 +191,6 @@ func (d *document) open(tag []byte) error {
 
 // attributes looks at all of a tag's, and keeps the currency and the namespaces.
 func (d *document) attributes(rest []byte) error {
-	d.attr = ""
 	for {
 		key, value, after, err := attribute(rest)
 		if err != nil || key == nil {
@@ -223,8 +224,11 @@ func (d *document) resolve(prefix []byte) string {
 }
 
 func (d *document) close(tag []byte) error {
-	n := name(tag)
-	if d.depth == 0 || n == 0 || !bytes.Equal(d.full[d.fulls[d.depth-1]:], tag[:n]) || len(spaced(tag[n:])) > 0 {
+	if d.depth == 0 {
+		return errMalformed
+	}
+	open := d.full[d.fulls[d.depth-1]:]
+	if !bytes.HasPrefix(tag, open) || len(spaced(tag[len(open):])) > 0 {
 		return errMalformed
 	}
 	return nil
@@ -276,10 +280,15 @@ func (d *document) value() string { return d.word(bytes.TrimSpace(d.text)) }
 
 // word is a text as a string. Short ones come again and again: codes, currencies, days.
 func (d *document) word(text []byte) string {
-	n := len(text)
-	if n == 0 || n > 10 {
+	if n := len(text); n == 0 || n > 10 {
 		return string(text)
 	}
+	return d.again(text)
+}
+
+// again is a text that most likely came before, as the string that it was then.
+func (d *document) again(text []byte) string {
+	n := len(text)
 	last := &d.words[text[0]*31^text[n-1]*7^text[n/2]^byte(n)]
 	if *last != string(text) {
 		*last = string(text)
