@@ -52,7 +52,7 @@ func (s *Store) Opening(ctx context.Context, book id.Book, paymentID string) (pa
 		return noRows(row.Scan(&r.orderType, &r.reference, &r.since, &r.details, &r.record,
 			&r.ownRouting, &r.platformRouting, &r.ownRisk, &r.platformRisk, &r.listed))
 	})
-	if err := db.pool.SendBatch(ctx, m).Close(); err != nil {
+	if err := db.atOnce(ctx, m); err != nil {
 		return payment.Dossier{}, risk.Briefing{}, failure(err)
 	}
 	if d.Payment.ID == "" {

@@ -142,7 +142,7 @@ func (s *Store) Dossier(ctx context.Context, book id.Book, paymentID string) (pa
 	}
 	b := &pgx.Batch{}
 	s.queueDossier(b, &d, book, paymentID)
-	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := db.atOnce(ctx, b); err != nil {
 		return payment.Dossier{}, failure(err)
 	}
 	if d.Payment.ID == "" {

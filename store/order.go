@@ -264,7 +264,7 @@ func (s *Store) Order(ctx context.Context, book id.Book, merchantID, orderID str
 		payments, err = pgx.CollectRows(rows, s.scanPayment)
 		return err
 	})
-	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := db.atOnce(ctx, b); err != nil {
 		return trade.Order{}, nil, failure(err)
 	}
 	if len(found) == 0 {

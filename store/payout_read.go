@@ -158,7 +158,7 @@ func (s *Store) PayoutDossier(ctx context.Context, book id.Book, payoutID string
 		}
 		return rows.Err()
 	})
-	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := db.atOnce(ctx, b); err != nil {
 		return payout.Dossier{}, failure(err)
 	}
 	if d.Payout.ID == "" {

@@ -120,7 +120,7 @@ func (s *Store) OrderFile(ctx context.Context, book id.Book, orderID string) (ac
 		f.Rebates, err = pgx.CollectRows(rows, scanRebate)
 		return err
 	})
-	err = db.pool.SendBatch(ctx, b).Close()
+	err = db.atOnce(ctx, b)
 	if err == pgx.ErrNoRows {
 		return f, fault.NotFound("order")
 	}

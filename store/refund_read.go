@@ -135,7 +135,7 @@ func (s *Store) RefundDossier(ctx context.Context, book id.Book, refundID string
 		return noRows(err)
 	})
 	b.Queue(sqlRefundsSent, book, refundID).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Sent) })
-	if err := db.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := db.atOnce(ctx, b); err != nil {
 		return refund.Dossier{}, failure(err)
 	}
 	if d.Refund.ID == "" {

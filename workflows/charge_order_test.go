@@ -30,6 +30,8 @@ type charging struct {
 	local  []bool // of each charge: whether it was made inside a workflow task
 	closed int    // how often the channel was asked to close the charge
 	end    activities.BookInput
+	looks  int               // how often it was read where the payment stands
+	held   activities.Booked // what a success comes to; zero: the payment is paid
 }
 
 func newCharging(t *testing.T) *charging {
@@ -61,12 +63,18 @@ func newCharging(t *testing.T) *charging {
 	step("Book", func(_ context.Context, in activities.BookInput) (activities.Booked, error) {
 		c.end, c.books = in, append(c.books, in)
 		switch {
+		case in.Answer.Verdict == payment.Succeeded && c.held.Status != "":
+			return c.held, nil
 		case in.Answer.Verdict == payment.Succeeded:
 			return activities.Booked{Status: payment.Paid}, nil
 		case !in.Last && in.Answer.Verdict == payment.Declined:
 			return activities.Booked{Status: payment.Processing}, nil
 		}
 		return activities.Booked{Status: payment.Failed}, nil
+	})
+	step("Look", func(context.Context, activities.Ref) (activities.Booked, error) {
+		c.looks++
+		return activities.Booked{Status: payment.Paid}, nil
 	})
 	step("Heed", func(context.Context, activities.HeedInput) (activities.Heard, error) {
 		return activities.Heard{Answer: refusedDead, Ordinal: 1}, nil
@@ -179,4 +187,18 @@ func (o *told) Complete(_ any, err error) {
 	if err != nil {
 		o.Error(err)
 	}
+}
+
+// Whoever says "try again" to a payment that waits for its case makes it read what was decided, whether the case's word came or not.
+func TestANudgeReadsWhatWasDecided(t *testing.T) {
+	t.Parallel()
+	c := newCharging(t)
+	c.charge = func(int) (activities.Answer, error) { return paidNow, nil }
+	c.held = activities.Booked{Status: payment.RequiresAction, Parked: "amount_mismatch"}
+	c.env.RegisterDelayedCallback(func() {
+		require.Zero(t, c.looks)
+		c.env.UpdateWorkflow(workflows.UpdateRetry, "", &told{T: t, done: make(chan struct{})})
+	}, time.Hour)
+	c.run()
+	assert.Equal(t, 1, c.looks)
 }

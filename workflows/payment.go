@@ -192,8 +192,10 @@ func (p *paymentSaga) awaitDecision(ctx workflow.Context) {
 	p.tell(ctx, "parked: "+p.booked.Parked, "its case decides; an operator may send the Update resolve with accept or reject")
 	settled := workflow.GetSignalChannel(ctx, SignalSettled)
 	for !p.terminal() {
-		_ = workflow.Await(ctx, func() bool { return p.terminal() || settled.Len() > 0 })
-		if settled.ReceiveAsync(nil) && !p.terminal() {
+		nudge := p.nudges
+		_ = workflow.Await(ctx, func() bool { return p.terminal() || settled.Len() > 0 || p.nudges != nudge })
+		asked := p.nudges != nudge && since(ctx, "a nudge reads what was decided")
+		if told := settled.ReceiveAsync(nil); (told || asked) && !p.terminal() {
 			p.commit(ctx, "read what was decided", steps.Look, p.ref, &p.booked)
 			p.show(ctx)
 		}
