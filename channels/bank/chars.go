@@ -84,6 +84,11 @@ func beyondASCII(r rune, first bool) bool {
 	return false
 }
 
+// qualified names have one prefix at most (Namespaces in XML 1.0, 4).
+func qualified(name []byte) bool { return bytes.Count(name, colon) <= 1 }
+
+var colon = []byte{':'}
+
 // split takes the prefix off a name. One without either part is a name as a whole.
 func split(name []byte) (prefix, local []byte) {
 	i := bytes.IndexByte(name, ':')

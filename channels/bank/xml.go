@@ -161,7 +161,7 @@ func (d *document) open(tag []byte) error {
 		tag, d.alone = tag[:n-1], true
 	}
 	n := name(tag)
-	if n == 0 {
+	if n == 0 || !qualified(tag[:n]) {
 		return errMalformed
 	}
 	d.depth++
@@ -195,6 +195,9 @@ func (d *document) attributes(rest []byte) error {
 		key, value, after, err := attribute(rest)
 		if err != nil || key == nil {
 			return err
+		}
+		if !qualified(key) {
+			return errMalformed
 		}
 		if rest = after; !verbatim(value) {
 			if d.scratch, err = decode(d.scratch[:0], value, false); err != nil {
