@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -90,6 +92,14 @@ type channelDrain struct {
 
 // Run drains: it may be interrupted and begun again at any time, the account stays as it is.
 func (c *channelDrain) Run(a *app) error {
+	err := c.drain(a)
+	if errors.Is(err, context.Canceled) && a.ctx.Err() != nil {
+		return errors.New("interrupted: the account stays draining; begin again to see what is open there")
+	}
+	return err
+}
+
+func (c *channelDrain) drain(a *app) error {
 	s, err := c.do(a, channels.Drain)
 	if err != nil {
 		return err

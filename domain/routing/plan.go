@@ -93,6 +93,9 @@ func (p *Plan) fitting(f Facts, open []Candidate) ([]Candidate, error) {
 		}
 		return out
 	}
+	if len(open) == 0 {
+		return nil, fault.Invalid("no_channel", "channel", "no channel is open to this merchant: none is set up, or each is disabled")
+	}
 	named := keep(open, "the request names another channel", func(c Candidate) bool { return f.Channel == "" || c.Channel == f.Channel })
 	if len(named) == 0 {
 		return nil, fault.Invalid("channel_unknown", "channel", "no such channel is open to this merchant")

@@ -68,8 +68,8 @@ type Plan struct {
 }
 
 // Make plans a payment by priority alone, as the empty rule set does. Nothing
-// that fits is fault.Invalid, and names the field: channel_unknown,
-// method_unsupported or currency_unsupported.
+// that fits is fault.Invalid, and names the field: no_channel,
+// channel_unknown, method_unsupported or currency_unsupported.
 func Make(f Facts, open []Candidate) (Plan, error) {
 	return (&RuleSet{}).Plan(f, open, nil)
 }

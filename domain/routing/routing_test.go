@@ -45,7 +45,7 @@ func TestMake(t *testing.T) {
 		{"by priority, then by account", Facts{Method: payment.MethodQR, Currency: "CNY"}, open, "cha_b cha_a cha_c", "", ""},
 		{"a currency", Facts{Method: payment.MethodQR, Currency: "JPY"}, open, "cha_d cha_c", "", ""},
 		{"named", Facts{Channel: "sandbox", Method: payment.MethodCardToken, Currency: "CNY"}, open, "cha_b cha_a", "", ""},
-		{"nothing is open", Facts{Method: payment.MethodQR, Currency: "CNY"}, nil, "", "channel_unknown", "channel"},
+		{"nothing is open", Facts{Method: payment.MethodQR, Currency: "CNY"}, nil, "", "no_channel", "channel"},
 		{"an unknown channel", Facts{Channel: "paypal", Method: payment.MethodQR, Currency: "CNY"}, open, "", "channel_unknown", "channel"},
 		{"a channel in capitals", Facts{Channel: "Sandbox", Method: payment.MethodQR, Currency: "CNY"}, open, "", "channel_unknown", "channel"},
 		{"no such method", Facts{Method: payment.MethodRedirect, Currency: "CNY"}, open, "", "method_unsupported", "method.type"},

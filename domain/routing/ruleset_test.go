@@ -166,7 +166,7 @@ func TestSimulate(t *testing.T) {
 	require.Equal(t, "no: its condition is false\nyes: its condition holds, it decides\n"+
 		"late: its condition holds, but rule yes stands before it\nbroken: its condition failed: no_such_key", strings.Join(why, "\n"))
 	require.Nil(t, out.Refused)
-	require.Equal(t, "channel_unknown", s.Simulate(qr(1), nil, nil).Refused.Code)
+	require.Equal(t, "no_channel", s.Simulate(qr(1), nil, nil).Refused.Code)
 }
 
 // Whatever the rules and the health, a plan holds each account that fits once,
