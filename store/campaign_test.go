@@ -161,7 +161,7 @@ func TestBudgetsAreFundedByWhatIsThere(t *testing.T) {
 func TestRulesAreToldOfAnOrderAndItsBuyer(t *testing.T) {
 	t.Parallel()
 	h, ctx := newShop(t), context.Background()
-	h.paid("first", cny(500))
+	first := h.paid("first", cny(500))
 	d := h.dossier(h.paid("second", cny(700)))
 	o, err := h.s.RebateOrder(ctx, h.Book, h.MerchantID, d.Payment.OrderID, time.Time{})
 	require.NoError(t, err)
@@ -170,6 +170,15 @@ func TestRulesAreToldOfAnOrderAndItsBuyer(t *testing.T) {
 	require.Equal(t, d.Payment.CustomerID, o.Buyer.UserID)
 	require.EqualValues(t, 1, o.Buyer.OrdersPaid)
 	require.EqualValues(t, 500, o.Buyer.SpentMinor)
+	disputed := func(minor int) {
+		_, err := h.db.Owner.Exec(ctx, `UPDATE payments SET disputed = $1 WHERE id = $2`, minor, first)
+		require.NoError(t, err)
+	}
+	disputed(200)
+	o, err = h.s.RebateOrder(ctx, h.Book, h.MerchantID, d.Payment.OrderID, time.Time{})
+	require.NoError(t, err)
+	require.EqualValues(t, 300, o.Buyer.SpentMinor, "what a dispute took back was not spent")
+	disputed(0)
 	_, err = h.s.RebateOrder(ctx, h.Book, h.s.Mint(id.Merchant), d.Payment.OrderID, time.Time{})
 	require.True(t, fault.Is(err, fault.KindNotFound, "not_found")) // I-25
 	_, err = h.s.RebateBuyer(ctx, h.Book, h.s.Mint(id.Merchant), rebate.Bought{UserID: o.Buyer.UserID, Currency: "CNY", At: time.Now()})

@@ -85,7 +85,7 @@ const sqlEarning = `
 	LEFT JOIN users v ON v.book = o.book AND v.id = u.referrer_id
 	LEFT JOIN user_details d ON d.book = o.book AND d.user_id = u.id
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS orders, coalesce(sum(b.paid - b.refunded) FILTER (WHERE b.currency = o.currency), 0)::bigint AS spent
+		SELECT count(*) AS orders, coalesce(sum(b.paid - b.refunded - b.disputed) FILTER (WHERE b.currency = o.currency), 0)::bigint AS spent
 		FROM (SELECT DISTINCT order_id FROM payments
 			WHERE book = o.book AND customer_id = u.id AND captured > 0 AND order_id <> o.id AND effective_at <= w.paid_at) e
 		JOIN orders b ON b.book = o.book AND b.id = e.order_id WHERE b.paid >= b.total) h

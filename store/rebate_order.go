@@ -78,7 +78,7 @@ const sqlRebateBuyer = `
 	SELECT u.created_at, coalesce(u.referrer_id, ''), coalesce(r.referrer_id, ''), h.orders, h.spent
 	FROM users u LEFT JOIN users r ON r.book = u.book AND r.id = u.referrer_id
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS orders, coalesce(sum(b.paid - b.refunded) FILTER (WHERE b.currency = $5), 0)::bigint AS spent
+		SELECT count(*) AS orders, coalesce(sum(b.paid - b.refunded - b.disputed) FILTER (WHERE b.currency = $5), 0)::bigint AS spent
 		FROM (SELECT DISTINCT order_id FROM payments
 			WHERE book = u.book AND customer_id = u.id AND captured > 0 AND order_id <> $4 AND effective_at <= $6) e
 		JOIN orders b ON b.book = u.book AND b.id = e.order_id WHERE b.paid >= b.total) h

@@ -30,7 +30,7 @@ func Facts() []rule.Fact {
 		rule.Texts("customer_id", "text: usr_… of the buyer"),
 		rule.Durations("customer_age", "duration since you first named the buyer; 0s if that is not known"),
 		rule.Integers("orders_before", "integer: orders of the buyer paid before this one"),
-		rule.Integers("spent_before", "integer, minor units: what the buyer paid for those in the order's currency, less refunds"),
+		rule.Integers("spent_before", "integer, minor units: what the buyer paid for those in the order's currency, less refunds and what disputes took back"),
 		rule.Texts("referrer", "text: usr_… who referred the buyer, \"\" without one"),
 	}
 }

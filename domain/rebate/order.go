@@ -39,7 +39,7 @@ type Buyer struct {
 	UserID      string // empty: nobody is named, and nothing is earned
 	Since       time.Time
 	OrdersPaid  int64 // orders paid before this one
-	SpentMinor  int64 // what they paid for those in the order's currency, less refunds
+	SpentMinor  int64 // what they paid for those in the order's currency, less refunds and what disputes took back
 	Referrer    string
 	ReferrerTwo string // the referrer's referrer
 }
