@@ -70,7 +70,7 @@ func name(text []byte) int {
 	return len(text)
 }
 
-// beyondASCII: a name may have the character, or begin with it.
+// beyondASCII: a name may have the character, or begin with it (XML 1.0, fifth edition, 2.3).
 func beyondASCII(r rune, first bool) bool {
 	if !first && (r == 0xb7 || r >= 0x300 && r <= 0x36f || r == 0x203f || r == 0x2040) {
 		return true

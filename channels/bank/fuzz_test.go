@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // seeds are small files of each kind, whole and hurt.
@@ -81,6 +82,9 @@ func FuzzXML(f *testing.F) {
 			return
 		}
 		theirs, err := eventsOfLibrary(strings.NewReader(content))
+		if olderNames(content, err) {
+			return
+		}
 		if err != nil {
 			t.Fatalf("%q is taken, but not by encoding/xml: %v", content, err)
 		}
@@ -88,4 +92,9 @@ func FuzzXML(f *testing.F) {
 			t.Fatalf("%q: %s", content, diff)
 		}
 	})
+}
+
+// olderNames: encoding/xml knows the names of XML 1.0's fourth edition. The fifth lets them have almost any letter beyond ASCII.
+func olderNames(content string, err error) bool {
+	return err != nil && strings.Contains(err.Error(), "invalid XML name") && strings.ContainsFunc(content, func(r rune) bool { return r >= utf8.RuneSelf })
 }
