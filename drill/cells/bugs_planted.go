@@ -219,8 +219,11 @@ func (b badBook) Commit(ctx context.Context, s ledger.Step) (ledger.Receipt, err
 }
 
 func (b badBook) Replayed(ctx context.Context, book id.Book, key access.Idempotency) (string, bool, error) {
-	if b.ignoreKeys {
+	switch {
+	case b.ignoreKeys:
 		return "", false, nil
+	case b.acknowledge && strings.HasSuffix(key.Operation, "/refunds"): // so that only the lock is left to refuse it
+		return "", true, nil
 	}
 	return b.Book.Replayed(ctx, book, key)
 }
