@@ -205,7 +205,12 @@ func (f bankFolder) Lock(context.Context) (unlock func(), err error) {
 			}
 			return unchanged(err)
 		}
-		unlock = func() { _ = file.Close() }
+		unlock = func() {
+			// Closing frees the lock only with the last copy of the descriptor, and a process that is being started
+			// has one until its exec.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			_ = file.Close()
+		}
 		return nil
 	})
 	return unlock, err

@@ -296,5 +296,7 @@ func (b *book) close() error {
 		return nil
 	}
 	b.closed = true
-	return b.file.Close()
+	// Closing frees the lock only with the last copy of the descriptor, and a process that is being started has one
+	// until its exec.
+	return errors.Join(syscall.Flock(int(b.file.Fd()), syscall.LOCK_UN), b.file.Close())
 }
