@@ -47,13 +47,12 @@ type summary struct {
 
 // movement is one booked movement: an entry, or one of an entry's transactions.
 type movement struct {
-	line, row   int // of the file; of its booked movements, from 1
-	currency    string
-	minor       int64  // with the sign of our account
-	reversal    bool   // what it turns back went the other way
-	returned    string // why it came back; empty: it didn't
-	at          time.Time
-	dayOnly     bool
+	line, row int // of the file; of its booked movements, from 1
+	currency  string
+	minor     int64  // with the sign of our account
+	reversal  bool   // what it turns back went the other way
+	returned  string // why it came back; empty: it didn't
+	when
 	entryRef    string // the bank's
 	ref         string // the bank's of the transaction, else of the entry
 	endToEnd    string
@@ -63,6 +62,13 @@ type movement struct {
 	text        string // unstructured
 	iban, name  string // of the other side
 	occurrence  int    // of an equal one in the file, from 0
+}
+
+// when something was, as a bank tells it.
+type when struct {
+	at      time.Time
+	day     string // of at, where the bank is
+	dayOnly bool   // at is where that day begins
 }
 
 // rf is the creditor reference that the payer gave, wherever they put it.
@@ -93,11 +99,9 @@ type camt struct {
 	bal                           struct{ code, raw, currency, direction, day string }
 	txs, told, bare               int
 	sum                           int64
-	held                          movement // the one transaction without an amount of its own
-	holds                         bool
-	day                           struct { // the last one read
+	lastDay                       struct { // that was read
 		text string
-		at   time.Time
+		when
 	}
 	rows    int
 	equal   map[uint64]int
@@ -160,7 +164,7 @@ func (c *camt) step(e event) error {
 	if string(c.path) == c.entry {
 		c.within = c.depth
 		c.e = movement{line: c.line()}
-		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum, c.holds = "", "", "", 0, 0, 0, 0, false
+		c.raw, c.status, c.direction, c.txs, c.told, c.bare, c.sum = "", "", "", 0, 0, 0, 0
 		return nil
 	}
 	if in := c.below(c.root); in != nil && e == end {
@@ -176,10 +180,12 @@ func (c *camt) inReport(in string) (err error) {
 	case "/Id":
 		r.id = c.value()
 	case "/CreDtTm":
-		r.created, _, err = c.time(c.value())
+		var made when
+		made, err = c.time(c.value())
+		r.created = made.at
 	case "/FrToDt/ToDtTm", "/FrToDt/ToDt":
-		if at, _, broken := c.time(c.value()); broken == nil && r.day == "" {
-			r.day = at.Format(time.DateOnly)
+		if to, broken := c.time(c.value()); broken == nil && r.day == "" {
+			r.day = to.day
 		}
 	case "/Acct/Id/IBAN":
 		r.iban = strings.ReplaceAll(c.value(), " ", "")
@@ -259,8 +265,8 @@ func (c *camt) balance() error {
 		return c.flaw("a balance has no direction")
 	}
 	bal := &balance{minor: minor, currency: b.currency}
-	if at, _, err := c.time(b.day); err == nil {
-		bal.day = at.Format(time.DateOnly)
+	if of, err := c.time(b.day); err == nil {
+		bal.day = of.day
 	}
 	at := map[string]**balance{"OPBD": &c.report.opening, "PRCD": &c.report.previous, "CLBD": &c.report.closing}[b.code]
 	if *at != nil {
@@ -341,28 +347,28 @@ func (c *camt) minor(text, currency string) (int64, error) {
 
 // time reads a day, or a moment; one without a zone is in the bank's. Most of a
 // file's movements are of one day.
-func (c *camt) time(text string) (at time.Time, dayOnly bool, err error) {
-	if text == c.day.text && text != "" {
-		return c.day.at, true, nil
+func (c *camt) time(text string) (when, error) {
+	if text == c.lastDay.text && text != "" {
+		return c.lastDay.when, nil
 	}
-	at, dayOnly, err = moment(text, c.zone, func() error { return c.flaw("a date can't be read") })
-	if dayOnly {
-		c.day.text, c.day.at = text, at
+	w, err := parseWhen(text, c.zone, func() error { return c.flaw("a date can't be read") })
+	if w.dayOnly {
+		c.lastDay.text, c.lastDay.when = text, w
 	}
-	return at, dayOnly, err
+	return w, err
 }
 
-func moment(text string, zone *time.Location, refuse func() error) (at time.Time, dayOnly bool, err error) {
+func parseWhen(text string, zone *time.Location, refuse func() error) (when, error) {
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999"} {
-		if at, err = time.ParseInLocation(layout, text, zone); err == nil {
-			return at, false, nil
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return when{at, at.Format(time.DateOnly), false}, nil
 		}
 	}
 	for _, layout := range []string{time.DateOnly, "2006-01-02Z07:00"} {
-		if at, err = time.ParseInLocation(layout, text, zone); err == nil {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
 			y, m, d := at.Date()
-			return time.Date(y, m, d, 0, 0, 0, 0, zone), true, nil
+			return when{time.Date(y, m, d, 0, 0, 0, 0, zone), at.Format(time.DateOnly), true}, nil
 		}
 	}
-	return time.Time{}, false, refuse()
+	return when{}, refuse()
 }

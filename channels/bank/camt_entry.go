@@ -48,7 +48,7 @@ func (c *camt) ofEntry(in []byte) (err error) {
 		if !m.at.IsZero() {
 			return c.flaw(twice)
 		}
-		m.at, m.dayOnly, err = c.time(c.value())
+		m.when, err = c.time(c.value())
 	case "/AcctSvcrRef":
 		m.entryRef = c.value()
 	case "/BkTxCd/Domn/Cd", "/BkTxCd/Domn/Fmly/Cd", "/BkTxCd/Domn/Fmly/SubFmlyCd", "/BkTxCd/Prtry/Cd":
@@ -162,9 +162,7 @@ func (c *camt) txDone() error {
 	}
 	m.ref = or(m.ref, c.e.entryRef)
 	if c.txRaw == "" || c.txCurrency != c.e.currency {
-		if c.bare++; c.bare == 1 && c.txs == 1 {
-			c.held, c.holds = *m, true
-		}
+		c.bare++
 		return nil
 	}
 	minor, err := c.minor(c.txRaw, c.txCurrency)
@@ -205,9 +203,9 @@ func (c *camt) entryDone() error {
 		return c.flaw("the transactions of an entry don't add up to it")
 	case c.told > 0:
 		return nil
-	case c.txs == 1 && c.holds:
-		c.held.minor = c.e.minor
-		return c.tell(&c.held)
+	case c.txs == 1: // it has no amount of its own
+		c.t.minor = c.e.minor
+		return c.tell(&c.t)
 	}
 	c.e.ref = c.e.entryRef
 	return c.tell(&c.e)

@@ -48,12 +48,12 @@ func verbatim(text []byte) bool {
 	return true
 }
 
-// name is how long the name is that a text begins with; 0: with none.
-func name(text []byte) int {
+// name is how long the name is that a text begins with, of which so many bytes are known to be a name's; 0: it begins with none.
+func name(text []byte, known int) int {
 	if len(text) == 0 || classes[text[0]]&isFirst == 0 && text[0] < utf8.RuneSelf {
 		return 0
 	}
-	for i := 0; i < len(text); {
+	for i := known; i < len(text); {
 		if b := text[i]; b < utf8.RuneSelf {
 			if classes[b]&isName == 0 {
 				return i
@@ -84,18 +84,18 @@ func beyondASCII(r rune, first bool) bool {
 	return false
 }
 
-// qualified names have one prefix at most (Namespaces in XML 1.0, 4).
-func qualified(name []byte) bool { return bytes.Count(name, colon) <= 1 }
-
-var colon = []byte{':'}
-
-// split takes the prefix off a name. One without either part is a name as a whole.
-func split(name []byte) (prefix, local []byte) {
+// split takes the prefix off a name. One without either part is a name as a whole; one with two prefixes is none (Namespaces in XML 1.0, 4).
+func split(name []byte) (prefix, local []byte, ok bool) {
 	i := bytes.IndexByte(name, ':')
-	if i <= 0 || i == len(name)-1 {
-		return nil, name
+	switch {
+	case i < 0:
+		return nil, name, true
+	case bytes.IndexByte(name[i+1:], ':') >= 0:
+		return nil, nil, false
+	case i == 0 || i == len(name)-1:
+		return nil, name, true
 	}
-	return name[:i], name[i+1:]
+	return name[:i], name[i+1:], true
 }
 
 func spaced(text []byte) []byte {
@@ -111,7 +111,7 @@ func attribute(rest []byte) (key, value, after []byte, err error) {
 	if len(text) == 0 {
 		return nil, nil, nil, nil
 	}
-	n := name(text)
+	n := name(text, 0)
 	if n == 0 || len(text) == len(rest) {
 		return nil, nil, nil, errMalformed
 	}

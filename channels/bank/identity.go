@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"hash/maphash"
 	"strconv"
-	"time"
 )
 
 // id is the bank's name of a movement, the same in each file that tells of it.
@@ -16,7 +15,7 @@ func (m *movement) id() string {
 	to = append(append(append(to, '|'), m.ref...), '|')
 	to = append(strconv.AppendInt(to, m.minor, 10), '|')
 	to = append(append(to, m.currency...), '|')
-	to = append(m.at.AppendFormat(to, time.DateOnly), '|')
+	to = append(append(to, m.day...), '|')
 	to = append(append(append(to, m.endToEnd...), '|'), m.reference...)
 	sum := sha256.Sum256(strconv.AppendInt(append(to, '|'), int64(m.occurrence), 10))
 	name := to[:0] // what is summed isn't needed any more

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +12,7 @@ import (
 // Names are kept with lines and callbacks: a movement has to have the one that it had before.
 func TestAMovementKeepsItsName(t *testing.T) {
 	t.Parallel()
-	m := movement{entryRef: "E/1", ref: "R-1", minor: -1234, currency: "EUR", at: time.Date(2026, 11, 16, 23, 0, 0, 0, time.UTC), endToEnd: "e2e",
+	m := movement{entryRef: "E/1", ref: "R-1", minor: -1234, currency: "EUR", when: when{day: "2026-11-16"}, endToEnd: "e2e",
 		reference: "RF18539007547034", occurrence: 2}
 	for ref, prefix := range map[string]string{"R-1": "R-1-", "": "", "R 1": "", "R/1": "", "Rä1": "", "R12345678901234567890123456789012345": ""} {
 		m.ref = ref

@@ -83,7 +83,9 @@ func (p *pain) step(e event) (err error) {
 	}
 	switch string(p.path) {
 	case inReport + "/GrpHdr/CreDtTm":
-		p.out.created, _, err = moment(p.value(), p.zone, func() error { return p.flaw("a date can't be read") })
+		var made when
+		made, err = parseWhen(p.value(), p.zone, func() error { return p.flaw("a date can't be read") })
+		p.out.created = made.at
 	case inFile + "/OrgnlMsgId":
 		if p.out.msgID != "" && p.out.msgID != p.value() {
 			return p.flaw("it is about two files")

@@ -19,6 +19,8 @@ type scanner struct {
 	end     int
 	lines   int // up to counted, from 1
 	counted int
+	named   int    // how many bytes of the last tag are certainly of its name
+	open    int    // how long the name is whose end is the next one, as far as anybody knows
 	latin   bool   // what is read is ISO 8859-1
 	raw     []byte // of that, what isn't in the window yet
 	spare   []byte // for it
@@ -132,8 +134,8 @@ func (s *scanner) next() (part, []byte, error) {
 	case '!':
 		return s.declared()
 	case '/':
-		if i := bytes.IndexByte(s.buf[s.from+2:s.end], '>'); i >= 0 {
-			return s.cut(partClose, 2, i+3, 1)
+		if i := s.from + 2 + s.open; i < s.end && s.buf[i] == '>' { // a bracket before it would be in no name: it is refused either way
+			return s.cut(partClose, 2, s.open+3, 1)
 		}
 		return s.closed(partClose, 2, ">")
 	}
@@ -234,6 +236,7 @@ func (s *scanner) tag() (part, []byte, error) {
 	for s.from+n < s.end && classes[s.buf[s.from+n]]&isName != 0 { // most tags are a name
 		n++
 	}
+	s.named = n - 1
 	for ; ; n++ {
 		if s.from+n == s.end {
 			if err := s.within(); err != nil {

@@ -118,7 +118,7 @@ func (d *document) unreadable(err error) error {
 
 // instruction takes an XML declaration, and nothing else.
 func (d *document) instruction(raw []byte) error {
-	n := name(raw)
+	n := name(raw, 0)
 	if string(raw[:n]) != "xml" || d.depth > 0 {
 		return errors.New("it has a processing instruction")
 	}
@@ -160,8 +160,9 @@ func (d *document) open(tag []byte) error {
 	if n := len(tag); n > 0 && tag[n-1] == '/' {
 		tag, d.alone = tag[:n-1], true
 	}
-	n := name(tag)
-	if n == 0 || !qualified(tag[:n]) {
+	n := name(tag, d.in.named)
+	prefix, local, ok := split(tag[:n])
+	if n == 0 || !ok {
 		return errMalformed
 	}
 	d.depth++
@@ -170,7 +171,6 @@ func (d *document) open(tag []byte) error {
 			return err
 		}
 	}
-	prefix, local := split(tag[:n])
 	switch space := d.resolve(prefix); {
 	case d.depth == 1:
 		d.space, d.seen = space, true
@@ -178,7 +178,7 @@ func (d *document) open(tag []byte) error {
 		d.foreign = d.depth
 	}
 	d.fulls = append(d.fulls, len(d.full))
-	d.full = append(d.full, tag[:n]...)
+	d.full, d.in.open = append(d.full, tag[:n]...), n
 	d.marks = append(d.marks, len(d.path))
 	d.path = append(d.path, '/')
 	if d.foreign > 0 {
@@ -196,7 +196,8 @@ func (d *document) attributes(rest []byte) error {
 		if err != nil || key == nil {
 			return err
 		}
-		if !qualified(key) {
+		space, local, ok := split(key)
+		if !ok {
 			return errMalformed
 		}
 		if rest = after; !verbatim(value) {
@@ -205,7 +206,7 @@ func (d *document) attributes(rest []byte) error {
 			}
 			value = d.scratch
 		}
-		switch space, local := split(key); {
+		switch {
 		case string(key) == "Ccy":
 			d.attr = d.word(value)
 		case string(key) == "xmlns":
@@ -245,6 +246,9 @@ func (d *document) pop() {
 	}
 	d.path, d.marks = d.path[:d.marks[last]], d.marks[:last]
 	d.full, d.fulls = d.full[:d.fulls[last]], d.fulls[:last]
+	if last > 0 {
+		d.in.open = len(d.full) - d.fulls[last-1]
+	}
 	for n := len(d.bound); n > 0 && d.bound[n-1].depth == d.depth; n-- {
 		d.bound = d.bound[:n-1]
 	}
