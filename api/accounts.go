@@ -32,17 +32,7 @@ func (s *server) ListAccounts(c echo.Context, p ListAccountsParams) error {
 
 // GetAccount reads one.
 func (s *server) GetAccount(c echo.Context, accountID AccountID, _ GetAccountParams) error {
-	if !id.Is(id.Account, accountID) {
-		return fault.NotFound("account")
-	}
-	who := callerOf(c)
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	a, err := s.Ledger.LedgerAccount(ctx, who.Book, who.merchant, accountID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, mediaJSON, accountView(a))
+	return shown(s, c, id.Account, accountID, "account", s.Ledger.LedgerAccount, accountView)
 }
 
 // GetAccountBalance reads what an account holds.

@@ -41,14 +41,11 @@ func (s *server) CreateCampaign(c echo.Context, _ CreateCampaignParams) error {
 	}
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: who.Book, Cause: id.Key(mine.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: mine.ID,
-		By: who.by(c), Changes: []ledger.Change{rebate.Create{Idempotency: key, Campaign: mine}}})
+	campaignID, err := s.receive(ctx, c, mine.ID, mine.ID, rebate.Create{Idempotency: key, Campaign: mine})
 	if err != nil {
 		return err
 	}
-	campaignID, replayed := objectOf(receipt, mine.ID)
 	about(c, campaignID)
-	markReplayed(c, replayed)
 	c.Response().Header().Set("Location", "/v1/campaigns/"+campaignID)
 	return s.showCampaign(ctx, c, http.StatusCreated, campaignID)
 }

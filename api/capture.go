@@ -11,7 +11,6 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
@@ -43,15 +42,10 @@ func (s *server) CapturePayment(c echo.Context, paymentID PaymentID, _ CapturePa
 	}
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	receipt, err := s.Book.Commit(ctx, ledger.Step{
-		Book: p.Book, Cause: id.Key(received.CaptureID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID, By: callerOf(c).by(c),
-		Changes: []ledger.Change{received},
-	})
+	captureID, err := s.receive(ctx, c, received.CaptureID, p.ID, received)
 	if err != nil {
 		return err
 	}
-	captureID, replayed := objectOf(receipt, received.CaptureID)
-	markReplayed(c, replayed)
 	return s.answerCapture(c, context.WithoutCancel(ctx), deadline, p, captureID)
 }
 

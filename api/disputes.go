@@ -1,29 +1,15 @@
 package api
 
 import (
-	"net/http"
-
 	"github.com/labstack/echo/v4"
 
 	"paysaga/domain/dispute"
-	"paysaga/domain/fault"
 	"paysaga/domain/id"
 )
 
 // GetDispute reads a dispute.
 func (s *server) GetDispute(c echo.Context, disputeID DisputeID, _ GetDisputeParams) error {
-	if !isDispute(disputeID) {
-		return fault.NotFound("dispute")
-	}
-	about(c, disputeID)
-	who := callerOf(c)
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	d, err := s.Refunds.Dispute(ctx, who.Book, who.merchant, disputeID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, mediaJSON, d.Public())
+	return shown(s, c, id.Dispute, disputeID, "dispute", s.Refunds.Dispute, dispute.Dispute.Public)
 }
 
 // ListDisputes lists disputes, the latest opened first.

@@ -98,6 +98,19 @@ func (in intake) amount(r PaymentRequest) (money.Amount, error) {
 	return money.Zero(currency), nil
 }
 
+// parseAmount reads how much of which currency a request names; both have to be there.
+func parseAmount(text, code string) (money.Amount, error) {
+	currency, err := parseCurrency(code)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if text == "" {
+		return money.Amount{}, required("amount", "say how much")
+	}
+	a, err := money.ParsePositive(text, currency)
+	return a, fault.Under("amount", err)
+}
+
 func parseCurrency(text string) (money.Currency, error) {
 	if text == "" {
 		return "", required("currency", "say which currency, by its ISO 4217 code")

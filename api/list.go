@@ -130,6 +130,23 @@ func listed[F, T, V any](s *server, c echo.Context, filter F, read func(context.
 	return reply(c, http.StatusOK, mediaJSON, p)
 }
 
+// shown answers one object as it is shown. What is no id of its kind is as little there as what another merchant has (I-25).
+func shown[T, V any](s *server, c echo.Context, kind id.Prefix, objectID, what string, read func(context.Context, id.Book, string, string) (T, error),
+	show func(T) V) error {
+	if !id.Is(kind, objectID) {
+		return fault.NotFound(what)
+	}
+	about(c, objectID)
+	who := callerOf(c)
+	ctx, cancel := s.reading(c)
+	defer cancel()
+	object, err := read(ctx, who.Book, who.merchant, objectID)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, mediaJSON, show(object))
+}
+
 // pageSize is the limit that was given, or the default.
 func pageSize(limit *int) int {
 	if limit == nil {

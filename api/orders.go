@@ -118,20 +118,15 @@ func (s *server) CreateOrder(c echo.Context, _ CreateOrderParams) error {
 	about(c, order.ID)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	receipt, err := s.Book.Commit(ctx, ledger.Step{
-		Book: who.Book, Cause: id.Key(order.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: order.ID, By: who.by(c),
-		Changes: []ledger.Change{trade.Receive{Idempotency: key, Order: order}},
-	})
+	found, err := s.receive(ctx, c, order.ID, order.ID, trade.Receive{Idempotency: key, Order: order})
 	if err != nil {
 		return asOrder(err)
 	}
-	found, replayed := objectOf(receipt, order.ID)
 	about(c, found)
 	stored, payments, err := s.Reader.Order(ctx, who.Book, who.merchant, found)
 	if err != nil {
 		return err
 	}
-	markReplayed(c, replayed)
 	c.Response().Header().Set("Location", "/v1/orders/"+found)
 	return reply(c, http.StatusCreated, mediaJSON, orderView(stored, payments))
 }

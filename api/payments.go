@@ -10,7 +10,6 @@ import (
 	"paysaga/channels"
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 	"paysaga/domain/payment"
 	"paysaga/domain/routing"
 )
@@ -53,12 +52,11 @@ func (s *server) CreatePayment(c echo.Context, _ CreatePaymentParams) error {
 	about(c, received.Payment.ID)
 	ctx, cancel := s.durable(c)
 	defer cancel()
-	paymentID, replayed, err := s.receive(ctx, c, received)
+	paymentID, err := s.receivePayment(ctx, c, received)
 	if err != nil {
 		return err
 	}
 	about(c, paymentID)
-	markReplayed(c, replayed)
 	p, err := s.join(context.WithoutCancel(ctx), deadline, received.Payment, paymentID)
 	if err != nil {
 		return err
@@ -66,37 +64,21 @@ func (s *server) CreatePayment(c echo.Context, _ CreatePaymentParams) error {
 	return answer(c, p, http.StatusCreated)
 }
 
-// receive commits the request in one Step, or finds the payment that its idempotency key stands for.
-func (s *server) receive(ctx context.Context, c echo.Context, r payment.Receive) (paymentID string, replayed bool, err error) {
-	book := r.Payment.Book
+// receivePayment receives what a channel can take, or finds the payment that its idempotency key stands for.
+func (s *server) receivePayment(ctx context.Context, c echo.Context, r payment.Receive) (paymentID string, err error) {
 	if err := s.routable(ctx, r.Payment); err != nil {
 		// What a channel takes may have changed since the first request, and a repeat isn't judged anew.
-		first, found, replayErr := s.Book.Replayed(ctx, book, r.Idempotency)
+		first, found, replayErr := s.Book.Replayed(ctx, r.Payment.Book, r.Idempotency)
 		switch {
 		case replayErr != nil:
-			return "", false, replayErr
+			return "", replayErr
 		case found:
-			return first, true, nil
+			markReplayed(c, true)
+			return first, nil
 		}
-		return "", false, err
+		return "", err
 	}
-	receipt, err := s.Book.Commit(ctx, ledger.Step{
-		Book: book, Cause: id.Key(r.Payment.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: r.Payment.ID,
-		By: callerOf(c).by(c), Changes: []ledger.Change{r},
-	})
-	if err != nil {
-		return "", false, err
-	}
-	paymentID, replayed = objectOf(receipt, r.Payment.ID)
-	return paymentID, replayed, nil
-}
-
-// objectOf is the object that a receipt stands for, and whether it is an earlier request's.
-func objectOf(r ledger.Receipt, minted string) (objectID string, replayed bool) {
-	if r.Object == "" {
-		return minted, r.Replayed
-	}
-	return r.Object, r.Replayed
+	return s.receive(ctx, c, r.Payment.ID, r.Payment.ID, r)
 }
 
 // routable refuses, before anything is stored, what no channel could ever take.
@@ -155,12 +137,6 @@ func answer(c echo.Context, p payment.Payment, stable int) error {
 	}
 	c.Response().Header().Set("Location", pathOf(p))
 	return reply(c, code, mediaJSON, p.Shown())
-}
-
-func markReplayed(c echo.Context, replayed bool) {
-	if replayed {
-		c.Response().Header().Set(replayedHeader, "true")
-	}
 }
 
 // GetPayment reads a payment.

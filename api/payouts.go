@@ -9,8 +9,6 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
-	"paysaga/domain/money"
 	"paysaga/domain/payout"
 	"paysaga/domain/trade"
 )
@@ -35,7 +33,8 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 		return err
 	}
 	if found { // a repeat isn't judged anew: its destination may be forgotten by now
-		return s.answerPayout(c, deadline, first, true)
+		markReplayed(c, true)
+		return s.answerPayout(c, deadline, first)
 	}
 	if err := s.opened(ctx, who, &r); err != nil {
 		return err
@@ -53,13 +52,11 @@ func (s *server) CreatePayout(c echo.Context, _ CreatePayoutParams) error {
 	if err := s.payable(ctx, p, value(r.Channel)); err != nil {
 		return err
 	}
-	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID,
-		By: who.by(c), Changes: []ledger.Change{received}})
+	payoutID, err := s.receive(ctx, c, p.ID, p.ID, received)
 	if err != nil {
 		return err
 	}
-	payoutID, replayed := objectOf(receipt, p.ID)
-	return s.answerPayout(c, deadline, payoutID, replayed)
+	return s.answerPayout(c, deadline, payoutID)
 }
 
 // payable finds the account over which the payout leaves, and refuses whom nobody knows before anything is opened for them.
@@ -83,9 +80,8 @@ func (s *server) payable(ctx context.Context, p *payout.Payout, channel string) 
 }
 
 // answerPayout waits for a payout that was received, and shows it.
-func (s *server) answerPayout(c echo.Context, deadline time.Time, payoutID string, replayed bool) error {
+func (s *server) answerPayout(c echo.Context, deadline time.Time, payoutID string) error {
 	about(c, payoutID)
-	markReplayed(c, replayed)
 	p, err := s.joinPayout(context.WithoutCancel(c.Request().Context()), deadline, callerOf(c), payoutID)
 	if err != nil {
 		return err
@@ -105,15 +101,9 @@ func (in intake) payout(r PayoutRequest, who caller) (payout.Receive, error) {
 		}
 		mine.UserID = *r.UserID
 	}
-	currency, err := parseCurrency(r.Currency)
-	if err != nil {
+	var err error
+	if mine.Amount, err = parseAmount(r.Amount, r.Currency); err != nil {
 		return payout.Receive{}, err
-	}
-	if r.Amount == "" {
-		return payout.Receive{}, required("amount", "say how much")
-	}
-	if mine.Amount, err = money.ParsePositive(r.Amount, currency); err != nil {
-		return payout.Receive{}, fault.Under("amount", err)
 	}
 	to, err := payout.Destination{Type: payout.Type(r.Destination.Type), Account: r.Destination.Account, Name: value(r.Destination.Name)}.Checked()
 	if err != nil {

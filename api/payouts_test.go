@@ -158,7 +158,7 @@ func TestPayoutBadInput(t *testing.T) {
 			if a.status != bad.status || (bad.code != "" && a.text(t, "code") != bad.code) || a.text(t, "param") != bad.param {
 				t.Errorf("%s %s: %d %s", bad.name, bad.raw, a.status, a.body)
 			}
-			if strings.Contains(string(a.body), "3704") || strings.Contains(string(a.body), "41111") {
+			if strings.Contains(string(a.body), "37040044") || strings.Contains(string(a.body), "41111111") {
 				t.Errorf("%s: the refusal quotes the account: %s", bad.raw, a.body)
 			}
 		}

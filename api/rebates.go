@@ -153,18 +153,7 @@ func (s *server) ListSettlements(c echo.Context, p ListSettlementsParams) error 
 
 // GetSettlement reads a settlement and how far it is.
 func (s *server) GetSettlement(c echo.Context, settlementID SettlementID, _ GetSettlementParams) error {
-	if !isSettlement(settlementID) {
-		return fault.NotFound("settlement")
-	}
-	about(c, settlementID)
-	who := callerOf(c)
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	r, err := s.Rebates.Settlement(ctx, who.Book, who.merchant, settlementID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, mediaJSON, r.Public())
+	return shown(s, c, id.Settlement, settlementID, "settlement", s.Rebates.Settlement, accrual.Run.Public)
 }
 
 // PauseSettlement holds a settlement after the page under way.

@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 	"paysaga/domain/refund"
@@ -56,14 +54,11 @@ func (s *server) createRefund(c echo.Context, operation string, find func() (pay
 	if err := s.refundable(ctx, p, received); err != nil {
 		return err
 	}
-	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(mine.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: mine.ID,
-		By: who.by(c), Changes: []ledger.Change{received}})
+	refundID, err := s.receive(ctx, c, mine.ID, mine.ID, received)
 	if err != nil {
 		return err
 	}
-	refundID, replayed := objectOf(receipt, mine.ID)
 	about(c, refundID)
-	markReplayed(c, replayed)
 	mine, err = s.joinRefund(context.WithoutCancel(ctx), deadline, p, refundID)
 	if err != nil {
 		return err
@@ -138,18 +133,7 @@ func (s *server) joinRefund(ctx context.Context, deadline time.Time, p payment.P
 
 // GetRefund reads a refund.
 func (s *server) GetRefund(c echo.Context, refundID RefundID, _ GetRefundParams) error {
-	if !id.Is(id.Refund, refundID) {
-		return fault.NotFound("refund")
-	}
-	about(c, refundID)
-	who := callerOf(c)
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	r, err := s.Refunds.Refund(ctx, who.Book, who.merchant, refundID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, mediaJSON, r.Public())
+	return shown(s, c, id.Refund, refundID, "refund", s.Refunds.Refund, refund.Refund.Public)
 }
 
 // ListRefunds lists refunds, newest first.

@@ -204,18 +204,7 @@ func isRerating(text string) bool { return id.Is(id.Rerating, text) }
 
 // GetRerating reads a re-rating and how far it is.
 func (s *server) GetRerating(c echo.Context, runID ReratingID, _ GetReratingParams) error {
-	if !isRerating(runID) {
-		return fault.NotFound("rerating")
-	}
-	about(c, runID)
-	who := callerOf(c)
-	ctx, cancel := s.reading(c)
-	defer cancel()
-	r, err := s.Rerater.Rerating(ctx, who.Book, who.merchant, runID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, mediaJSON, r.Public())
+	return shown(s, c, id.Rerating, runID, "rerating", s.Rerater.Rerating, accrual.Rerating.Public)
 }
 
 // CancelRerating ends a re-rating; what it has changed stays.

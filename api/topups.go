@@ -9,7 +9,6 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
 	"paysaga/domain/money"
 	"paysaga/domain/payment"
 )
@@ -40,14 +39,11 @@ func (s *server) CreateTopUp(c echo.Context, _ CreateTopUpParams) error {
 	if err := s.topUpable(ctx, received); err != nil {
 		return err
 	}
-	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: p.Book, Cause: id.Key(p.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: p.ID,
-		By: who.by(c), Changes: []ledger.Change{received}})
+	topUpID, err := s.receive(ctx, c, p.ID, p.ID, received)
 	if err != nil {
 		return err
 	}
-	topUpID, replayed := objectOf(receipt, p.ID)
 	about(c, topUpID)
-	markReplayed(c, replayed)
 	if p, err = s.join(context.WithoutCancel(ctx), deadline, p, topUpID); err != nil {
 		return err
 	}
@@ -78,16 +74,9 @@ func (in intake) topUp(r TopUpRequest) (payment.ReceiveTopUp, error) {
 	if err := in.caller.owns("user", r.UserID); err != nil {
 		return payment.ReceiveTopUp{}, fault.As(err).WithParam("user_id")
 	}
-	currency, err := parseCurrency(r.Currency)
+	amount, err := parseAmount(r.Amount, r.Currency)
 	if err != nil {
 		return payment.ReceiveTopUp{}, err
-	}
-	if r.Amount == "" {
-		return payment.ReceiveTopUp{}, required("amount", "say how much")
-	}
-	amount, err := money.ParsePositive(r.Amount, currency)
-	if err != nil {
-		return payment.ReceiveTopUp{}, fault.Under("amount", err)
 	}
 	like := PaymentRequest{Method: r.Method, Channel: r.Channel, ReturnURL: r.ReturnURL, Description: r.Description, Metadata: r.Metadata}
 	if err := checkHow(like); err != nil {
@@ -100,7 +89,7 @@ func (in intake) topUp(r TopUpRequest) (payment.ReceiveTopUp, error) {
 	if err != nil {
 		return payment.ReceiveTopUp{}, err
 	}
-	none := money.Zero(currency)
+	none := money.Zero(amount.Currency)
 	p := payment.Payment{Book: in.caller.Book, ID: in.mint(id.TopUp), MerchantID: in.caller.merchant, CustomerID: r.UserID, Amount: amount,
 		Method: r.Method.Type, Capture: payment.CaptureAutomatic, Channel: value(r.Channel), CreatedAt: in.now, UpdatedAt: in.now,
 		ExpiresAt: in.now.Add(expires), Status: payment.Processing, Sequence: 1, Metadata: value(r.Metadata),

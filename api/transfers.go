@@ -9,8 +9,6 @@ import (
 
 	"paysaga/domain/fault"
 	"paysaga/domain/id"
-	"paysaga/domain/ledger"
-	"paysaga/domain/money"
 	"paysaga/domain/trade"
 	"paysaga/domain/transfer"
 )
@@ -49,14 +47,11 @@ func (s *server) CreateTransfer(c echo.Context, _ CreateTransferParams) error {
 	if err := s.transferable(ctx, received); err != nil {
 		return err
 	}
-	receipt, err := s.Book.Commit(ctx, ledger.Step{Book: t.Book, Cause: id.Key(t.ID, id.Step{Code: id.Receive, Ordinal: 1}), Business: t.ID,
-		By: who.by(c), Changes: []ledger.Change{received}})
+	transferID, err := s.receive(ctx, c, t.ID, t.ID, received)
 	if err != nil {
 		return err
 	}
-	transferID, replayed := objectOf(receipt, t.ID)
 	about(c, transferID)
-	markReplayed(c, replayed)
 	if t, err = s.joinTransfer(context.WithoutCancel(ctx), deadline, t, transferID); err != nil {
 		return err
 	}
@@ -94,15 +89,9 @@ func (in intake) transfer(r TransferRequest) (transfer.Receive, error) {
 	if t.From == t.To {
 		return transfer.Receive{}, fault.Invalid("transfer_to_self", "to", "a transfer goes to another user")
 	}
-	currency, err := parseCurrency(r.Currency)
-	if err != nil {
+	var err error
+	if t.Amount, err = parseAmount(r.Amount, r.Currency); err != nil {
 		return transfer.Receive{}, err
-	}
-	if r.Amount == "" {
-		return transfer.Receive{}, required("amount", "say how much")
-	}
-	if t.Amount, err = money.ParsePositive(r.Amount, currency); err != nil {
-		return transfer.Receive{}, fault.Under("amount", err)
 	}
 	if !written(t.Description, trade.MaxDescription, "") {
 		return transfer.Receive{}, fault.Invalid("description_invalid", "description", "a description is at most 255 characters, none of them a control character")
