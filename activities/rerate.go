@@ -108,7 +108,7 @@ func (s *Steps) Rerate(ctx context.Context, r accrual.Rerating) error {
 type rated struct {
 	in      bool   // the run is about it
 	left    string // why it was left alone
-	ordered bool   // what its buyer has spent counts, so orders are rated in their order
+	ordered bool   // what the orders before it were given counts (rebate.Rules.Shared), so they are rated in their order
 }
 
 // rerateAll rates a page's orders, beside each other unless their order matters.
@@ -159,7 +159,7 @@ func (s *Steps) rerate(ctx context.Context, r accrual.Rerating, order string) (r
 		if err != nil || !in {
 			return rated{in: in}, err
 		}
-		one := rated{in, left, c.Rules.Counts()}
+		one := rated{in, left, c.Rules.Shared()}
 		if left == accrual.LeftWaits && try == 1 { // its relay may not have come to it yet
 			if _, err := s.adjustAll(ctx, accrual.Due{Book: r.Book, OrderID: order}); err != nil {
 				return one, err

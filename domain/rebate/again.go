@@ -1,6 +1,9 @@
 package rebate
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Past is what a campaign had counted of an order's buyer when the order was first rated: what they had spent within it, and
 // whether they were known. A later rating of the order begins there, since the counters have gone on.
@@ -11,6 +14,14 @@ type Past struct {
 
 // Counts says whether the version counts anything of a Past.
 func (r *Rules) Counts() bool { return r.any(Stepped) || r.any(NewUser) }
+
+// Shared says whether what an order is given hangs on the orders before it, the campaign's budget apart: on what their buyers had spent, or
+// on a cap over several orders. Then a correction has to go through them in their order.
+func (r *Rules) Shared() bool {
+	return r.Counts() || r.def.Caps.shared() || slices.ContainsFunc(r.rules, func(c compiled) bool { return c.Caps.shared() })
+}
+
+func (c Caps) shared() bool { return c.UserDayMinor > 0 || c.UserPeriodMinor > 0 || c.TotalMinor > 0 }
 
 // PastOf is what each of the versions that count it finds counted of the order's buyer, by campaign.
 func PastOf(versions []*Rules, o Order, counters map[string]int64) map[string]Past {

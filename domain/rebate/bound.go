@@ -45,7 +45,7 @@ func (r *Rules) counters(of *compiled, to, day string) []bounded {
 }
 
 func counters(list []bounded, r *Rules, of string, c Caps, to, day string) []bounded {
-	if c.UserDayMinor|c.UserPeriodMinor|c.TotalMinor == 0 {
+	if !c.shared() {
 		return list
 	}
 	name := ""

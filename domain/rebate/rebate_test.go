@@ -197,6 +197,22 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// What orders share decides whether a correction has to keep to their order.
+func TestWhatOrdersShare(t *testing.T) {
+	t.Parallel()
+	for definition, shared := range map[string]bool{
+		one(`{"type":"percentage","rate_bps":100}`):                                                         false,
+		one(`{"type":"new_user","amount_minor":100}`):                                                       true,
+		one(`{"type":"percentage","rate_bps":100},"caps":{"line_minor":1,"order_minor":2}`):                 false,
+		one(`{"type":"percentage","rate_bps":100},"caps":{"user_day_minor":1}`):                             true,
+		one(`{"type":"percentage","rate_bps":100},"caps":{"user_period_minor":1}`):                          true,
+		`{"caps":{"total_minor":1},"rules":[{"name":"r","strategy":{"type":"percentage","rate_bps":100}}]}`: true,
+		`{"caps":{"order_minor":1},"rules":[{"name":"r","strategy":{"type":"percentage","rate_bps":100}}]}`: false,
+	} {
+		require.Equal(t, shared, rules(t, campaign("a"), definition).Shared(), definition)
+	}
+}
+
 func orEmpty(text string) string {
 	if text == "" {
 		return "{}"

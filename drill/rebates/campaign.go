@@ -68,6 +68,7 @@ func (r Result) Line(seed int) string {
 type Report struct {
 	Campaign string    `json:"campaign"`
 	Commit   string    `json:"commit"`
+	Binary   string    `json:"binary_sha256"`
 	Seed     int       `json:"seed"`
 	Machine  string    `json:"machine"`
 	At       time.Time `json:"finished_at"`
@@ -75,11 +76,9 @@ type Report struct {
 	Result
 }
 
-// ErrBroken ends a campaign that found a broken promise.
-var ErrBroken = errors.New("a promise was broken")
-
+// state is what is kept between runs.
 type state struct {
-	Commit string   `json:"commit"`
+	Binary string   `json:"binary_sha256"`
 	Plan   string   `json:"plan"`
 	Rounds []Result `json:"rounds"`
 }
@@ -89,12 +88,16 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(c.StateFile), 0o755); err != nil {
 		return sum, false, err
 	}
-	kept := state{Commit: harness.Commit(), Plan: fmt.Sprintf("seed %d, %d sequences in %d rounds", c.Seed, c.Sequences, c.Rounds)}
+	binary, err := harness.Self()
+	if err != nil {
+		return sum, false, err
+	}
+	kept := state{Binary: binary, Plan: fmt.Sprintf("seed %d, %d sequences in %d rounds", c.Seed, c.Sequences, c.Rounds)}
 	before := state{}
 	if err := harness.ReadJSON(c.StateFile, &before); err != nil {
 		return sum, false, err
 	}
-	if before.Commit == kept.Commit && before.Plan == kept.Plan {
+	if before.Binary == kept.Binary && before.Plan == kept.Plan {
 		kept = before
 		c.Say(fmt.Sprintf("going on after round %d", len(kept.Rounds)))
 	}
@@ -113,7 +116,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 		c.Say(fmt.Sprintf("round %d of %d: %s %.0fs", n+1, c.Rounds, r.Line(c.Seed), r.Seconds))
 		sum.add(r)
 		if len(r.Violations) > 0 { // not kept: it is to be mended and run again
-			return sum, false, ErrBroken
+			return sum, false, harness.ErrBroken
 		}
 		kept.Rounds = append(kept.Rounds, r)
 		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
@@ -121,7 +124,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 		}
 	}
 	if c.ResultFile != "" {
-		err = harness.WriteJSON(c.ResultFile, Report{Campaign: "rebate", Commit: kept.Commit, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
+		err = harness.WriteJSON(c.ResultFile, Report{Campaign: "rebate", Commit: harness.Commit(), Binary: kept.Binary, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
 			Machine: harness.Machine(), Rounds: len(kept.Rounds), Result: sum})
 	}
 	return sum, true, errors.Join(err, os.Remove(c.StateFile))
@@ -143,8 +146,11 @@ func (c Campaign) round(ctx context.Context, n int) (Result, error) {
 		all.Go(func() { r.work(ctx) })
 	}
 	all.Wait()
-	if r.err != nil || ctx.Err() != nil {
-		return r.sum, errors.Join(r.err, ctx.Err())
+	if ctx.Err() != nil {
+		return r.sum, harness.ErrStopped
+	}
+	if r.err != nil {
+		return r.sum, r.err
 	}
 	report, err := audit.Check(ctx, h.Owner, audit.Options{Full: true, UndeliveredAfter: -1})
 	for _, v := range report.Violations {
