@@ -92,7 +92,7 @@ campaign-kill: build devstack ## 200 kill -9 of workers, API and devstack under 
 
 .PHONY: campaign-ledger
 campaign-ledger: ## a million random Steps and reads against the committer, under kills of connections, processes, PostgreSQL; up to an hour
-	@go run ./drill/ledger/campaign
+	@go run -trimpath -buildvcs=false ./drill/ledger/campaign
 
 .PHONY: demo-rebate
 demo-rebate: devstack ## the rebates' whole story of 1,000 orders on devstack, and where every cent went; ORDERS=… (1000)
@@ -124,7 +124,7 @@ bench-statements: build ## lines per second of every parser of statements, ten m
 
 .PHONY: campaign-rebate
 campaign-rebate: ## 100,000 random sequences of paying, refunding, settling, taking back, closing users, judged after every act; goes on where it stopped
-	@go run ./drill/rebates/campaign
+	@go run -trimpath -buildvcs=false ./drill/rebates/campaign
 
 .PHONY: demo-chaos
 demo-chaos: devstack ## kill the workers again and again while 100 payments and refunds run: all of them finish, once
@@ -137,7 +137,7 @@ MINUTES_EACH ?= 10
 
 .PHONY: campaign-drill
 campaign-drill: devstack ## every fault at every boundary of every activity, five times; SEED=…, MINUTES=… (55); goes on where it stopped
-	@go build -o $(BUILD)/campaign-drill ./drill/cells/campaign
+	@go build -trimpath -buildvcs=false -o $(BUILD)/campaign-drill ./drill/cells/campaign
 	@$(BUILD)/campaign-drill -seed $(SEED) -minutes $(MINUTES)
 
 .PHONY: clean

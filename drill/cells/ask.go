@@ -11,6 +11,7 @@ import (
 	"paysaga/drill/stage"
 )
 
+// post asks for something until that is acknowledged or refused, as a merchant's backend does.
 func (r *Run) post(path, key string, body map[string]any) (stage.Answer, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -20,7 +21,6 @@ func (r *Run) post(path, key string, body map[string]any) (stage.Answer, error) 
 }
 
 // until sends a request again and again until it is answered by a 2xx or a 4xx.
-
 func (r *Run) until(method, path, key string, raw []byte) (stage.Answer, error) {
 	for {
 		a, err := r.send(method, path, key, raw)
@@ -53,7 +53,6 @@ func (r *Run) send(method, path, key string, body []byte) (a stage.Answer, err e
 }
 
 // order posts what creates something, and remembers it.
-
 func (r *Run) order(path, key string, body map[string]any) (stage.Answer, error) {
 	a, err := r.post(path, key, body)
 	if err == nil && a.Code >= 300 {
@@ -70,7 +69,6 @@ func (r *Run) order(path, key string, body map[string]any) (stage.Answer, error)
 }
 
 // idOf reads the id of an object that the API shows.
-
 func idOf(raw []byte) (string, error) {
 	var object struct{ ID string }
 	err := json.Unmarshal(raw, &object)
@@ -78,7 +76,6 @@ func idOf(raw []byte) (string, error) {
 }
 
 // Pay asks for a payment of 12.34 CNY, and returns its id.
-
 func (r *Run) Pay(method map[string]any, more map[string]any) (string, error) {
 	r.mu.Lock()
 	n := len(r.orders) + 1
@@ -99,7 +96,6 @@ func (r *Run) Pay(method map[string]any, more map[string]any) (string, error) {
 }
 
 // script orders a fault of a sandbox.
-
 func (r *Run) script(account string, script map[string]any) error {
 	for _, sb := range r.merchant.Sandboxes {
 		if account == "" || sb.Account == account {
@@ -127,12 +123,9 @@ func (r *Run) admin(sb *stage.Sandbox, path string, body any) error {
 	return err
 }
 
-// payments are the ids of the payments that were acknowledged, or are known otherwise.
-
 var errNoCharge = errors.New("there is nothing to pay at any sandbox")
 
 // Customer acts at whichever sandbox waits for it.
-
 func (r *Run) Customer(act map[string]any, paymentID string) error {
 	for _, sb := range r.merchant.Sandboxes {
 		if len(sb.Lookup(paymentID).Charges) == 0 {

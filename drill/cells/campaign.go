@@ -2,7 +2,6 @@ package cells
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -15,7 +14,7 @@ import (
 )
 
 // Campaign runs every cell a number of times, in an order and in company that chance chooses. It keeps what is finished, and goes
-// on where it stopped, as long as the commit and the seed are the same.
+// on where it stopped, as long as the binary and the seed are the same.
 type Campaign struct {
 	Times      int // each cell
 	Seed       uint64
@@ -60,6 +59,7 @@ type Counts struct {
 type Report struct {
 	Campaign string    `json:"campaign"`
 	Commit   string    `json:"commit"`
+	Binary   string    `json:"binary_sha256"`
 	Seed     uint64    `json:"seed"`
 	Machine  string    `json:"machine"`
 	At       time.Time `json:"finished_at"`
@@ -71,7 +71,7 @@ type Report struct {
 }
 
 type kept struct {
-	Commit string         `json:"commit"`
+	Binary string         `json:"binary_sha256"`
 	Seed   uint64         `json:"seed"`
 	Done   map[string]int `json:"done"` // how often each cell was run
 	Counts
@@ -86,13 +86,17 @@ func (c Campaign) Run(ctx context.Context) (r Report, done bool, err error) {
 	if c.Only != nil {
 		all = slices.DeleteFunc(all, func(cell Cell) bool { return !c.Only.MatchString(cell.String()) })
 	}
-	k := kept{Commit: harness.Commit(), Seed: c.Seed, Done: map[string]int{}, Counts: Counts{Faults: map[string]int{},
+	binary, err := harness.Self()
+	if err != nil {
+		return r, false, err
+	}
+	k := kept{Binary: binary, Seed: c.Seed, Done: map[string]int{}, Counts: Counts{Faults: map[string]int{},
 		Scenarios: map[string]int{}, Ends: map[string]int{}, Planted: map[int]string{}, Violations: []Found{}}}
 	before := kept{}
 	if err := harness.ReadJSON(c.StateFile, &before); err != nil {
 		return r, false, err
 	}
-	if before.Commit == k.Commit && before.Seed == k.Seed {
+	if before.Binary == k.Binary && before.Seed == k.Seed {
 		k = before
 		c.Say(fmt.Sprintf("going on after %d runs", k.Runs))
 	}
@@ -100,7 +104,7 @@ func (c Campaign) Run(ctx context.Context) (r Report, done bool, err error) {
 	earlier := k.Seconds
 	report := func() Report {
 		k.Seconds = earlier + time.Since(began).Seconds()
-		r := Report{Campaign: "drill", Commit: k.Commit, Seed: c.Seed, Machine: harness.Machine(), At: time.Now().UTC().Truncate(time.Second),
+		r := Report{Campaign: "drill", Commit: harness.Commit(), Binary: k.Binary, Seed: c.Seed, Machine: harness.Machine(), At: time.Now().UTC().Truncate(time.Second),
 			Of: len(all), Times: c.Times, Without: len(without), Counts: k.Counts}
 		for _, cell := range all {
 			if k.Done[cell.String()] >= c.Times {
@@ -154,8 +158,11 @@ func (c Campaign) proofs(ctx context.Context, k *kept, late func() bool) (over b
 		if err != nil {
 			return false, err
 		}
+		missed := Found{Cell: fmt.Sprintf("planted bug %d", n), What: "nobody saw it"}
+		k.Violations = slices.DeleteFunc(k.Violations, func(f Found) bool { return f == missed }) // of the time before
 		if !caught {
-			k.Violations = append(k.Violations, Found{Cell: fmt.Sprintf("planted bug %d", n), What: "nobody saw it"})
+			k.Violations = append(k.Violations, missed)
+			c.Say("MISSED " + missed.Cell)
 			continue
 		}
 		c.Say(fmt.Sprintf("planted bug %2d caught: %s", n, by))
@@ -190,7 +197,7 @@ func (c Campaign) part(ctx context.Context, k *kept, list []Cell, round, all int
 	}}.Run(ctx)
 	fair()
 	if ctx.Err() != nil {
-		return ErrStopped
+		return harness.ErrStopped
 	}
 	if err != nil {
 		return err
@@ -212,9 +219,6 @@ func (c Campaign) part(ctx context.Context, k *kept, list []Cell, round, all int
 	k.Nudges += t.Nudges
 	return nil
 }
-
-// ErrStopped is how a campaign ends that somebody stopped.
-var ErrStopped = errors.New("stopped; run it again to go on from here")
 
 func (c Campaign) take(k *kept, v Verdict) {
 	k.Runs++

@@ -34,14 +34,12 @@ type Run struct {
 }
 
 // Order is one POST of ours, and what was answered.
-
 type Order struct {
 	Path, Key, ID string
 	Body          map[string]any
 }
 
 // Bound is I-18: how long after the last fault everything has to be terminal, parked with a reason, or waiting.
-
 const Bound = 60 * time.Second
 
 // patience is how long a run is watched beyond Bound: what only came late on a busy machine is run again, and what never comes is
@@ -49,11 +47,9 @@ const Bound = 60 * time.Second
 const patience = 4 * Bound
 
 // fee is what a drill's merchants pay.
-
 const fee = 60 // basis points
 
 // Verdict is what a run came to.
-
 type Verdict struct {
 	Cell       Cell
 	End        string
@@ -65,7 +61,6 @@ type Verdict struct {
 }
 
 // Do runs a cell and judges it. An error means that it could not be run.
-
 func (h *House) Do(ctx context.Context, s Scenario, c Cell) (v Verdict, err error) {
 	scope := &scope{name: c.String()}
 	defer scope.end()
@@ -103,7 +98,6 @@ func (h *House) forget(r *Run) {
 }
 
 // begin makes the merchant, and a sandbox and a proxy for each of its channel accounts.
-
 func (r *Run) begin(scope *scope) error {
 	var specs []stage.AccountSpec
 	for i := range max(r.Scenario.Accounts, 1) {
@@ -152,7 +146,6 @@ func (r *Run) proxyOf(account string) *proxy {
 }
 
 // visit is an execution of an activity. Those that failed, because of another run's fault for one, don't count.
-
 func (r *Run) visit(saga, name string) *visit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,10 +166,7 @@ func (r *Run) complain(format string, args ...any) {
 	r.plain = append(r.plain, fmt.Sprintf(format, args...))
 }
 
-// post asks for something until that is acknowledged or refused, as a merchant's backend does.
-
+// terms are what a scenario's merchant has agreed on.
 func (s Scenario) terms() payment.Terms {
 	return payment.Terms{FeeBasisPoints: fee, Policies: s.Policies}
 }
-
-// done says whether a state needs nobody any more but those that it names.

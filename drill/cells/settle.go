@@ -26,7 +26,6 @@ func (r *Run) rest(d time.Duration) error {
 func (r *Run) state() state { return (*r.house.watching.Load())[r.merchant.ID] }
 
 // Until waits until the rows are as wanted.
-
 func (r *Run) Until(what string, wanted func(state) bool) error {
 	for !wanted(r.state()) {
 		select {
@@ -41,8 +40,7 @@ func (r *Run) Until(what string, wanted func(state) bool) error {
 	return nil
 }
 
-// terms are what a scenario's merchant has agreed on.
-
+// done says whether a state needs nobody any more but those that it names.
 func done(s state) bool {
 	if len(s.Payments)+len(s.Transfers) == 0 || s.Waiting > 0 {
 		return false
@@ -78,7 +76,6 @@ func done(s state) bool {
 }
 
 // settle waits until everything is terminal, parked, or waits for somebody; whether that took longer than I-18 allows is judged.
-
 func (r *Run) settle() state {
 	ctx, stop := context.WithTimeout(r.ctx, patience)
 	defer stop()
@@ -101,7 +98,6 @@ func (r *Run) settle() state {
 }
 
 // sagas are the workflows of what is there, and whether each has to be open.
-
 func sagas(s state) map[string]bool {
 	list := map[string]bool{}
 	for _, p := range s.Payments {
@@ -123,7 +119,6 @@ func sagas(s state) map[string]bool {
 }
 
 // sagasAgree: each thing has ended if, and only if, its saga has.
-
 func (r *Run) sagasAgree() bool {
 	for workflowID, want := range sagas(r.state()) {
 		open, err := r.open(workflowID)
@@ -150,7 +145,6 @@ func (r *Run) judging() (context.Context, context.CancelFunc) {
 }
 
 // nudge is the operator: what a saga is parked for is gone by now, so it may go on. At most every two seconds.
-
 func (r *Run) nudge() error {
 	r.mu.Lock()
 	due := time.Since(r.fate.asked) > 2*time.Second
@@ -176,7 +170,6 @@ func (r *Run) nudge() error {
 }
 
 // details are what operators see of a saga.
-
 func (r *Run) details(workflowID string) (string, error) {
 	ctx, stop := r.judging()
 	defer stop()

@@ -11,6 +11,7 @@ import (
 	"paysaga/domain/id"
 )
 
+// payments are the ids of the payments that were acknowledged, or are known otherwise.
 func (r *Run) payments() []string {
 	r.house.mu.Lock()
 	defer r.house.mu.Unlock()
@@ -24,7 +25,6 @@ func (r *Run) payments() []string {
 }
 
 // callBack lets the sandboxes tell again what they have to tell.
-
 func (r *Run) callBack(mode string, times int) error {
 	for _, p := range r.payments() {
 		for _, sb := range r.merchant.Sandboxes {
@@ -56,7 +56,6 @@ func (r *Run) callBack(mode string, times int) error {
 }
 
 // forge tells our API a success that never was, signed by somebody else (I-21).
-
 func (r *Run) forge() error {
 	for _, p := range r.payments() {
 		for _, sb := range r.merchant.Sandboxes {

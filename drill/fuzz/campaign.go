@@ -5,8 +5,6 @@ package fuzz
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +32,7 @@ func (t Target) String() string { return t.Folder + " " + t.Name }
 // its worker had of the machine meanwhile, which is less when others wanted it too.
 type Result struct {
 	Target
-	Binary      string   `json:"binary_sha256"`
+	Sources     string   `json:"sources_sha256"`
 	Executions  int64    `json:"executions"`
 	Seconds     float64  `json:"seconds"`
 	CPU         float64  `json:"cpu_seconds"`
@@ -67,11 +65,8 @@ type Campaign struct {
 	Show       func(string)
 }
 
-// How a campaign ends before its last target.
-var (
-	ErrCrashed = errors.New("a target failed; what made it fail is in its corpus")
-	ErrStopped = errors.New("stopped; run it again to go on from here")
-)
+// ErrCrashed is how a campaign ends that broke something.
+var ErrCrashed = errors.New("a target failed; what made it fail is in its corpus")
 
 var fuzzFunction = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(\w+ \*testing\.F\)`)
 
@@ -101,7 +96,7 @@ func Targets(root string) (list []Target, err error) {
 	return list, err
 }
 
-// Run fuzzes what isn't done yet. done is false if the time ran out first. A target whose binary has changed begins anew.
+// Run fuzzes what isn't done yet. done is false if the time ran out first. A target whose sources have changed begins anew.
 func (c Campaign) Run(ctx context.Context) (report Report, done bool, err error) {
 	list, err := Targets(c.Root)
 	if err == nil {
@@ -125,7 +120,7 @@ func (c Campaign) Run(ctx context.Context) (report Report, done bool, err error)
 	report.Results = r.results
 	switch {
 	case ctx.Err() != nil:
-		return report, false, ErrStopped
+		return report, false, harness.ErrStopped
 	case err != nil:
 		return report, false, err
 	case r.done < len(list):
@@ -142,18 +137,16 @@ func (c Campaign) Run(ctx context.Context) (report Report, done bool, err error)
 }
 
 // build compiles a target's test binary, with the instruments of the fuzzer.
-func (c Campaign) build(ctx context.Context, t Target) (binary, hash string, err error) {
+func (c Campaign) build(ctx context.Context, t Target) (binary string, err error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	binary = filepath.Join(dir, strings.NewReplacer("/", "_", ".", "_").Replace(t.Folder+"_"+t.Name)+".test")
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-fuzz", "^"+t.Name+"$", "-o", binary, "./"+t.Folder)
 	cmd.Dir = c.Root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", "", fmt.Errorf("it doesn't compile: %w: %s", err, out)
+		return "", fmt.Errorf("it doesn't compile: %w: %s", err, out)
 	}
-	raw, err := os.ReadFile(binary)
-	sum := sha256.Sum256(raw)
-	return binary, hex.EncodeToString(sum[:]), err
+	return binary, nil
 }

@@ -46,6 +46,37 @@ func TestTheEndOfItsTimeIsNoFailure(t *testing.T) {
 	}
 }
 
+// What was tried of a target counts until something changes that it can reach.
+func TestATargetBeginsAnewWithWhatItStandsOn(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	write("go.mod", "module planted\n\ngo 1.26\n")
+	write("below/below.go", "package below\n")
+	write("beside/beside.go", "package beside\n")
+	write("a/a.go", "package a\nimport _ \"planted/below\"\n")
+	write("a/a_test.go", "package a_test\nimport _ \"planted/beside\"\n")
+	hash := func() string {
+		text, err := Campaign{Root: root}.sources(t.Context(), Target{"a", "FuzzIt"})
+		require.NoError(t, err)
+		return text
+	}
+	before := hash()
+	require.Len(t, before, 64)
+	write("beside/beside.go", "package beside\nconst more = 1\n")
+	write("a/testdata/fuzz/FuzzIt/0123456789abcdef", "go test fuzz v1\nstring(\"\")\n")
+	require.Equal(t, before, hash())
+	for name, text := range map[string]string{"below/below.go": "package below\nconst more = 1\n", "a/a.go": "package a\n", "a/a_test.go": "package a_test\n", "go.mod": "module planted\n\ngo 1.25\n"} {
+		write(name, text)
+		after := hash()
+		require.NotEqual(t, before, after, name)
+		before = after
+	}
+}
+
 // A campaign over two targets of a module of its own: one that holds, and one that a short input breaks.
 func TestACampaignKeepsWhatBreaksATargetAndGoesOn(t *testing.T) {
 	t.Parallel()

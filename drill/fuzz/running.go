@@ -48,14 +48,22 @@ func (r *running) all(ctx context.Context, list []Target) error {
 
 // target fuzzes one in slices, and keeps what each came to.
 func (r *running) target(ctx context.Context, n int, t Target) error {
-	r.show(n, "compiling "+t.Name)
-	r.compile.Lock()
-	binary, hash, err := r.build(ctx, t)
-	r.compile.Unlock()
+	hash, err := r.sources(ctx, t)
 	if err != nil {
 		return err
 	}
 	x := r.begun(t, hash)
+	if x.Seconds >= r.Each.Seconds() {
+		r.end(n, x)
+		return nil
+	}
+	r.show(n, "compiling "+t.Name)
+	r.compile.Lock()
+	binary, err := r.build(ctx, t)
+	r.compile.Unlock()
+	if err != nil {
+		return err
+	}
 	for x.Seconds < r.Each.Seconds() && len(x.Crashers) == 0 && time.Now().Before(r.until) {
 		left := time.Duration((r.Each.Seconds() - x.Seconds) * float64(time.Second))
 		one, err := r.fuzz(ctx, t, binary, min(r.Slice, max(left, time.Second)), func(p progress) {
@@ -78,10 +86,10 @@ func (r *running) target(ctx context.Context, n int, t Target) error {
 func (r *running) begun(t Target, hash string) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x := r.kept[t.String()]; x.Binary == hash && len(x.Crashers) == 0 {
+	if x := r.kept[t.String()]; x.Sources == hash && len(x.Crashers) == 0 {
 		return x
 	}
-	return Result{Target: t, Binary: hash, Crashers: []string{}}
+	return Result{Target: t, Sources: hash, Crashers: []string{}}
 }
 
 func (r *running) keep(x Result) error {

@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+)
+
+// How a campaign ends before its end: it found a broken promise, or somebody stopped it.
+var (
+	ErrBroken  = errors.New("a promise was broken")
+	ErrStopped = errors.New("stopped; run it again to go on from here")
 )
 
 // ReadJSON reads a file into v; without a file v stays.
@@ -37,6 +45,22 @@ func WriteJSON(path string, v any) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// HashOf is the SHA-256 of a file, in hex: whether it is the same binary that was tried before.
+func HashOf(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// Self is the hash of the binary that runs: what a campaign tried counts as long as it is the same.
+func Self() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return HashOf(path)
 }
 
 // Commit is what the working tree is of, with a + if it was changed since.

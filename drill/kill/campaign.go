@@ -7,8 +7,6 @@ package kill
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -46,13 +44,6 @@ type Report struct {
 	Result
 }
 
-// How a campaign ends before its last round: a round found a broken promise, or
-// somebody stopped it.
-var (
-	ErrBroken  = errors.New("a promise was broken")
-	ErrStopped = errors.New("stopped; run it again to go on from here")
-)
-
 // state is what is kept between runs.
 type state struct {
 	Binary string   `json:"binary_sha256"`
@@ -63,7 +54,7 @@ type state struct {
 // Run runs the rounds that aren't finished yet, and returns the sum of all that
 // are. done is false if the time ran out first.
 func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
-	binary, err := hashOf(c.Paysaga)
+	binary, err := harness.HashOf(c.Paysaga)
 	if err == nil {
 		err = errors.Join(os.MkdirAll(filepath.Dir(c.StateFile), 0o755), os.MkdirAll(filepath.Dir(c.ResultFile), 0o755))
 	}
@@ -91,7 +82,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 		c.Say(fmt.Sprintf("round %d: %s in_flight≥%d drain=%.0fs %.0fs", len(kept.Rounds)+1, result.Line(c.Seed), result.MinInFlight,
 			result.DrainSeconds, result.Seconds))
 		if len(result.Violations) > 0 { // not kept: it is to be mended and run again
-			return result, false, ErrBroken
+			return result, false, harness.ErrBroken
 		}
 		kept.Rounds = append(kept.Rounds, result)
 		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
@@ -130,7 +121,7 @@ func (c Campaign) round(ctx context.Context, n int) (Result, error) {
 	}}.Run(ctx)
 	result.Seconds = time.Since(began).Seconds()
 	if ctx.Err() != nil { // stopped by a person
-		return result, errors.Join(ErrStopped, os.RemoveAll(dir))
+		return result, errors.Join(harness.ErrStopped, os.RemoveAll(dir))
 	}
 	if err != nil {
 		return result, fmt.Errorf("round %d could not be run: %w; its logs are in %s", n, err, dir)
@@ -157,10 +148,4 @@ func Build(ctx context.Context, into string) (string, error) {
 		err = fmt.Errorf("paysaga can't be built: %w: %s", err, out)
 	}
 	return path, err
-}
-
-func hashOf(path string) (string, error) {
-	raw, err := os.ReadFile(path)
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), err
 }

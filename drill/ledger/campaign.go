@@ -36,6 +36,7 @@ const kinds = 3
 type Report struct {
 	Campaign string    `json:"campaign"`
 	Commit   string    `json:"commit"`
+	Binary   string    `json:"binary_sha256"`
 	Seed     uint64    `json:"seed"`
 	Machine  string    `json:"machine"`
 	At       time.Time `json:"finished_at"`
@@ -43,15 +44,9 @@ type Report struct {
 	Result
 }
 
-// How a campaign ends before its last round: a round found a broken promise, or somebody stopped it.
-var (
-	ErrBroken  = errors.New("a promise was broken")
-	ErrStopped = errors.New("stopped; run it again to go on from here")
-)
-
 // state is what is kept between runs.
 type state struct {
-	Commit string   `json:"commit"`
+	Binary string   `json:"binary_sha256"`
 	Seed   uint64   `json:"seed"`
 	Plan   string   `json:"plan"`
 	Rounds []Result `json:"rounds"`
@@ -62,12 +57,16 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(c.StateFile), 0o755); err != nil {
 		return sum, false, err
 	}
-	kept := state{Commit: harness.Commit(), Seed: c.Seed, Plan: c.plan()}
+	binary, err := harness.Self()
+	if err != nil {
+		return sum, false, err
+	}
+	kept := state{Binary: binary, Seed: c.Seed, Plan: c.plan()}
 	before := state{}
 	if err := harness.ReadJSON(c.StateFile, &before); err != nil {
 		return sum, false, err
 	}
-	if before.Commit == kept.Commit && before.Seed == c.Seed && before.Plan == kept.Plan {
+	if before.Binary == kept.Binary && before.Seed == c.Seed && before.Plan == kept.Plan {
 		kept = before
 		c.Say(fmt.Sprintf("going on after round %d", len(kept.Rounds)))
 	}
@@ -83,7 +82,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 		}
 		c.Say(fmt.Sprintf("round %d of %d: %s %.0fs", n, kinds*c.Rounds, r.Line(c.Seed), r.Seconds))
 		if len(r.Violations) > 0 { // not kept: it is to be mended and run again
-			return r, false, ErrBroken
+			return r, false, harness.ErrBroken
 		}
 		kept.Rounds = append(kept.Rounds, r)
 		if err := harness.WriteJSON(c.StateFile, kept); err != nil {
@@ -92,7 +91,7 @@ func (c Campaign) Run(ctx context.Context) (sum Result, done bool, err error) {
 	}
 	sum = sumOf(kept.Rounds)
 	if c.ResultFile != "" {
-		report := Report{Campaign: "ledger", Commit: kept.Commit, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
+		report := Report{Campaign: "ledger", Commit: harness.Commit(), Binary: kept.Binary, Seed: c.Seed, At: time.Now().UTC().Truncate(time.Second),
 			Machine: harness.Machine(), Rounds: len(kept.Rounds), Result: sum}
 		if err := harness.WriteJSON(c.ResultFile, report); err != nil {
 			return sum, false, err
@@ -132,7 +131,7 @@ func (c Campaign) round(ctx context.Context, n int, e estimate) (Result, error) 
 	c.Show(e.line(n, 0, "starting"))
 	r, err := c.kind(ctx, n, dir, e)
 	if ctx.Err() != nil { // stopped by a person
-		return r, errors.Join(ErrStopped, os.RemoveAll(dir))
+		return r, errors.Join(harness.ErrStopped, os.RemoveAll(dir))
 	}
 	if err != nil {
 		return r, fmt.Errorf("round %d could not be run: %w; its server's log and data are in %s", n, err, dir)

@@ -44,8 +44,6 @@ func main() {
 	}
 }
 
-var errBroken = errors.New("a promise was broken")
-
 func drill(c cells.Campaign, only string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		progress := &harness.Progress{}
@@ -67,9 +65,9 @@ func drill(c cells.Campaign, only string) func(context.Context) error {
 		case err == nil && !done:
 			progress.Say("the time is over; run it again to go on from here")
 		case err == nil && len(report.Violations) > 0 || report.Canary == "passed":
-			err = errBroken
+			err = harness.ErrBroken
 		}
-		if done {
+		if done && err == nil { // what was missed can be looked for again
 			_ = os.Remove(c.StateFile)
 		}
 		progress.Say(report.Line())

@@ -59,7 +59,7 @@ func run(seed uint64, rounds int, most time.Duration) error {
 	case err == nil && !done:
 		progress.Say("the time is over; run it again to go on from here")
 		fallthrough
-	case done, errors.Is(err, kill.ErrStopped): // else its logs are wanted
+	case done, errors.Is(err, harness.ErrStopped): // else its logs are wanted
 		_ = os.RemoveAll(dir)
 	}
 	progress.Say(sum.Line(seed))

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -64,8 +63,5 @@ func run(c ledger.Campaign) error {
 		progress.Say("the time is over; run it again to go on from here")
 	}
 	progress.Say(sum.Line(c.Seed))
-	if errors.Is(err, ledger.ErrStopped) {
-		return ledger.ErrStopped
-	}
 	return err
 }
