@@ -113,6 +113,7 @@ func (b *batch) judgeAll() error {
 		return err
 	}
 	b.number()
+	b.out.expect(b.works)
 	for i, w := range b.works {
 		b.judge(w)
 		if w.unsure { // nobody is refused for what is only believed, nor overtaken because of it

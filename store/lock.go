@@ -44,6 +44,9 @@ type locks struct {
 	changed     []string // users who are changed themselves
 }
 
+// noLocks is what a Step of journals alone needs: accounts are locked by number.
+var noLocks locks
+
 // lockBatch is the first message. What is locked comes first, in the one lock order; keys, and causes that aren't believed to be new,
 // are read when nobody who holds the same rows can be about to insert them.
 func (b *batch) lockBatch() *pgx.Batch {
@@ -86,7 +89,7 @@ func (b *batch) book() id.Book { return b.l.c.book }
 func (b *batch) claimed(of func(*locks) []string) []string {
 	var list []string
 	for _, w := range b.works {
-		list = append(list, of(&w.lock)...)
+		list = append(list, of(w.lock)...)
 	}
 	return unique(list)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,11 @@ type accountRef struct {
 	normal ledger.Side
 	kind   ledger.Kind
 	hot    bool // once hot it stays hot; one that isn't may have become so
+}
+
+// is says whether it stands as a journal names it.
+func (r accountRef) is(a ledger.Account) bool {
+	return r.no != 0 && r.kind == a.Kind && r.normal == a.Normal
 }
 
 type accountKey struct {
@@ -70,6 +76,9 @@ const sqlReadAccounts = `
 // resolveAccounts finds the numbers of the Step's accounts. One that was never posted to is opened first, in a transaction
 // of its own: an account without entries means nothing, and opening it here keeps the Step's locks short.
 func (w *work) resolveAccounts(ctx context.Context) error {
+	if w.allKnown() {
+		return nil
+	}
 	known := map[accountKey]accountRef{} // apart from the cache, which may start anew meanwhile
 	var missing []ledger.Account
 	want := func(a ledger.Account) {
@@ -101,9 +110,10 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 			return err
 		}
 	}
+	w.refs = w.refs[:0]
 	take := func(a ledger.Account) error {
 		r := known[keyOf(a)]
-		if r.no == 0 || r.kind != a.Kind || r.normal != a.Normal {
+		if !r.is(a) {
 			return fault.Internal("an account stands with another kind or side than the chart's: "+a.Code, nil)
 		}
 		w.refs = append(w.refs, r)
@@ -125,6 +135,24 @@ func (w *work) resolveAccounts(ctx context.Context) error {
 		w.named = known
 	}
 	return nil
+}
+
+// allKnown resolves the accounts of a Step of journals alone, if the cache knows them all, as it nearly always does.
+func (w *work) allKnown() bool {
+	if len(w.moves) > 0 {
+		return false
+	}
+	for _, j := range w.step.Journals {
+		w.refs = slices.Grow(w.refs, len(j.Entries()))
+		for _, e := range j.Entries() {
+			r, ok := w.db.accounts.get(keyOf(e.Account))
+			if !ok || !r.is(e.Account) {
+				return false
+			}
+			w.refs = append(w.refs, r)
+		}
+	}
+	return true
 }
 
 func keyOf(a ledger.Account) accountKey { return accountKey{a.Book, a.Code, a.Currency} }

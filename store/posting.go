@@ -254,21 +254,21 @@ func (w *work) reverse(j ledger.Journal, refs []accountRef) (ledger.Number, erro
 const sqlInsertJournals = `
 	INSERT INTO journals (no, effective_at, reverses, book, legs, cause, kind)
 	SELECT n.no, n.effective_at, nullif(n.reverses, 0), $1, n.legs, n.cause, n.kind
-	FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::text[], $7::text[])
-		AS n(no, effective_at, reverses, legs, cause, kind)`
+	FROM (SELECT unnest($2::bigint[]) AS no, unnest($3::timestamptz[]) AS effective_at, unnest($4::bigint[]) AS reverses,
+		unnest($5::smallint[]) AS legs, unnest($6::text[]) AS cause, unnest($7::text[]) AS kind) n`
 
 // The rows are locked here, in the order of their numbers, unless they are already; all_moved refuses what isn't as believed.
 const sqlMoveBalances = `
 	WITH moved AS (
 		UPDATE accounts a SET balance = n.balance, last = n.last
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n(no, balance, last, was)
+		FROM (SELECT unnest($1::bigint[]) AS no, unnest($2::bigint[]) AS balance, unnest($3::bigint[]) AS last, unnest($4::bigint[]) AS was) n
 		WHERE a.no = n.no AND a.last = n.was AND NOT a.hot AND a.closed_at IS NULL
 		RETURNING 1)
 	SELECT all_moved(count(*), $5) FROM moved`
 
 const sqlInsertEntries = `
 	INSERT INTO entries (journal, account, amount, balance_after, leg)
-	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[])`
+	SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::smallint[])`
 
 const sqlInsertDisplaced = `
 	INSERT INTO displaced (account, effective_at, journal, amount)

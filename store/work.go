@@ -37,7 +37,7 @@ type work struct {
 
 	// What follows belongs to one try.
 	b       *batch
-	lock    locks
+	lock    *locks
 	out     stepWrites
 	late    []ledger.Journal // that posters have made
 	verdict error
@@ -78,7 +78,7 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 	}
 	w := &work{s: s, db: db, step: step, at: s.clock(), size: 512}
 	w.hash, _ = hex.DecodeString(step.ContentHash())
-	seen := make(map[string]bool, len(step.Journals))
+	seen := map[string]bool{}
 	for _, j := range step.Journals {
 		if len(j.Entries()) == 0 {
 			return nil, fault.Invalid("journal_empty", "", "only Post and Reverse make journals")
@@ -118,9 +118,12 @@ func (s *Store) prepare(step ledger.Step) (*work, error) {
 
 // begin makes w ready for a try in b.
 func (w *work) begin(b *batch) {
-	w.b, w.lock, w.out, w.late = b, locks{}, stepWrites{}, nil
+	w.b, w.lock, w.out, w.late = b, &noLocks, stepWrites{}, nil
+	if len(w.moves) > 0 {
+		w.lock = &locks{}
+	}
 	for _, m := range w.moves {
-		m.claim(&w.lock)
+		m.claim(w.lock)
 	}
 }
 

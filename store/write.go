@@ -149,6 +149,15 @@ func (o *writes) replace(r row) bool {
 	return false
 }
 
+// expect makes room for the journals of works.
+func (o *writes) expect(works []*work) {
+	journals, entries := 0, 0
+	for _, w := range works {
+		journals, entries = journals+w.maxJournals(), entries+len(w.refs)
+	}
+	o.journals, o.leaves, o.entries = make([]journalRow, 0, journals), make([]ledger.Hash, 0, journals), make([]entryRow, 0, entries)
+}
+
 // writeBooked is the first part of the second message: what nobody else can want. It is sent by itself while a batch of the same
 // process has yet to move the accounts.
 func (b *batch) writeBooked(m *pgx.Batch) {
@@ -178,32 +187,44 @@ func (b *batch) writeRest(m *pgx.Batch) head {
 	return next
 }
 
+// The causes come in the order of their key, in which every batch takes them.
 const sqlInsertCauses = `
 	INSERT INTO causes (book, cause, step, hash, journal, reverses, at, by_kind, by_id, request_id, reason)
-	SELECT $1, n.cause, nullif(n.step, n.cause), n.hash, nullif(n.journal, 0), nullif(n.reverses, 0), $2, n.by_kind, n.by_id,
+	SELECT $1, n.cause, nullif(n.step, ''), n.hash, nullif(n.journal, 0), nullif(n.reverses, 0), $2, n.by_kind, n.by_id,
 		nullif(n.request_id, ''), nullif(n.reason, '')
-	FROM unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[])
-		AS n(cause, step, hash, journal, reverses, by_kind, by_id, request_id, reason)
-	ORDER BY n.cause`
+	FROM (SELECT unnest($3::text[]) AS cause, unnest($4::text[]) AS step, unnest($5::bytea[]) AS hash, unnest($6::bigint[]) AS journal,
+		unnest($7::bigint[]) AS reverses, unnest($8::text[]) AS by_kind, unnest($9::text[]) AS by_id, unnest($10::text[]) AS request_id,
+		unnest($11::text[]) AS reason) n`
+
+// causeWrite is a row of causes: a Step's own, or that of one of its journals.
+type causeWrite struct {
+	cause            string
+	of               *work
+	number, reverses ledger.Number // 0: none
+}
 
 func (b *batch) writeCauses(m *pgx.Batch) {
-	var cause, step, kind, id, request, reason []string
-	var hash [][]byte
-	var journal, reverses []int64
+	list := make([]causeWrite, 0, len(b.accepted)+len(b.out.journals))
 	for _, w := range b.accepted {
-		add := func(c string, number, undone ledger.Number) {
-			cause, step, hash = append(cause, c), append(step, w.step.Cause), append(hash, w.hash)
-			kind, id = append(kind, string(w.step.By.Kind)), append(id, w.step.By.ID)
-			request, reason = append(request, w.step.By.RequestID), append(reason, w.step.By.Reason)
-			journal, reverses = append(journal, int64(number)), append(reverses, int64(undone))
-		}
 		own := false
 		for _, j := range w.out.journals {
-			add(j.cause, j.number, j.reverses)
+			list = append(list, causeWrite{j.cause, w, j.number, j.reverses})
 			own = own || j.cause == w.step.Cause
 		}
 		if !own {
-			add(w.step.Cause, 0, 0)
+			list = append(list, causeWrite{cause: w.step.Cause, of: w})
+		}
+	}
+	slices.SortFunc(list, func(x, y causeWrite) int { return strings.Compare(x.cause, y.cause) })
+	n := len(list)
+	cause, step, hash, journal, reverses := make([]string, n), make([]string, n), make([][]byte, n), make([]int64, n), make([]int64, n)
+	kind, id, request, reason := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, c := range list {
+		by := c.of.step.By
+		cause[i], hash[i], journal[i], reverses[i] = c.cause, c.of.hash, int64(c.number), int64(c.reverses)
+		kind[i], id[i], request[i], reason[i] = string(by.Kind), by.ID, by.RequestID, by.Reason
+		if c.cause != c.of.step.Cause {
+			step[i] = c.of.step.Cause
 		}
 	}
 	m.Queue(sqlInsertCauses, b.book(), b.at, cause, step, hash, journal, reverses, kind, id, request, reason)

@@ -44,7 +44,7 @@ func (r *run) room(n int) error {
 	if err := syscall.Statfs(os.TempDir(), &fs); err != nil {
 		return err
 	}
-	if free, need := int64(fs.Bavail)*fs.Bsize, int64(n)*fillBytes+10<<30; free < need {
+	if free, need := int64(fs.Bavail)*int64(fs.Bsize), int64(n)*fillBytes+10<<30; free < need {
 		return fmt.Errorf("%d journals need %d GB of disk, and %d are free: --growth says how many", n, need>>30, free>>30)
 	}
 	return nil
