@@ -113,6 +113,7 @@ type rated struct {
 
 // rerateAll rates a page's orders, beside each other unless their order matters.
 func (s *Steps) rerateAll(ctx context.Context, r *accrual.Rerating, orders []string) error {
+	run := *r // as the page found it: r counts what becomes of its orders
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var first error
@@ -120,7 +121,7 @@ func (s *Steps) rerateAll(ctx context.Context, r *accrual.Rerating, orders []str
 	slots := make(chan struct{}, ratedAtOnce)
 	for _, order := range orders {
 		rate := func() {
-			one, err := s.rerate(ctx, *r, order)
+			one, err := s.rerate(ctx, run, order)
 			mu.Lock()
 			defer mu.Unlock()
 			ordered = ordered && (one.ordered || !one.in)
