@@ -123,9 +123,13 @@ func TestTheDatabaseRefusesBrokenJournals(t *testing.T) {
 		`UPDATE accounts SET balance = 1 WHERE code LIKE '%/available'`:                                                                            "accounts_floor",
 		`UPDATE accounts SET hot = true WHERE code LIKE '%/available'`:                                                                             "accounts_hot",
 		`UPDATE accounts SET closed_at = now() WHERE code LIKE '%/clearing'`:                                                                       "accounts_closed",
+		`UPDATE accounts SET code = 'income/other' WHERE code = 'income/fees'`:                                                                     "insert_only",
+		`UPDATE accounts SET currency = 'USD' WHERE no = 1`:                                                                                        "insert_only",
 		`UPDATE accounts SET balance = 9223372036854775807 + 1 WHERE no = 1`:                                                                       "",
 		`INSERT INTO accounts (book, id, code, currency, kind, normal, opened_at) VALUES ('test', 'acc_1', 'X//', 'CNY', 'asset', 'debit', now())`: "accounts_code_check",
 		`INSERT INTO accounts (book, id, code, currency, kind, normal, opened_at) VALUES ('test', 'acc_1', 'x', 'CNY', 'hope', 'debit', now())`:    "accounts_kind_check",
+		`INSERT INTO accounts (book, id, code, currency, kind, normal, opened_at) VALUES ('test', 'acc_1', 'x', 'cny', 'asset', 'debit', now())`:   "accounts_currency_check",
+		`INSERT INTO accounts (book, id, code, currency, kind, normal, opened_at) VALUES ('test', 'acc_1', 'x', 'CNY', 'asset', 'left', now())`:    "accounts_normal_check",
 	} {
 		refuses(t, h.db.Owner, "", constraint, sql)
 	}
