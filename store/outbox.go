@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"paysaga/domain/delivery"
 	"paysaga/domain/fault"
@@ -57,8 +58,9 @@ func (w *work) emitOrder(kind string, o trade.Order) {
 const sqlInsertEvents = `
 	INSERT INTO events (book, object_id, sequence, id, type, api_version, created_at, merchant_id, business_id, object_type, data, secret_sealed)
 	SELECT $1, n.object_id, n.sequence, n.id, n.type, $2, n.at, nullif(n.merchant_id, ''), n.business_id, n.object_type, n.data::jsonb, n.secret
-	FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[])
-		AS n(object_id, sequence, id, type, at, merchant_id, business_id, object_type, data, secret)`
+	FROM (SELECT unnest($3::text[]) AS object_id, unnest($4::bigint[]) AS sequence, unnest($5::text[]) AS id, unnest($6::text[]) AS type,
+		unnest($7::timestamptz[]) AS at, unnest($8::text[]) AS merchant_id, unnest($9::text[]) AS business_id,
+		unnest($10::text[]) AS object_type, unnest($11::text[]) AS data, unnest($12::bytea[]) AS secret) n`
 
 // writeEvents keeps the order in which the Steps were judged: an object's events get their numbers in sequence.
 func (b *batch) writeEvents(m *pgx.Batch) {
@@ -84,20 +86,26 @@ func (b *batch) writeEvents(m *pgx.Batch) {
 	}
 }
 
-// Only an object's oldest undelivered event is taken, and only while nobody has the object on a lease: a later one must not overtake
-// it (I-23). Both are looked up by their keys: where nearly everything has left, as it has on most days, the few rows that haven't seem to be
-// the shorter way to them, and each event would read all that wait. So nothing in there is what the index of those asks for.
+// The oldest events that haven't left and whose objects nobody has on a lease. Of those of an object only the first may be told: a later
+// one must not overtake it (I-23). An object's events have rising numbers, so what comes before one that is read is read, too, and
+// whether it does is judged before any row is locked: what another relay is about to take still counts. Rows are then found where they stood. What
+// tells who is to hear an event is read here; what it says, only where somebody is.
 const sqlClaimEvents = `
-	SELECT book::text, object_id, sequence, id, type, api_version, created_at, coalesce(merchant_id, ''), business_id, object_type,
-		data, secret_sealed
-	FROM events e
-	WHERE delivered_at IS NULL AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
-		SELECT FROM events before
-		WHERE before.book = e.book AND before.object_id = e.object_id AND before.sequence < e.sequence
-			AND coalesce(before.delivered_at, 'infinity') = 'infinity' OFFSET 0)
-		AND NOT EXISTS (SELECT FROM event_leases l WHERE l.book = e.book AND l.object_id = e.object_id AND l.until > now() OFFSET 0)
-	ORDER BY no LIMIT $2
-	FOR UPDATE SKIP LOCKED`
+	SELECT e.ctid, e.book::text, e.object_id, e.sequence, e.id, e.type, coalesce(e.merchant_id, ''), e.object_type, w.first
+	FROM (SELECT place, row_number() OVER (PARTITION BY book, object_id ORDER BY sequence) = 1 AS first
+		FROM (SELECT ctid AS place, book, object_id, sequence FROM events o
+			WHERE delivered_at IS NULL AND book = ANY($1::text[]::book[]) AND NOT EXISTS (
+				SELECT FROM event_leases l WHERE l.book = o.book AND l.object_id = o.object_id AND l.until > now() OFFSET 0)
+			ORDER BY no LIMIT $2) o) w
+	JOIN events e ON e.ctid = w.place
+	WHERE e.delivered_at IS NULL
+	ORDER BY e.no
+	FOR UPDATE OF e SKIP LOCKED`
+
+// Rows that a claim has locked stay where they are.
+const sqlReadClaimed = sqlEvent + ` WHERE ctid = ANY($1::tid[])`
+
+const sqlPassClaimed = `UPDATE events SET delivered_at = $1 WHERE ctid = ANY($2::tid[])`
 
 // Whoever had the event locked before us may have committed its lease after we looked: then it is theirs.
 const sqlLease = `
@@ -141,33 +149,54 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lastin
 		if err != nil {
 			return err
 		}
-		events, err := pgx.CollectRows(rows, s.scanEvent)
-		if err != nil || len(events) == 0 {
-			return err
+		var events []Event
+		var places []pgtype.TID
+		var firsts []bool
+		for rows.Next() {
+			var e Event
+			var at pgtype.TID
+			var first bool
+			if err := rows.Scan(&at, &e.Book, &e.Object.ID, &e.Object.Sequence, &e.ID, &e.Type, &e.MerchantID, &e.Object.Type, &first); err != nil {
+				return err
+			}
+			events, places, firsts = append(events, e), append(places, at), append(firsts, first)
 		}
-		n = len(events)
-		if err := s.pickNotices(ctx, tx, events); err != nil {
-			return err
+		if rows.Err() != nil || events == nil {
+			return rows.Err()
 		}
 		targets, err := s.targets(ctx, tx, events)
 		if err != nil {
 			return err
 		}
-		var unheard []Event
-		for _, e := range events {
+		var heard, unheard []pgtype.TID
+		var leaving []Event
+		for i, e := range events {
 			l := delivery.Leaving{Event: e}
 			for _, t := range targets[merchantOf{string(e.Book), e.MerchantID}] {
 				if t.Hears(e) {
 					l.To = append(l.To, t)
 				}
 			}
-			if l.To == nil {
-				unheard = append(unheard, e)
-			} else {
-				list = append(list, l)
+			switch {
+			case l.To == nil:
+				unheard = append(unheard, places[i])
+			case firsts[i]:
+				heard, list = append(heard, places[i]), append(list, l)
+			default:
+				continue
+			}
+			leaving = append(leaving, e)
+		}
+		n = len(leaving)
+		if err := s.pickNotices(ctx, tx, leaving); err != nil {
+			return err
+		}
+		if unheard != nil {
+			if _, err := tx.Exec(ctx, sqlPassClaimed, s.clock(), unheard); err != nil {
+				return err
 			}
 		}
-		if err := s.markDelivered(ctx, tx, unheard); err != nil {
+		if err := s.readClaimed(ctx, tx, heard, list); err != nil {
 			return err
 		}
 		list, err = lease(ctx, tx, list, lasting)
@@ -177,6 +206,29 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lastin
 		return nil, 0, err
 	}
 	return list, n, nil
+}
+
+// readClaimed reads what the events of list say, which stand at places.
+func (s *Store) readClaimed(ctx context.Context, tx pgx.Tx, places []pgtype.TID, list []delivery.Leaving) error {
+	if len(list) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, sqlReadClaimed, places)
+	if err != nil {
+		return err
+	}
+	events, err := pgx.CollectRows(rows, s.scanEvent)
+	if err != nil {
+		return err
+	}
+	whole := make(map[string]Event, len(events))
+	for _, e := range events {
+		whole[e.ID] = e
+	}
+	for i := range list {
+		list[i].Event = whole[list[i].Event.ID]
+	}
+	return nil
 }
 
 // lease takes the objects of events, and returns the events whose objects it got.

@@ -33,8 +33,8 @@ func inserting(table, spec string) *writer {
 
 // newWriter makes a writer whose sql reads the columns of spec from n.
 func newWriter(table, spec, sql string) *writer {
-	names, arrays := columns(spec)
-	with := `WITH n AS (SELECT * FROM unnest(` + strings.Join(arrays, ", ") + `) WITH ORDINALITY AS n(` + names + `, nth)) `
+	_, arrays := columns(spec)
+	with := `WITH n AS (SELECT ` + strings.Join(arrays, ", ") + `) `
 	return &writer{table: table, sql: with + sql, width: len(arrays), rank: unranked}
 }
 
@@ -63,7 +63,7 @@ func columns(spec string) (names string, arrays []string) {
 	for i, c := range strings.Split(spec, ",") {
 		name, kind, _ := strings.Cut(strings.TrimSpace(c), " ")
 		list = append(list, name)
-		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+2, kind))
+		arrays = append(arrays, fmt.Sprintf("unnest($%d::%s[]) AS %s", i+2, kind, name))
 	}
 	return strings.Join(list, ", "), arrays
 }
