@@ -118,6 +118,8 @@ const sqlEndLeases = `
 	DELETE FROM event_leases l USING unnest($1::text[], $2::text[]) AS n(book, object_id)
 	WHERE l.book = n.book::book AND l.object_id = n.object_id`
 
+// Each is looked up by its key: where nearly everything has left, the few rows that haven't seem to be the shorter way, and each event
+// would read all that wait. So nothing in there is what the index of those asks for.
 const sqlEventsDelivered = `
 	UPDATE events e SET delivered_at = $1
 	FROM (SELECT w.place FROM unnest($2::text[], $3::text[], $4::bigint[]) AS d(book, object_id, sequence) CROSS JOIN LATERAL (
@@ -149,20 +151,9 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lastin
 		if err != nil {
 			return err
 		}
-		var events []Event
-		var places []pgtype.TID
-		var firsts []bool
-		for rows.Next() {
-			var e Event
-			var at pgtype.TID
-			var first bool
-			if err := rows.Scan(&at, &e.Book, &e.Object.ID, &e.Object.Sequence, &e.ID, &e.Type, &e.MerchantID, &e.Object.Type, &first); err != nil {
-				return err
-			}
-			events, places, firsts = append(events, e), append(places, at), append(firsts, first)
-		}
-		if rows.Err() != nil || events == nil {
-			return rows.Err()
+		events, places, firsts, err := claimed(rows)
+		if err != nil || events == nil {
+			return err
 		}
 		targets, err := s.targets(ctx, tx, events)
 		if err != nil {
@@ -206,6 +197,19 @@ func (s *Store) claimEvents(ctx context.Context, db *database, limit int, lastin
 		return nil, 0, err
 	}
 	return list, n, nil
+}
+
+// claimed are the events of a claim, where each stands, and whether it is the first of its object.
+func claimed(rows pgx.Rows) (events []Event, places []pgtype.TID, firsts []bool, err error) {
+	var e Event
+	var at pgtype.TID
+	var first bool
+	into := []any{&at, &e.Book, &e.Object.ID, &e.Object.Sequence, &e.ID, &e.Type, &e.MerchantID, &e.Object.Type, &first}
+	_, err = pgx.ForEachRow(rows, into, func() error {
+		events, places, firsts = append(events, e), append(places, at), append(firsts, first)
+		return nil
+	})
+	return events, places, firsts, err
 }
 
 // readClaimed reads what the events of list say, which stand at places.
