@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"testing"
@@ -129,6 +130,28 @@ func TestEventsLeaveInSequencePerObject(t *testing.T) {
 		for i, n := range list {
 			require.Equal(t, int64(i+1), n, object)
 		}
+	}
+}
+
+// What another relay is about to take counts as waiting: what comes after it isn't taken.
+func TestALaterEventWaitsForOneThatIsBeingTaken(t *testing.T) {
+	t.Parallel()
+	h := newShop(t)
+	h.hook("all")
+	h.paid("A", cny(100))
+	other, err := h.db.Owner.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = other.Rollback(context.Background()) }()
+	_, err = other.Exec(t.Context(), `SELECT FROM events WHERE sequence = 1 FOR UPDATE`)
+	require.NoError(t, err)
+	list, _ := h.claim(100, time.Minute)
+	require.Empty(t, list)
+	require.NoError(t, other.Rollback(t.Context()))
+	list, _ = h.claim(100, time.Minute)
+	require.NotEmpty(t, list)
+	for _, l := range list {
+		require.Equal(t, int64(1), l.Event.Object.Sequence, l.Event.Type)
+		require.NotEmpty(t, l.Event.Data)
 	}
 }
 
